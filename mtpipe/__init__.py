@@ -1,0 +1,1 @@
+"""Multi-temperature reinforcement learning with verifiable rewards, as a DVC pipeline."""

@@ -1,0 +1,48 @@
+"""What is reported of a round as a whole."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+HISTOGRAM_EDGES = np.linspace(0.0, 3.0, 61)
+"""Nats; what lies above counts in the last bin."""
+
+
+def round_metrics(
+    rollouts: list[dict[str, Any]], verdicts: list[dict[str, Any]], steps: list[dict[str, float]]
+) -> dict[str, Any]:
+    """Means over a round's responses, over its tokens, and over its optimizer steps; verdicts as counts.
+
+    `entropy` is that of the untempered next-token distributions during sampling, in nats a token.
+    """
+    lengths = [len(row["response_ids"]) for row in rollouts]
+    temperatures = np.concatenate([row["temperatures"] for row in rollouts])
+    trained = [step for step in steps if "loss" in step]
+    return {
+        "reward": float(np.mean([row["reward"] for row in verdicts])),
+        "accuracy": float(np.mean([row["verdict"] == "correct" for row in verdicts])),
+        "verdicts": dict(sorted(Counter(row["verdict"] for row in verdicts).items())),
+        "responses": len(rollouts),
+        "tokens": sum(lengths),
+        "response_tokens": float(np.mean(lengths)),
+        "truncated": float(np.mean([row["finish_reason"] == "length" for row in rollouts])),
+        "entropy": float(np.mean(np.concatenate([row["entropies"] for row in rollouts]))),
+        "temperature_mean": float(temperatures.mean()),
+        "temperature_min": float(temperatures.min()),
+        "temperature_max": float(temperatures.max()),
+        "groups_dropped": int(sum(step["groups_dropped"] for step in steps)),
+        **{
+            key: float(np.mean([step[key] for step in trained]))
+            for key in ("loss", "entropy_tempered", "ratio", "clip_fraction", "grad_norm")
+            if trained
+        },
+    }
+
+
+def entropy_histogram(rollouts: list[dict[str, Any]], threshold: float | None) -> dict[str, Any]:
+    """Counts of the tokens' untempered entropies (nats), and the share at or above the round's threshold."""
+    entropies = np.concatenate([row["entropies"] for row in rollouts]).astype(np.float32)
+    counts, _ = np.histogram(np.minimum(entropies, HISTOGRAM_EDGES[-1]), HISTOGRAM_EDGES)
+    hot = None if threshold is None else float((entropies >= np.float32(threshold)).mean())
+    return {"edges": HISTOGRAM_EDGES.tolist(), "counts": counts.tolist(), "threshold": threshold, "hot_share": hot}

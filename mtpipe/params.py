@@ -1,0 +1,227 @@
+"""The schema of params.yaml: every setting, its type, its bound, and one sentence about it.
+
+Settings without a default have to stand in params.yaml, where DVC sees them change. That is why no stage
+lists this file among its dependencies: it checks values and adds none (an arm's optional parts resolve into
+the plan, which DVC tracks too).
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from mtpipe.errors import MtpipeError
+from mtpipe.settings import Settings, Temperature
+from mtpipe.temperature.arm import Arm
+from mtpipe.temperature.plan import RoundPlan, plan_round
+
+ArmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+class Round(Settings):
+    """One round: it samples from policy `n` and its update writes policy `next`."""
+
+    n: int = Field(ge=0)
+    next: int = Field(ge=1, description="always n + 1, because dvc.yaml cannot add")
+
+
+class Task(Settings):
+    """The embedded task: order-of-operations arithmetic, generated from a seed."""
+
+    name: Literal["arithmetic"]
+    seed: int = Field(ge=0)
+    operands: int = Field(ge=3, le=8, description="numbers in a training problem")
+    largest: int = Field(ge=2, le=99, description="largest number in a training problem")
+    bound: int = Field(ge=10, description="no intermediate value is larger than this, either sign")
+    warm_start_problems: int = Field(ge=1, description="problems with worked answers, for the warm start")
+    train_problems: int = Field(ge=1, description="problems for reinforcement learning")
+    benchmark_problems: int = Field(ge=1, description="held-out problems in each benchmark")
+    right_order: float = Field(ge=0, le=1, description="share of the warm start's answers that obey precedence")
+
+
+class Model(Settings):
+    """The policy: a new small Qwen2 by its sizes, or an existing checkpoint by its folder."""
+
+    checkpoint: str | None = Field(description="a folder with a transformers checkpoint; null makes a new model")
+    hidden_size: int = Field(ge=8)
+    layers: int = Field(ge=1)
+    heads: int = Field(ge=1)
+    seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "Model":
+        if self.hidden_size % self.heads:
+            raise ValueError(f"heads ({self.heads}) has to divide hidden_size ({self.hidden_size})")
+        return self
+
+
+class Compute(Settings):
+    """Where torch computes."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    threads: int = Field(ge=1, description="CPU threads; another number may change the last digits of a result")
+
+
+class WarmStart(Settings):
+    """Supervised training before the first round."""
+
+    steps: int = Field(ge=0)
+    batch_size: int = Field(ge=1, description="worked answers a step")
+    learning_rate: float = Field(gt=0)
+    warmup_steps: int = Field(ge=0)
+    calibration_responses: int = Field(ge=1, description="responses sampled at T=1 for round 0's entropy quantiles")
+
+
+class Sampling(Settings):
+    """The rollouts of one round."""
+
+    prompts: int = Field(ge=1, description="training problems a round")
+    group_size: int = Field(ge=2, description="responses a problem; advantages compare them with each other")
+    max_new_tokens: int = Field(ge=1)
+    batch_size: int = Field(ge=1, description="responses sampled at once; changes speed and memory, not results")
+
+
+class Reward(Settings):
+    """What a verdict is worth."""
+
+    correct: float
+    wrong: float
+
+    @model_validator(mode="after")
+    def _correct_is_better(self) -> "Reward":
+        if self.correct <= self.wrong:
+            raise ValueError(f"correct ({self.correct}) has to be above wrong ({self.wrong})")
+        return self
+
+
+class Update(Settings):
+    """The policy update of one round."""
+
+    prompts_per_step: int = Field(ge=1, description="groups in one optimizer step")
+    learning_rate: float = Field(gt=0)
+    warmup_steps: int = Field(ge=0, description="optimizer steps, counted over all rounds")
+    weight_decay: float = Field(ge=0)
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+    clip_low: float = Field(gt=0, lt=1, description="the ratio is clipped at 1 - clip_low")
+    clip_high: float = Field(gt=0, description="the ratio is clipped at 1 + clip_high")
+    dual_clip: float | None = Field(gt=1, description="bounds the loss of negative advantages; null turns it off")
+    max_grad_norm: float = Field(gt=0)
+    tokens_per_micro_batch: int = Field(ge=1, description="bounds memory; padding counts")
+    logprob_tolerance: float = Field(gt=0, description="largest |log-prob - rollout's| allowed before step 1, nats")
+
+
+class Evaluate(Settings):
+    """Held-out evaluation of the warm start and of each arm's policy."""
+
+    after: list[Annotated[int, Field(ge=1)]] = Field(min_length=1, description="policies to evaluate, the last included")
+    samples: int = Field(ge=1, description="responses a problem")
+    temperature: Temperature
+    seed: int = Field(ge=0)
+
+
+class Report(Settings):
+    """Tables and pictures."""
+
+    baseline: str = Field(description="the arm that the others are compared with")
+    resamples: int = Field(ge=100, description="bootstrap resamples")
+    confidence: float = Field(gt=0.5, lt=1)
+
+
+class Tracking(Settings):
+    """What MLflow is told."""
+
+    uri: str | None = Field(description="a tracking URI; null means sqlite in mlflow/")
+    experiment: str = Field(min_length=1)
+    sample_rollouts: int = Field(ge=0, description="responses of the last round kept as an artifact")
+
+
+class Params(Settings):
+    """params.yaml as a whole."""
+
+    arms: list[ArmName] = Field(min_length=1, description="the arms that run")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="each arm runs once per seed")
+    rounds: list[Round] = Field(min_length=1)
+    temperature: dict[ArmName, Arm]
+    task: Task
+    model: Model
+    compute: Compute
+    sft: WarmStart
+    sampling: Sampling
+    reward: Reward
+    update: Update
+    evaluate: Evaluate
+    report: Report
+    tracking: Tracking
+
+    @field_validator("arms", "seeds")
+    @classmethod
+    def _unique(cls, names: list[Any]) -> list[Any]:
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"listed more than once: {', '.join(map(str, twice))}")
+        return names
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Params":
+        for index, round in enumerate(self.rounds):
+            if (round.n, round.next) != (index, index + 1):
+                raise ValueError(
+                    f"rounds[{index}] is {{n: {round.n}, next: {round.next}}}; expected {{n: {index}, next: {index + 1}}}"
+                )
+        for name in self.arms:
+            if name not in self.temperature:
+                raise ValueError(f"arm {name!r} is listed in arms, but temperature has no entry {name!r}")
+        if self.report.baseline not in self.arms:
+            raise ValueError(f"report.baseline is {self.report.baseline!r}; expected one of {', '.join(self.arms)}")
+        if sorted(set(self.evaluate.after)) != self.evaluate.after or self.evaluate.after[-1] != len(self.rounds):
+            raise ValueError(
+                f"evaluate.after is {self.evaluate.after}; expected ascending policy numbers that end with "
+                f"{len(self.rounds)}, the policy of the last round"
+            )
+        if self.update.prompts_per_step > self.sampling.prompts:
+            raise ValueError(
+                f"update.prompts_per_step is {self.update.prompts_per_step}; "
+                f"expected at most sampling.prompts ({self.sampling.prompts})"
+            )
+        self.plans()
+        return self
+
+    def plans(self) -> list[RoundPlan]:
+        """The resolved temperatures of every listed arm and round, arm by arm."""
+        return [
+            plan_round(name, self.temperature[name], round.n, self.sampling.group_size)
+            for name in self.arms
+            for round in self.rounds
+        ]
+
+
+def load_params(path: Path | str = "params.yaml") -> Params:
+    """Reads and checks params.yaml.
+
+    Raises MtpipeError with one line a fault: the key, what is wrong, and the value found.
+    """
+    try:
+        found = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MtpipeError(f"{path} is missing; run from the project's root") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise MtpipeError(f"{path} is not readable as YAML: {error}") from None
+    if not isinstance(found, dict):
+        raise MtpipeError(f"{path} is empty or no mapping; expected the sections {', '.join(Params.model_fields)}")
+    try:
+        return Params.model_validate(found)
+    except ValidationError as error:
+        raise MtpipeError(f"{path}:\n" + "\n".join(f"  {line}" for line in _faults(error))) from None
+
+
+def _faults(error: ValidationError) -> list[str]:
+    """One readable line for each fault that pydantic found."""
+    lines = []
+    for fault in error.errors(include_url=False):
+        key = ".".join(str(part) for part in fault["loc"]) or "the file"
+        message = fault["msg"].removeprefix("Value error, ")
+        shows_value = fault["type"] not in ("missing", "value_error") and not isinstance(fault["input"], dict)
+        lines.append(f"{key}: {message}" + (f"; found {fault['input']!r}" if shows_value else ""))
+    return lines

@@ -1,0 +1,117 @@
+"""A policy: a folder with a transformers checkpoint in safetensors, its tokenizer, and the state it trains with."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+from transformers import (
+    AutoModelForCausalLM,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+from transformers.utils import logging as transformers_logging
+
+from mtpipe.errors import MtpipeError
+from mtpipe.params import Compute, Model
+
+transformers_logging.disable_progress_bar()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A loaded policy; `stop_ids` are the tokens that end a response."""
+
+    model: PreTrainedModel
+    tokenizer: Tokenizer
+    stop_ids: tuple[int, ...]
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids without special tokens."""
+        return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def decode(self, ids: list[int]) -> str:
+        """Text without special tokens."""
+        return self.tokenizer.decode(ids, skip_special_tokens=True)
+
+
+def prepare_torch(compute: Compute) -> torch.device:
+    """Fixes the number of threads and deterministic algorithms, and picks the device."""
+    torch.set_num_threads(compute.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    if compute.device == "cuda" and not torch.cuda.is_available():
+        raise MtpipeError("params.yaml: compute.device is 'cuda', but torch finds no CUDA device; use auto or cpu")
+    if compute.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(compute.device)
+
+
+def load_policy(folder: Path, device: torch.device | str = "cpu") -> Policy:
+    """Loads a policy in float32.
+
+    Raises MtpipeError where the folder, its weights or its tokenizer are missing or unreadable.
+    """
+    if not folder.is_dir():
+        raise MtpipeError(f"{folder} is missing; `dvc repro` makes it")
+    if not list(folder.glob("model*.safetensors")):
+        raise MtpipeError(f"{folder} has no weights (model*.safetensors); delete the folder and run `dvc repro`")
+    if not (folder / "tokenizer.json").is_file():
+        raise MtpipeError(f"{folder} has no tokenizer.json; delete the folder and run `dvc repro`")
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
+        )
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except (OSError, ValueError, SafetensorError) as error:
+        raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}") from error
+    stops = model.generation_config.eos_token_id if model.generation_config else model.config.eos_token_id
+    stop_ids = tuple(stops) if isinstance(stops, list) else (stops,)
+    if None in stop_ids:
+        raise MtpipeError(f"{folder}: config.json and generation_config.json name no eos_token_id")
+    return Policy(model.to(device).eval(), tokenizer, stop_ids)
+
+
+def save_policy(policy: Policy, folder: Path, tokenizer_from: Path) -> None:
+    """Writes weights, configuration and tokenizer into a new folder."""
+    folder.mkdir(parents=True)
+    policy.model.save_pretrained(folder, safe_serialization=True)
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+        if (tokenizer_from / name).is_file():
+            shutil.copyfile(tokenizer_from / name, folder / name)
+
+
+def new_checkpoint(folder: Path, sizes: Model, vocabulary: str, max_positions: int) -> None:
+    """Writes a new, randomly initialised Qwen2 whose tokens are the vocabulary's characters."""
+    tokens = ["<pad>", "<eos>", *vocabulary]
+    tokenizer = Tokenizer(models.WordLevel({token: index for index, token in enumerate(tokens)}, unk_token="<pad>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), behavior="isolated")  # type: ignore[assignment]
+    tokenizer.add_special_tokens(["<pad>", "<eos>"])
+    config = Qwen2Config(
+        vocab_size=len(tokens),
+        hidden_size=sizes.hidden_size,
+        intermediate_size=4 * sizes.hidden_size,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        num_key_value_heads=sizes.heads,
+        max_position_embeddings=max_positions,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=1,
+        pad_token_id=0,
+    )
+    torch.manual_seed(sizes.seed)
+    model = Qwen2ForCausalLM(config)
+    model.generation_config = GenerationConfig(eos_token_id=1, pad_token_id=0)
+    model.save_pretrained(folder, safe_serialization=True)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<eos>", pad_token="<pad>", clean_up_tokenization_spaces=False
+    ).save_pretrained(folder)

@@ -1,0 +1,20 @@
+"""One random number for each token, as a pure function of the token's identity."""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def token_uniforms(seed: int, purpose: str, problem_id: str, sample: int, positions: int) -> NDArray[np.float64]:
+    """The random numbers in [0, 1) of one response's tokens at positions 0 … positions-1.
+
+    A counter-based generator (Philox) keyed by the response's identity: no number depends on batch size, order,
+    process or on how many others were drawn, and arms with equal seeds share their numbers.
+
+    Args:
+        purpose: what is sampled, "round 3" say; part of the identity.
+    """
+    identity = f"{seed}\x1f{purpose}\x1f{problem_id}\x1f{sample}".encode()
+    key = int.from_bytes(hashlib.blake2b(identity, digest_size=16).digest(), "little")
+    return np.random.Generator(np.random.Philox(key=key)).random(positions)

@@ -1,0 +1,72 @@
+"""Which problems a round draws, and the three places where a policy is sampled: rounds, calibration, evaluation."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from mtpipe.params import Sampling
+from mtpipe.policy import Policy
+from mtpipe.sampling.records import Request, Response
+from mtpipe.sampling.torch_engine import SamplingPlan, sample
+from mtpipe.temperature.token_rule import ResolvedRule, ResolvedUniform
+
+
+def draw_problems(problems: list[dict[str, Any]], seed: int, round: int, count: int) -> list[dict[str, Any]]:
+    """The problems of one round: the next `count` of a shuffled epoch, a new shuffle after each epoch.
+
+    A pure function of its arguments, so a resumed or edited run draws the same.
+    """
+    drawn = []
+    for position in range(round * count, (round + 1) * count):
+        epoch, index = divmod(position, len(problems))
+        if not drawn or index == 0:
+            order = list(range(len(problems)))
+            random.Random(f"problems/{seed}/{epoch}").shuffle(order)
+        drawn.append(problems[order[index]])
+    return drawn
+
+
+def sample_round(
+    policy: Policy,
+    problems: list[dict[str, Any]],
+    rule: ResolvedRule,
+    threshold: float | None,
+    seed: int,
+    round: int,
+    settings: Sampling,
+) -> Iterator[Response]:
+    """Samples a group of responses to each of a round's problems."""
+    plan = SamplingPlan(rule, threshold, seed, f"round {round}", settings.max_new_tokens, settings.batch_size)
+    return sample(policy, _requests(policy, problems, settings.group_size), plan)
+
+
+def sample_at(
+    policy: Policy,
+    problems: list[dict[str, Any]],
+    samples: int,
+    temperature: float,
+    seed: int,
+    purpose: str,
+    settings: Sampling,
+) -> Iterator[Response]:
+    """Samples `samples` responses to each problem at one temperature."""
+    rule = ResolvedUniform(temperature=[temperature] * samples)
+    plan = SamplingPlan(rule, None, seed, purpose, settings.max_new_tokens, settings.batch_size)
+    return sample(policy, _requests(policy, problems, samples), plan)
+
+
+def calibration_entropies(
+    policy: Policy, problems: list[dict[str, Any]], responses: int, settings: Sampling
+) -> list[float]:
+    """The untempered entropies (nats) of tokens sampled at temperature 1, one response a problem."""
+    drawn = sample_at(policy, problems[:responses], 1, 1.0, 0, "calibration", settings)
+    return [entropy for response in drawn for entropy in response.entropies]
+
+
+def _requests(policy: Policy, problems: list[dict[str, Any]], samples: int) -> list[Request]:
+    return [
+        Request(problem["problem_id"], index, ids)
+        for problem in problems
+        for ids in [policy.encode(problem["prompt"])]
+        for index in range(samples)
+    ]

@@ -1,0 +1,172 @@
+"""The embedded sampling engine: batched, with a KV cache, on any transformers causal language model."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from mtpipe.policy import Policy
+from mtpipe.sampling.randomness import token_uniforms
+from mtpipe.sampling.records import Request, Response
+from mtpipe.temperature.apply import RowTemperatures
+from mtpipe.temperature.token_rule import ResolvedRule
+
+_DROP_BELOW = 0.85
+"""Finished rows are dropped once the unfinished ones are a smaller share than this; dropping copies the cache."""
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """How the tokens of a set of requests are drawn; `threshold` is in nats, None for a rule without one."""
+
+    rule: ResolvedRule
+    threshold: float | None
+    seed: int
+    purpose: str
+    max_new_tokens: int
+    batch_size: int
+
+
+def sample(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
+    """Samples one response to each request, yielding them batch by batch, in the order of their prompts' lengths."""
+    by_length = sorted(requests, key=lambda request: len(request.prompt_ids))
+    for start in range(0, len(by_length), plan.batch_size):
+        yield from _sample_batch(policy, by_length[start : start + plan.batch_size], plan)
+
+
+@torch.inference_mode()
+def _sample_batch(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> list[Response]:
+    count, steps, device = len(requests), plan.max_new_tokens, policy.device
+    tokens = torch.zeros(count, steps, dtype=torch.long, device=device)
+    logprobs, temperatures, entropies = (torch.zeros(count, steps, device=device) for _ in range(3))
+    uniforms = torch.from_numpy(
+        np.stack(
+            [token_uniforms(plan.seed, plan.purpose, request.problem_id, request.sample, steps) for request in requests]
+        )
+    ).to(device)
+    stop_ids = torch.tensor(policy.stop_ids, device=device)
+    lengths = torch.full((count,), steps, device=device)
+    stopped = torch.zeros(count, dtype=torch.bool, device=device)
+
+    rows = torch.arange(count, device=device)  # the requests that are still in the batch
+    rule = RowTemperatures.of(plan.rule, plan.threshold, [request.sample for request in requests], device)
+    context = _Context.of(policy, requests)
+    for step in range(steps):
+        drawn = _draw(context.logits, rule, uniforms[rows, step])
+        tokens[rows, step], logprobs[rows, step], temperatures[rows, step], entropies[rows, step] = drawn
+        ends = torch.isin(drawn[0], stop_ids)
+        first_end = ends & ~stopped[rows]
+        lengths[rows[first_end]] = step + 1
+        stopped[rows[first_end]] = True
+        going = ~stopped[rows]
+        if step + 1 == steps or not going.any():
+            break
+        if going.float().mean() < _DROP_BELOW:
+            kept = going.nonzero().squeeze(1)
+            rows, rule, last = rows[kept], rule.keep(kept), drawn[0][kept]
+            context.keep(kept)
+        else:
+            last = drawn[0]
+        context.append(last)
+    return _responses(requests, tokens, logprobs, temperatures, entropies, lengths, stopped)
+
+
+def _draw(logits: Tensor, rule: RowTemperatures, uniforms: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Draws each row's next token by inverting the tempered distribution function at the row's random number.
+
+    Args:
+        logits: [rows, vocabulary], untempered.
+        uniforms: [rows], in [0, 1).
+
+    Returns:
+        token, log-probability at its temperature, temperature, untempered entropy; each [rows].
+    """
+    entropies = torch.special.entr(logits.softmax(-1)).sum(-1)
+    temperatures = rule.at(entropies)
+    logprobs = (logits / temperatures[:, None]).log_softmax(-1)
+    cumulative = logprobs.double().exp().cumsum(-1)
+    target = uniforms[:, None] * cumulative[:, -1:]
+    tokens = torch.searchsorted(cumulative, target, right=True).clamp_(max=logits.shape[-1] - 1)
+    return tokens.squeeze(1), logprobs.gather(1, tokens).squeeze(1), temperatures, entropies
+
+
+class _Context:
+    """What the model has read so far: left-padded prompts and sampled tokens, in a KV cache."""
+
+    def __init__(self, policy: Policy, cache: DynamicCache, mask: Tensor, logits: Tensor, padded: bool):
+        self._model = policy.model
+        self._cache = cache
+        self._mask = mask
+        self._padded = padded
+        self.logits = logits
+
+    @classmethod
+    def of(cls, policy: Policy, requests: Sequence[Request]) -> "_Context":
+        """Reads each distinct prompt once and shares it among the responses that start from it."""
+        prompts = list(dict.fromkeys(tuple(request.prompt_ids) for request in requests))
+        index = {prompt: number for number, prompt in enumerate(prompts)}
+        width = max(map(len, prompts))
+        ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=policy.device)
+        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=policy.device)
+        padded = bool((mask == 0).any())
+        cache = DynamicCache()
+        logits = policy.model(
+            input_ids=ids,
+            attention_mask=mask if padded else None,
+            position_ids=(mask.cumsum(-1) - 1).clamp_(min=0),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        context = cls(policy, cache, mask, logits.float(), padded)
+        if len(prompts) < len(requests):
+            context.keep(torch.tensor([index[tuple(request.prompt_ids)] for request in requests], device=policy.device))
+        return context
+
+    def keep(self, rows: Tensor) -> None:
+        """Goes on with these rows only, in this order; a row may be repeated."""
+        self._cache.batch_select_indices(rows)
+        self._mask, self.logits = self._mask[rows], self.logits[rows]
+
+    def append(self, tokens: Tensor) -> None:
+        """Reads one more token a row, and has the logits that follow it."""
+        self._mask = torch.cat([self._mask, self._mask.new_ones(len(tokens), 1)], dim=1)
+        self.logits = (
+            self._model(
+                input_ids=tokens[:, None],
+                attention_mask=self._mask if self._padded else None,
+                position_ids=self._mask.sum(1, keepdim=True) - 1,
+                past_key_values=self._cache,
+                use_cache=True,
+            )
+            .logits[:, -1]
+            .float()
+        )
+
+
+def _responses(
+    requests: Sequence[Request],
+    tokens: Tensor,
+    logprobs: Tensor,
+    temperatures: Tensor,
+    entropies: Tensor,
+    lengths: Tensor,
+    stopped: Tensor,
+) -> list[Response]:
+    columns = [column.cpu().tolist() for column in (tokens, logprobs, temperatures, entropies, lengths, stopped)]
+    return [
+        Response(
+            problem_id=request.problem_id,
+            sample=request.sample,
+            prompt_ids=request.prompt_ids,
+            response_ids=token[:length],
+            logprobs=logprob[:length],
+            temperatures=temperature[:length],
+            entropies=entropy[:length],
+            finish_reason="stop" if stop else "length",
+        )
+        for request, token, logprob, temperature, entropy, length, stop in zip(requests, *columns, strict=True)
+    ]

@@ -1,0 +1,27 @@
+"""The base class of everything that is read from params.yaml."""
+
+import difflib
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Temperature = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseModel):
+    """A section of params.yaml: immutable, finite numbers only, unknown keys refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, found: Any) -> Any:
+        if not isinstance(found, dict):
+            return found
+        known = list(cls.model_fields)
+        for key in found:
+            if key not in known:
+                nearest = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+                hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+                raise ValueError(f"unknown key {key!r}; {hint}known keys: {', '.join(known)}")
+        return found

@@ -1,0 +1,211 @@
+"""Order-of-operations arithmetic: problems, worked answers, and their judgement.
+
+The problem `2+9*3-4` is answered `9*3=27,2+27=29,29-4=25`: each step replaces two neighbouring numbers by
+their result. The results are facts, known once learned; which operation to take next is a choice, and taking
+them from left to right gives another, wrong, value in every problem of this task.
+"""
+
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sympy import Integer
+
+Order = Literal["precedence", "left_to_right"]
+BENCHMARKS = ("same", "longer", "larger")
+VOCABULARY = "0123456789+-*=,>"
+PROMPT_END = ">"
+
+_OPERATIONS: dict[str, Callable[[Integer, Integer], Integer]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+}
+_STEP = re.compile(r"(-?[0-9]{1,9})([+*-])(-?[0-9]{1,9})=(-?[0-9]{1,9})", re.ASCII)
+_MAX_STEPS = 16
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Numbers joined by operators: `numbers[0] operators[0] numbers[1] …`."""
+
+    numbers: tuple[int, ...]
+    operators: tuple[str, ...]
+
+    def __str__(self) -> str:
+        rest = "".join(operator + str(number) for operator, number in zip(self.operators, self.numbers[1:], strict=True))
+        return str(self.numbers[0]) + rest
+
+    @classmethod
+    def parse(cls, text: str) -> "Expression":
+        """The inverse of str() for expressions of numbers without sign."""
+        parts = re.split(r"([+*-])", text)
+        return cls(tuple(int(number) for number in parts[::2]), tuple(parts[1::2]))
+
+    def reduce(self, index: int, result: int) -> "Expression":
+        """Replaces the operation at `index` and its two numbers by `result`."""
+        return Expression(
+            (*self.numbers[:index], result, *self.numbers[index + 2 :]),
+            (*self.operators[:index], *self.operators[index + 1 :]),
+        )
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """`verdict` is one of correct, wrong, false_step, foreign_step, unfinished, no_answer; `detail` says why."""
+
+    verdict: str
+    answer: str
+    detail: str
+
+
+def solve(expression: Expression, order: Order) -> list[tuple[int, int, str, int, int]]:
+    """The steps of one way to work an expression: (index, left, operator, right, result)."""
+    steps = []
+    while expression.operators:
+        index = 0
+        if order == "precedence" and "*" in expression.operators:
+            index = expression.operators.index("*")
+        left, operator, right = expression.numbers[index], expression.operators[index], expression.numbers[index + 1]
+        result = int(_OPERATIONS[operator](Integer(left), Integer(right)))
+        steps.append((index, left, operator, right, result))
+        expression = expression.reduce(index, result)
+    return steps
+
+
+def worked_answer(expression: Expression, order: Order) -> str:
+    """The response text of one way to work an expression."""
+    return ",".join(f"{left}{operator}{right}={result}" for _, left, operator, right, result in solve(expression, order))
+
+
+def generate_problems(
+    seed: int,
+    operands: int,
+    largest: int,
+    bound: int,
+    warm_start_problems: int,
+    train_problems: int,
+    benchmark_problems: int,
+) -> dict[str, list[dict[str, Any]]]:
+    """The problems of every split, as rows of records.PROBLEMS; no problem is in two splits.
+
+    `same` has the training distribution, `longer` one operand more, `larger` numbers up to twice as large.
+
+    Raises ValueError where the settings do not admit as many different problems.
+    """
+    sizes = {
+        "same": (benchmark_problems, operands, largest),
+        "longer": (benchmark_problems, operands + 1, largest),
+        "larger": (benchmark_problems, operands, 2 * largest),
+        "train": (train_problems, operands, largest),
+        "warm_start": (warm_start_problems, operands, largest),
+    }
+    taken: set[str] = set()
+    splits = {}
+    for split, (count, numbers, top) in sizes.items():
+        draw = random.Random(f"arithmetic/{seed}/{split}")
+        rows: list[dict[str, Any]] = []
+        tries = 0
+        while len(rows) < count:
+            tries += 1
+            if tries > 1000 * count:
+                raise ValueError(
+                    f"split {split!r}: only {len(rows)} of {count} different problems found with {numbers} operands up "
+                    f"to {top} and values within ±{bound}; ask for fewer problems, or allow more operands or larger numbers"
+                )
+            expression = _draw(draw, numbers, top)
+            if split == "larger" and max(expression.numbers) <= largest:
+                continue
+            if str(expression) in taken or not _admissible(expression, bound):
+                continue
+            taken.add(str(expression))
+            value = solve(expression, "precedence")[-1][-1]
+            rows.append(
+                {
+                    "problem_id": f"{split}-{len(rows)}",
+                    "task": "arithmetic",
+                    "split": split,
+                    "prompt": f"{expression}{PROMPT_END}",
+                    "answer": str(value),
+                    "meta": json.dumps({"operands": numbers, "largest": top}),
+                }
+            )
+        splits[split] = rows
+    return splits
+
+
+def demonstrations(problems: list[dict[str, Any]], right_order: float, seed: int) -> list[dict[str, str]]:
+    """Worked answers for the warm start, a share `right_order` of them obeying precedence, the rest left to right."""
+    draw = random.Random(f"arithmetic/{seed}/demonstrations")
+    rows = []
+    for problem in problems:
+        order: Order = "precedence" if draw.random() < right_order else "left_to_right"
+        expression = Expression.parse(problem["prompt"].removesuffix(PROMPT_END))
+        rows.append(
+            {
+                "problem_id": problem["problem_id"],
+                "prompt": problem["prompt"],
+                "response": worked_answer(expression, order),
+            }
+        )
+    return rows
+
+
+def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
+    """Judges a response by its exact value and by whether each step is true and follows from the problem.
+
+    The text is only ever matched against a fixed pattern with bounded numbers, never evaluated.
+    """
+    if not text:
+        return Judgement("no_answer", "", "the response is empty")
+    pieces = text.split(",")
+    if len(pieces) > _MAX_STEPS:
+        return Judgement("no_answer", "", f"more than {_MAX_STEPS} steps")
+    remaining = {Expression.parse(problem["prompt"].removesuffix(PROMPT_END))}
+    answer = ""
+    for number, piece in enumerate(pieces, start=1):
+        match = _STEP.fullmatch(piece)
+        if match is None:
+            if finish_reason == "length" and number == len(pieces):
+                return Judgement("unfinished", answer, f"cut off in step {number}")
+            return Judgement("no_answer", answer, f"step {number} is not of the form a+b=c")
+        left, operator, right, result = match.groups()
+        true_result = _OPERATIONS[operator](Integer(int(left)), Integer(int(right)))
+        if Integer(int(result)) != true_result:
+            return Judgement("false_step", result, f"step {number}: {left}{operator}{right} is {true_result}, not {result}")
+        reduced = {
+            expression.reduce(index, int(result))
+            for expression in remaining
+            for index in range(len(expression.operators))
+            if _step_at(expression, index) == (int(left), operator, int(right))
+        }
+        if not reduced:
+            return Judgement(
+                "foreign_step", result, f"step {number}: {left}{operator}{right} does not stand in what is left to do"
+            )
+        remaining, answer = reduced, result
+    if all(expression.operators for expression in remaining):
+        return Judgement("unfinished", answer, f"{len(pieces)} steps leave {min(map(str, remaining))}")
+    if Integer(int(answer)) != Integer(int(problem["answer"])):
+        return Judgement("wrong", answer, f"every step is true, but the value is {problem['answer']}: a wrong order")
+    return Judgement("correct", answer, "")
+
+
+def _step_at(expression: Expression, index: int) -> tuple[int, str, int]:
+    return expression.numbers[index], expression.operators[index], expression.numbers[index + 1]
+
+
+def _draw(draw: random.Random, operands: int, largest: int) -> Expression:
+    return Expression(
+        tuple(draw.randint(1, largest) for _ in range(operands)),
+        tuple(draw.choice("+-*") for _ in range(operands - 1)),
+    )
+
+
+def _admissible(expression: Expression, bound: int) -> bool:
+    """Both orders stay within the bound, and they differ in value."""
+    right, wrong = solve(expression, "precedence"), solve(expression, "left_to_right")
+    return right[-1][-1] != wrong[-1][-1] and all(abs(step[-1]) <= bound for step in [*right, *wrong])

@@ -1,0 +1,45 @@
+"""The resolved temperatures of every arm and round, before anything is sampled."""
+
+from pydantic import Field, ValidationError
+
+from mtpipe.settings import Settings
+from mtpipe.temperature.arm import Arm
+from mtpipe.temperature.token_rule import DECIMALS, ResolvedRule
+
+
+class RoundPlan(Settings):
+    """What the rollouts of one round need to know of the arm; one small file of the plan stage.
+
+    It holds resolved numbers only: an edit of params.yaml that leads to the same numbers leaves the file,
+    and so everything downstream, as it was.
+    """
+
+    arm: str
+    round: int = Field(ge=0)
+    base: list[float] = Field(description="schedule + spread of each response: its sampling temperature in reports")
+    rule: ResolvedRule
+
+
+def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
+    """Resolves one round of one arm.
+
+    Raises ValueError, naming the arm and the round, where the spread does not fit the group, the schedule
+    does not cover the round, or a temperature is not above 0.
+    """
+    where = f"arm {name!r}, round {round_}"
+    if arm.spread is not None and len(arm.spread) != group_size:
+        raise ValueError(
+            f"arm {name!r}: its spread has {len(arm.spread)} entries for a group of {group_size} responses; "
+            f"give one entry per response, or change sampling.group_size"
+        )
+    try:
+        base = [round(temperature, DECIMALS) for temperature in arm.base(round_, group_size)]
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    if min(base) <= 0:
+        raise ValueError(f"{where}: schedule and spread lead to a temperature of {min(base)}; it has to stay above 0")
+    try:
+        return RoundPlan(arm=name, round=round_, base=base, rule=arm.token.resolve(base))
+    except ValidationError as error:
+        found = error.errors()[0]["input"]
+        raise ValueError(f"{where}: the token rule leads to a temperature of {found}; it has to stay above 0") from None

@@ -1,0 +1,43 @@
+"""Stage sft: the warm start, and the entropies that its quantile thresholds start from."""
+
+import shutil
+
+from mtpipe import paths
+from mtpipe.files import atomic, write_json
+from mtpipe.learn.warm_start import warm_start
+from mtpipe.params import load_params
+from mtpipe.policy import load_policy, new_checkpoint, prepare_torch, save_policy
+from mtpipe.records import EXAMPLES, PROBLEMS, read_rows
+from mtpipe.sampling.rounds import calibration_entropies
+from mtpipe.stage import progress_bar, run_stage
+from mtpipe.tasks import arithmetic
+from mtpipe.temperature.entropy_table import write_entropy_table
+
+
+def main() -> None:
+    """Trains the warm start on worked answers."""
+    params = load_params()
+    device = prepare_torch(params.compute)
+    examples = read_rows(paths.WARM_START_EXAMPLES, EXAMPLES)
+    problems = read_rows(paths.TRAIN, PROBLEMS)
+
+    with atomic(paths.WARM_START / "policy") as folder:
+        source = folder.with_name(".initial")
+        shutil.rmtree(source, ignore_errors=True)
+        if params.model.checkpoint is None:
+            new_checkpoint(source, params.model, arithmetic.VOCABULARY, max_positions=512)
+        else:
+            shutil.copytree(params.model.checkpoint, source)
+        policy = load_policy(source, device)
+        with progress_bar(params.sft.steps, "warm start", "steps") as progress:
+            curve = warm_start(policy, examples, params.sft, params.model.seed, progress)
+        save_policy(policy, folder, tokenizer_from=source)
+        shutil.rmtree(source)
+        policy.model.eval()
+        entropies = calibration_entropies(policy, problems, params.sft.calibration_responses, params.sampling)
+        write_entropy_table(folder, entropies)
+    write_json(paths.WARM_START / "curve.json", curve)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,58 @@
+"""Stage update: one round's policy update, and the entropies that the next round's threshold is taken from."""
+
+from mtpipe import paths
+from mtpipe.files import atomic, read_json, write_json
+from mtpipe.learn.groups import join_groups
+from mtpipe.learn.optimizer import Optimizer
+from mtpipe.learn.round_metrics import entropy_histogram, round_metrics
+from mtpipe.learn.update import temperature_shares, update_policy
+from mtpipe.params import load_params
+from mtpipe.policy import load_policy, prepare_torch, save_policy
+from mtpipe.records import ROLLOUTS, VERDICTS, read_rows
+from mtpipe.stage import progress_bar, run_stage
+from mtpipe.temperature.entropy_table import round_threshold, write_entropy_table
+from mtpipe.temperature.plan import RoundPlan
+
+
+def main(arm: str, seed: int, round: int) -> None:
+    """Updates one run's policy from one round's rewarded responses."""
+    params = load_params()
+    folder = paths.policy(arm, seed, round)
+    policy = load_policy(folder, prepare_torch(params.compute))
+    plan = RoundPlan.model_validate(read_json(paths.round_plan(arm, round)))
+    rollouts = read_rows(paths.rollouts(arm, seed, round), ROLLOUTS)
+    verdicts = read_rows(paths.verdicts(arm, seed, round), VERDICTS)
+    groups = join_groups(rollouts, verdicts, params.sampling.group_size)
+    settings = params.update
+    optimizer = Optimizer(
+        policy.model,
+        settings.learning_rate,
+        settings.warmup_steps,
+        settings.betas,
+        settings.weight_decay,
+        settings.max_grad_norm,
+    )
+    optimizer.load(folder)
+    steps_before = optimizer.step_count
+
+    with progress_bar(len(groups), f"update {arm} round {round}", "groups") as bar:
+        steps = update_policy(policy, optimizer, groups, settings, bar)
+
+    entropies = [entropy for row in rollouts for entropy in row["entropies"]]
+    with atomic(paths.policy(arm, seed, round + 1)) as target:
+        save_policy(policy, target, tokenizer_from=folder)
+        optimizer.save(target)
+        write_entropy_table(target, entropies)
+    write_json(
+        paths.update_metrics(arm, seed, round),
+        {
+            "round": round_metrics(rollouts, verdicts, steps),
+            "steps": [{"step": steps_before + index + 1, **metrics} for index, metrics in enumerate(steps)],
+            "temperatures": temperature_shares(groups, plan.base),
+            "entropy": entropy_histogram(rollouts, round_threshold(plan.rule, folder)),
+        },
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main, arm=str, seed=int, round=int)

@@ -1,0 +1,22 @@
+"""Stage verify: judges one round's responses and gives each its reward."""
+
+from mtpipe import paths
+from mtpipe.params import load_params
+from mtpipe.records import PROBLEMS, ROLLOUTS, VERDICTS, read_rows, read_table, write_rows
+from mtpipe.stage import progress_bar, run_stage
+from mtpipe.verify.judging import judge_responses
+
+
+def main(arm: str, seed: int, round: int) -> None:
+    """Judges one round of one run."""
+    params = load_params()
+    problems = read_rows(paths.TRAIN, PROBLEMS)
+    rollouts = read_table(paths.rollouts(arm, seed, round), ROLLOUTS)
+    responses = rollouts.select(["problem_id", "sample", "text", "finish_reason"]).to_pylist()
+    counted = progress_bar(responses, f"verify {arm} round {round}", "responses")
+    rows = judge_responses(problems, counted, params.reward)
+    write_rows(paths.verdicts(arm, seed, round), rows, VERDICTS)
+
+
+if __name__ == "__main__":
+    run_stage(main, arm=str, seed=int, round=int)
