@@ -8,6 +8,8 @@ TRAIN = PROBLEMS / "train.parquet"
 WARM_START_EXAMPLES = PROBLEMS / "warm_start.parquet"
 WARM_START = DATA / "warm_start"
 PLAN = DATA / "plan"
+METRICS = DATA / "metrics"
+SAMPLES = DATA / "samples"
 EVALUATION = DATA / "evaluation"
 CLOCK = DATA / "clock"
 LOCKS = DATA / "locks"
@@ -44,7 +46,13 @@ def verdicts(arm: str, seed: int, round: int) -> Path:
 
 
 def update_metrics(arm: str, seed: int, round: int) -> Path:
-    return round_folder(arm, seed, round) / "update.json"
+    """What the update of one round reports; apart from the heavy files, for the report and MLflow to read."""
+    return METRICS / arm / f"seed{seed}" / f"round{round}.json"
+
+
+def samples(arm: str, seed: int, round: int) -> Path:
+    """A round's first judged responses as text."""
+    return SAMPLES / arm / f"seed{seed}" / f"round{round}.jsonl"
 
 
 def evaluation(arm: str, seed: int, after: int) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
     GenerationConfig,
@@ -94,6 +94,7 @@ def new_checkpoint(folder: Path, sizes: Model, vocabulary: str, max_positions: i
     tokens = ["<pad>", "<eos>", *vocabulary]
     tokenizer = Tokenizer(models.WordLevel({token: index for index, token in enumerate(tokens)}, unk_token="<pad>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), behavior="isolated")  # type: ignore[assignment]
+    tokenizer.decoder = decoders.Fuse()  # type: ignore[assignment]
     tokenizer.add_special_tokens(["<pad>", "<eos>"])
     config = Qwen2Config(
         vocab_size=len(tokens),

@@ -1,6 +1,9 @@
 """Stage verify: judges one round's responses and gives each its reward."""
 
+import json
+
 from mtpipe import paths
+from mtpipe.files import write_text
 from mtpipe.params import load_params
 from mtpipe.records import PROBLEMS, ROLLOUTS, VERDICTS, read_rows, read_table, write_rows
 from mtpipe.stage import progress_bar, run_stage
@@ -16,6 +19,10 @@ def main(arm: str, seed: int, round: int) -> None:
     counted = progress_bar(responses, f"verify {arm} round {round}", "responses")
     rows = judge_responses(problems, counted, params.reward)
     write_rows(paths.verdicts(arm, seed, round), rows, VERDICTS)
+    shown = [
+        {"text": response["text"], **row} for response, row in zip(responses, rows[: params.tracking.sample_rollouts])
+    ]
+    write_text(paths.samples(arm, seed, round), "".join(json.dumps(row) + "\n" for row in shown))
 
 
 if __name__ == "__main__":

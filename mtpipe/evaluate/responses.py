@@ -1,0 +1,47 @@
+"""A policy's judged responses to the held-out benchmarks."""
+
+from pathlib import Path
+
+from mtpipe import paths
+from mtpipe.params import Params
+from mtpipe.policy import load_policy, prepare_torch
+from mtpipe.records import EVALUATION, PROBLEMS, read_rows, write_rows
+from mtpipe.sampling.rounds import sample_at
+from mtpipe.stage import progress_bar
+from mtpipe.tasks.arithmetic import BENCHMARKS
+from mtpipe.verify.judging import judge_responses
+
+
+def evaluate(params: Params, folder: Path, target: Path, what: str) -> None:
+    """Samples and judges every benchmark with the policy in `folder`, and writes rows of records.EVALUATION.
+
+    Every policy meets the same problems with the same random numbers, so that differences between arms are paired.
+    """
+    policy = load_policy(folder, prepare_torch(params.compute))
+    settings = params.evaluate
+    problems = {name: read_rows(paths.benchmark(name), PROBLEMS) for name in BENCHMARKS}
+    rows = []
+    with progress_bar(sum(map(len, problems.values())) * settings.samples, what, "responses") as bar:
+        for name in BENCHMARKS:
+            texts = []
+            for response in sample_at(
+                policy, problems[name], settings.samples, settings.temperature, settings.seed, "evaluation", params.sampling
+            ):
+                texts.append({**vars(response), "text": policy.decode(response.response_ids)})
+                bar.update()
+            texts.sort(key=lambda row: (row["problem_id"], row["sample"]))
+            verdicts = judge_responses(problems[name], texts, params.reward)
+            for response_row, verdict in zip(texts, verdicts, strict=True):
+                rows.append(
+                    {
+                        "benchmark": name,
+                        "problem_id": verdict["problem_id"],
+                        "sample": verdict["sample"],
+                        "correct": verdict["verdict"] == "correct",
+                        "verdict": verdict["verdict"],
+                        "answer": verdict["answer"],
+                        "tokens": len(response_row["response_ids"]),
+                        "text": response_row["text"],
+                    }
+                )
+    write_rows(target, rows, EVALUATION)
