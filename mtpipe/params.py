@@ -36,6 +36,7 @@ class Task(Settings):
     largest: int = Field(ge=2, le=99, description="largest number in a training problem")
     bound: int = Field(ge=10, description="no intermediate value is larger than this, either sign")
     warm_start_problems: int = Field(ge=1, description="problems with worked answers, for the warm start")
+    wider: float = Field(ge=0, le=1, description="share of those that are longer or have larger numbers")
     train_problems: int = Field(ge=1, description="problems for reinforcement learning")
     benchmark_problems: int = Field(ge=1, description="held-out problems in each benchmark")
     right_order: float = Field(ge=0, le=1, description="share of the warm start's answers that obey precedence")
@@ -115,7 +116,9 @@ class Update(Settings):
 class Evaluate(Settings):
     """Held-out evaluation of the warm start and of each arm's policy."""
 
-    after: list[Annotated[int, Field(ge=1)]] = Field(min_length=1, description="policies to evaluate, the last included")
+    after: list[Annotated[int, Field(ge=1)]] = Field(
+        min_length=1, description="policies to evaluate, the last included"
+    )
     samples: int = Field(ge=1, description="responses a problem")
     temperature: Temperature
     seed: int = Field(ge=0)
@@ -168,7 +171,8 @@ class Params(Settings):
         for index, round in enumerate(self.rounds):
             if (round.n, round.next) != (index, index + 1):
                 raise ValueError(
-                    f"rounds[{index}] is {{n: {round.n}, next: {round.next}}}; expected {{n: {index}, next: {index + 1}}}"
+                    f"rounds[{index}] is {{n: {round.n}, next: {round.next}}}; "
+                    f"expected {{n: {index}, next: {index + 1}}}"
                 )
         for name in self.arms:
             if name not in self.temperature:

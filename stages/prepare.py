@@ -18,6 +18,7 @@ def main() -> None:
             task.largest,
             task.bound,
             task.warm_start_problems,
+            task.wider,
             task.train_problems,
             task.benchmark_problems,
         )

@@ -24,7 +24,9 @@ def join_groups(rollouts: list[dict[str, Any]], verdicts: list[dict[str, Any]], 
     by_problem: dict[str, list[dict[str, Any]]] = {}
     for row in rollouts:
         if (row["problem_id"], row["sample"]) not in rewards:
-            raise MtpipeError(f"problem {row['problem_id']!r}, sample {row['sample']}: no verdict; run the verify stage again")
+            raise MtpipeError(
+                f"problem {row['problem_id']!r}, sample {row['sample']}: no verdict; run the verify stage again"
+            )
         by_problem.setdefault(row["problem_id"], []).append(row)
     groups = []
     for problem_id, rows in by_problem.items():

@@ -71,7 +71,9 @@ class Optimizer:
             for name, parameter in self._parameters.items():
                 moments = {key: tensors[f"{name}.{key}"].to(parameter.device) for key in ("exp_avg", "exp_avg_sq")}
                 if moments["exp_avg"].shape != parameter.shape:
-                    raise MtpipeError(f"{file}: {name} has shape {tuple(moments['exp_avg'].shape)}, the policy's {name} another")
+                    raise MtpipeError(
+                        f"{file}: {name} has shape {tuple(moments['exp_avg'].shape)}, the policy's {name} another"
+                    )
                 self._adamw.state[parameter] = {_STEP: torch.tensor(float(self.step_count)), **moments}
         except (SafetensorError, KeyError, OSError) as error:
             raise MtpipeError(f"{file} is not the optimizer state of this policy: {error}") from error

@@ -29,7 +29,8 @@ def pad(prompts: list[list[int]], responses: list[list[int]], device: torch.devi
     """Lays sequences out for one forward pass. Padding stands behind everything, so a causal model never reads it."""
     width = max(len(prompt) + len(response) for prompt, response in zip(prompts, responses, strict=True))
     ids = torch.zeros(len(prompts), width, dtype=torch.long)
-    row, column = [], []
+    row: list[int] = []
+    column: list[int] = []
     for index, (prompt, response) in enumerate(zip(prompts, responses, strict=True)):
         end = len(prompt) + len(response)
         ids[index, :end] = torch.tensor(prompt + response)

@@ -51,10 +51,13 @@ def update_policy(
         advantages, varied = group_advantages(rewards)
         described = {
             "reward": float(rewards.mean()),
-            "response_tokens": sum(len(row["response_ids"]) for group in chunk for row in group.rollouts) / rewards.numel(),
+            "response_tokens": sum(len(row["response_ids"]) for group in chunk for row in group.rollouts)
+            / rewards.numel(),
             "groups_dropped": int((~varied).sum()),
         }
-        kept = [_scored(group, row) for group, row, keep in zip(chunk, advantages.tolist(), varied, strict=True) if keep]
+        kept = [
+            _scored(group, row) for group, row, keep in zip(chunk, advantages.tolist(), varied, strict=True) if keep
+        ]
         if kept:
             described |= _step(policy, optimizer, [one for group in kept for one in group], settings, check=not checked)
             checked = True
@@ -87,13 +90,18 @@ def _step(
     for batch in micro_batches(responses, settings.tokens_per_micro_batch):
         loss, parts = _micro_batch_loss(policy, batch, settings, check)
         if not torch.isfinite(loss):
-            raise MtpipeError(f"the loss is {loss.item()} in the batch of {_named(batch)}; the round stops here, its inputs are kept")
+            raise MtpipeError(
+                f"the loss is {loss.item()} in the batch of {_named(batch)}; the round stops here, its inputs are kept"
+            )
         (loss / tokens).backward()
         for key, value in parts.items():
             sums[key] = max(sums.get(key, value), value) if key == "ratio_max" else sums.get(key, 0.0) + value / tokens
     norm = optimizer.clip()
     if not torch.isfinite(torch.tensor(norm)):
-        raise MtpipeError(f"the gradient norm is {norm} in the batch of {_named(responses)}; the round stops here, its inputs are kept")
+        raise MtpipeError(
+            f"the gradient norm is {norm} in the batch of {_named(responses)}; "
+            f"the round stops here, its inputs are kept"
+        )
     optimizer.step()
     return {**sums, "grad_norm": norm, "trained_tokens": tokens}
 
@@ -158,8 +166,8 @@ def check_logprobs(
     raise MtpipeError(
         f"the rollouts' log-probs do not fit the policy: problem {response.problem_id!r}, token {token} was sampled "
         f"with {float(sampled[worst]):.6f} nats at temperature {response.temperatures[token]:g}, the policy gives "
-        f"{float(logprobs[worst]):.6f} (allowed difference {tolerance:g}: update.logprob_tolerance). Either another policy "
-        f"sampled them, or their temperatures are not aligned with their tokens; run the rollout stage again"
+        f"{float(logprobs[worst]):.6f} (allowed difference {tolerance:g}: update.logprob_tolerance). Either another "
+        f"policy sampled them, or their temperatures are not aligned with their tokens; run the rollout stage again"
     )
 
 

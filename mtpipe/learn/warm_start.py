@@ -13,7 +13,9 @@ from mtpipe.policy import Policy
 def warm_start(
     policy: Policy, examples: list[dict[str, str]], settings: WarmStart, seed: int, progress: tqdm
 ) -> list[dict[str, float]]:
-    """Trains on rows of records.EXAMPLES, epoch after epoch in a new order; returns the loss (nats a token) per 20 steps.
+    """Trains on rows of records.EXAMPLES, epoch after epoch in a new order.
+
+    Returns the step and the loss (nats a token) of every 20th step and the last.
 
     Raises MtpipeError where the loss is not finite.
     """

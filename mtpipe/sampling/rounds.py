@@ -16,7 +16,7 @@ def draw_problems(problems: list[dict[str, Any]], seed: int, round: int, count: 
 
     A pure function of its arguments, so a resumed or edited run draws the same.
     """
-    drawn = []
+    drawn: list[dict[str, Any]] = []
     for position in range(round * count, (round + 1) * count):
         epoch, index = divmod(position, len(problems))
         if not drawn or index == 0:

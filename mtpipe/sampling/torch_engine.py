@@ -110,7 +110,9 @@ class _Context:
         index = {prompt: number for number, prompt in enumerate(prompts)}
         width = max(map(len, prompts))
         ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=policy.device)
-        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=policy.device)
+        mask = torch.tensor(
+            [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=policy.device
+        )
         padded = bool((mask == 0).any())
         cache = DynamicCache()
         logits = policy.model(

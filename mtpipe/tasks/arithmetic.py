@@ -36,7 +36,9 @@ class Expression:
     operators: tuple[str, ...]
 
     def __str__(self) -> str:
-        rest = "".join(operator + str(number) for operator, number in zip(self.operators, self.numbers[1:], strict=True))
+        rest = "".join(
+            operator + str(number) for operator, number in zip(self.operators, self.numbers[1:], strict=True)
+        )
         return str(self.numbers[0]) + rest
 
     @classmethod
@@ -78,7 +80,9 @@ def solve(expression: Expression, order: Order) -> list[tuple[int, int, str, int
 
 def worked_answer(expression: Expression, order: Order) -> str:
     """The response text of one way to work an expression."""
-    return ",".join(f"{left}{operator}{right}={result}" for _, left, operator, right, result in solve(expression, order))
+    return ",".join(
+        f"{left}{operator}{right}={result}" for _, left, operator, right, result in solve(expression, order)
+    )
 
 
 def generate_problems(
@@ -87,53 +91,58 @@ def generate_problems(
     largest: int,
     bound: int,
     warm_start_problems: int,
+    wider: float,
     train_problems: int,
     benchmark_problems: int,
 ) -> dict[str, list[dict[str, Any]]]:
     """The problems of every split, as rows of records.PROBLEMS; no problem is in two splits.
 
-    `same` has the training distribution, `longer` one operand more, `larger` numbers up to twice as large.
+    `same` has the distribution of `train`, `longer` one operand more, `larger` numbers up to twice as large. A share
+    `wider` of the warm start's problems is of the latter two kinds, half and half: it knows their facts, and
+    whether the right order carries over from `train` is what these benchmarks ask.
 
     Raises ValueError where the settings do not admit as many different problems.
     """
-    sizes = {
-        "same": (benchmark_problems, operands, largest),
-        "longer": (benchmark_problems, operands + 1, largest),
-        "larger": (benchmark_problems, operands, 2 * largest),
-        "train": (train_problems, operands, largest),
-        "warm_start": (warm_start_problems, operands, largest),
-    }
+    wide = round(warm_start_problems * wider / 2)
     taken: set[str] = set()
-    splits = {}
-    for split, (count, numbers, top) in sizes.items():
-        draw = random.Random(f"arithmetic/{seed}/{split}")
+
+    def draw(split: str, kind: str, count: int) -> list[dict[str, Any]]:
+        numbers = operands + 1 if kind == "longer" else operands
+        top = 2 * largest if kind == "larger" else largest
+        generator = random.Random(f"arithmetic/{seed}/{split}/{kind}")
         rows: list[dict[str, Any]] = []
-        tries = 0
-        while len(rows) < count:
-            tries += 1
-            if tries > 1000 * count:
-                raise ValueError(
-                    f"split {split!r}: only {len(rows)} of {count} different problems found with {numbers} operands up "
-                    f"to {top} and values within ±{bound}; ask for fewer problems, or allow more operands or larger numbers"
-                )
-            expression = _draw(draw, numbers, top)
-            if split == "larger" and max(expression.numbers) <= largest:
-                continue
-            if str(expression) in taken or not _admissible(expression, bound):
+        for _ in range(1000 * count):
+            if len(rows) == count:
+                break
+            expression = _draw(generator, numbers, top)
+            too_easy = kind == "larger" and max(expression.numbers) <= largest
+            if too_easy or str(expression) in taken or not _admissible(expression, bound):
                 continue
             taken.add(str(expression))
-            value = solve(expression, "precedence")[-1][-1]
             rows.append(
                 {
-                    "problem_id": f"{split}-{len(rows)}",
+                    "problem_id": f"{split}-{kind}-{len(rows)}" if split == "warm_start" else f"{split}-{len(rows)}",
                     "task": "arithmetic",
                     "split": split,
                     "prompt": f"{expression}{PROMPT_END}",
-                    "answer": str(value),
+                    "answer": str(solve(expression, "precedence")[-1][-1]),
                     "meta": json.dumps({"operands": numbers, "largest": top}),
                 }
             )
-        splits[split] = rows
+        if len(rows) < count:
+            raise ValueError(
+                f"split {split!r}: only {len(rows)} of {count} different problems found with {numbers} operands up "
+                f"to {top} and values within ±{bound}; ask for fewer problems, or allow more operands or larger numbers"
+            )
+        return rows
+
+    splits = {kind: draw(kind, kind, benchmark_problems) for kind in BENCHMARKS}
+    splits["train"] = draw("train", "same", train_problems)
+    splits["warm_start"] = [
+        *draw("warm_start", "same", warm_start_problems - 2 * wide),
+        *draw("warm_start", "longer", wide),
+        *draw("warm_start", "larger", wide),
+    ]
     return splits
 
 
@@ -175,7 +184,9 @@ def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
         left, operator, right, result = match.groups()
         true_result = _OPERATIONS[operator](Integer(int(left)), Integer(int(right)))
         if Integer(int(result)) != true_result:
-            return Judgement("false_step", result, f"step {number}: {left}{operator}{right} is {true_result}, not {result}")
+            return Judgement(
+                "false_step", result, f"step {number}: {left}{operator}{right} is {true_result}, not {result}"
+            )
         reduced = {
             expression.reduce(index, int(result))
             for expression in remaining

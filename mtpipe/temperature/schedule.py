@@ -4,6 +4,7 @@ A schedule never accumulates, so that resuming a run, or editing one round of it
 from 0; a round is one batch of rollouts from one policy, which the paper calls a step.
 """
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -57,7 +58,7 @@ class Piecewise(Settings):
     @model_validator(mode="after")
     def _rounds_ascend_from_zero(self) -> "Piecewise":
         rounds = [round for round, _ in self.points]
-        if rounds[0] != 0 or any(b <= a for a, b in zip(rounds, rounds[1:], strict=False)):
+        if rounds[0] != 0 or any(b <= a for a, b in pairwise(rounds)):
             raise ValueError(f"the rounds of the points have to start at 0 and ascend; found {rounds}")
         return self
 
@@ -66,7 +67,7 @@ class Piecewise(Settings):
         last_round, last_value = self.points[-1]
         if round > last_round:
             raise ValueError(f"the points end at round {last_round} and do not cover round {round}; add a point")
-        for (left, low), (right, high) in zip(self.points, self.points[1:], strict=False):
+        for (left, low), (right, high) in pairwise(self.points):
             if left <= round < right:
                 return low + (high - low) * (round - left) / (right - left)
         return last_value

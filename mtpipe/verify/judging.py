@@ -20,7 +20,9 @@ def judge_responses(
     for response in responses:
         problem = by_id.get(response["problem_id"])
         if problem is None:
-            raise MtpipeError(f"a response belongs to problem {response['problem_id']!r}, which is not among the problems")
+            raise MtpipeError(
+                f"a response belongs to problem {response['problem_id']!r}, which is not among the problems"
+            )
         judgement = arithmetic.judge(problem, response["text"], response["finish_reason"])
         rows.append(
             {

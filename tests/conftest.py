@@ -1,0 +1,41 @@
+"""What several tests share: a tiny untrained policy, and params.yaml as the repository ships it."""
+
+from pathlib import Path
+
+import pytest
+
+from mtpipe.params import Params, load_params
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    return load_params(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def policy_folder(tmp_path_factory, params) -> Path:
+    """A new, untrained Qwen2 over the arithmetic vocabulary."""
+    from mtpipe.policy import new_checkpoint
+    from mtpipe.tasks.arithmetic import VOCABULARY
+
+    folder = tmp_path_factory.mktemp("policy") / "policy"
+    sizes = params.model.model_copy(update={"hidden_size": 32, "layers": 2})
+    new_checkpoint(folder, sizes, VOCABULARY, max_positions=128)
+    return folder
+
+
+@pytest.fixture
+def policy(policy_folder):
+    """A fresh copy in memory. Its weights are scaled up, so that distributions are uneven as a trained model's are."""
+    import torch
+
+    from mtpipe.policy import load_policy
+
+    loaded = load_policy(policy_folder)
+    with torch.no_grad():
+        for parameter in loaded.model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(30.0)
+    return loaded

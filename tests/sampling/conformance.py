@@ -1,0 +1,36 @@
+"""What every sampling engine has to satisfy: its records against a plain float32 forward pass."""
+
+import torch
+
+from mtpipe.learn.token_logprobs import pad, tempered_logprobs, token_logits
+from mtpipe.sampling.records import Response
+from mtpipe.temperature.apply import RowTemperatures
+
+
+def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Response], tolerance: float) -> None:
+    """At the recorded temperatures, with no cache, no batching tricks and no left padding; and so the entropies."""
+    for response in responses:
+        sequences = pad([response.prompt_ids], [response.response_ids])
+        with torch.no_grad():
+            logits = token_logits(policy.model, sequences)
+        logprobs, _ = tempered_logprobs(logits, sequences.targets, torch.tensor(response.temperatures))
+        entropies = torch.special.entr(logits.softmax(-1)).sum(-1)
+        torch.testing.assert_close(logprobs, torch.tensor(response.logprobs), atol=tolerance, rtol=0)
+        torch.testing.assert_close(entropies, torch.tensor(response.entropies), atol=tolerance, rtol=0)
+
+
+def assert_temperatures_follow_from_entropies(responses: list[Response], rule, threshold: float | None) -> None:
+    """Every recorded temperature is the rule's, given the recorded entropy of the same token."""
+    for response in responses:
+        rows = RowTemperatures.of(rule, threshold, [response.sample] * len(response.entropies))
+        assert rows.at(torch.tensor(response.entropies)).tolist() == response.temperatures
+
+
+def assert_lists_are_aligned(responses: list[Response], stop_ids: tuple[int, ...], max_new_tokens: int) -> None:
+    """One entry a token; only the last token may stop, and it does so exactly where finish_reason says."""
+    for response in responses:
+        length = len(response.response_ids)
+        assert length == len(response.logprobs) == len(response.temperatures) == len(response.entropies)
+        assert not set(response.response_ids[:-1]) & set(stop_ids)
+        assert (response.response_ids[-1] in stop_ids) == (response.finish_reason == "stop")
+        assert length == max_new_tokens or response.finish_reason == "stop"

@@ -1,0 +1,37 @@
+import numpy as np
+
+from mtpipe.sampling.randomness import token_uniforms
+from mtpipe.sampling.rounds import draw_problems
+
+PROBLEMS = [{"problem_id": str(index)} for index in range(10)]
+
+
+def test_a_tokens_number_does_not_depend_on_how_many_are_drawn():
+    assert (token_uniforms(1, "round 0", "p", 0, 5) == token_uniforms(1, "round 0", "p", 0, 500)[:5]).all()
+
+
+def test_every_part_of_the_identity_matters():
+    identities = [(1, "round 0", "p", 0), (2, "round 0", "p", 0), (1, "round 1", "p", 0), (1, "round 0", "q", 0)]
+    identities += [(1, "round 0", "p", 1), (11, "round 0", "p", 0), (1, "round 0", "p1", 0), (1, "round 01", "p", 0)]
+    first = {token_uniforms(*identity, 1)[0] for identity in identities}
+    assert len(first) == len(identities)
+
+
+def test_the_numbers_are_uniform():
+    drawn = np.concatenate([token_uniforms(0, "round 0", str(problem), 0, 50) for problem in range(200)])
+    assert drawn.min() >= 0
+    assert drawn.max() < 1
+    assert abs(drawn.mean() - 0.5) < 0.02
+    assert abs(drawn.var() - 1 / 12) < 0.005
+
+
+def test_an_epoch_draws_every_problem_once_before_any_again():
+    drawn = [problem["problem_id"] for round in range(5) for problem in draw_problems(PROBLEMS, 1, round, 4)]
+    assert len(set(drawn[:10])) == len(set(drawn[10:20])) == 10
+    assert drawn[:10] != drawn[10:20]
+
+
+def test_a_rounds_problems_do_not_depend_on_the_rounds_before():
+    whole = [problem for round in range(6) for problem in draw_problems(PROBLEMS, 3, round, 7)]
+    assert draw_problems(PROBLEMS, 3, 4, 7) == whole[28:35]
+    assert draw_problems(PROBLEMS, 4, 4, 7) != whole[28:35]

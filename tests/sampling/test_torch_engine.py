@@ -1,0 +1,78 @@
+import pytest
+import torch
+from conformance import (
+    assert_lists_are_aligned,
+    assert_logprobs_are_those_of_a_forward_pass,
+    assert_temperatures_follow_from_entropies,
+)
+
+from mtpipe.sampling.records import Request
+from mtpipe.sampling.torch_engine import SamplingPlan, sample
+from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, ResolvedUniform, Threshold
+
+TOKEN_RULE = ResolvedEntropyThreshold(low=[0.9, 1.0, 1.1], high=[1.3, 1.5, 2.0], threshold=Threshold(nats=1.5))
+PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3*3*3>", "7-5+1>", "9>"]
+
+
+@pytest.fixture
+def requests(policy):
+    return [Request(prompt, index, policy.encode(prompt)) for prompt in PROMPTS for index in range(3)]
+
+
+def plan(rule=TOKEN_RULE, threshold=1.5, batch_size=1000, seed=1) -> SamplingPlan:
+    return SamplingPlan(rule, threshold, seed, "round 0", max_new_tokens=40, batch_size=batch_size)
+
+
+def by_identity(responses):
+    return {(response.problem_id, response.sample): response for response in responses}
+
+
+def test_records_agree_with_a_forward_pass_at_the_recorded_temperatures(policy, requests):
+    responses = list(sample(policy, requests, plan()))
+    assert len(responses) == len(requests)
+    assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)
+    assert_temperatures_follow_from_entropies(responses, TOKEN_RULE, 1.5)
+    assert_lists_are_aligned(responses, policy.stop_ids, 40)
+    assert len({temperature for response in responses for temperature in response.temperatures}) == 6
+    assert len({len(response.response_ids) for response in responses}) > 3, "rows should end at different steps"
+
+
+def test_the_same_rollouts_come_out_of_every_batch_size(policy, requests):
+    one, seven, together = (
+        by_identity(sample(policy, requests, plan(batch_size=size))) for size in (1, 7, len(requests))
+    )
+    for identity, response in one.items():
+        for other in (seven[identity], together[identity]):
+            assert other.response_ids == response.response_ids
+            assert other.finish_reason == response.finish_reason
+            assert other.temperatures == response.temperatures
+            torch.testing.assert_close(other.logprobs, response.logprobs, atol=1e-5, rtol=0)
+
+
+def test_the_order_of_requests_changes_nothing(policy, requests):
+    forwards, backwards = (by_identity(sample(policy, order, plan())) for order in (requests, requests[::-1]))
+    assert {key: value.response_ids for key, value in forwards.items()} == {
+        key: value.response_ids for key, value in backwards.items()
+    }
+
+
+def test_another_seed_gives_other_responses(policy, requests):
+    one, other = (by_identity(sample(policy, requests, plan(seed=seed))) for seed in (1, 2))
+    assert any(one[key].response_ids != other[key].response_ids for key in one)
+
+
+def test_tokens_are_drawn_from_the_tempered_distribution(policy):
+    """The first token of many samples against its exact distribution, by a chi-square statistic."""
+    prompt = policy.encode("2+9>")
+    count, temperature = 4000, 1.7
+    requests = [Request("2+9", index, prompt) for index in range(count)]
+    rule = ResolvedUniform(temperature=[temperature] * count)
+    first = SamplingPlan(rule, None, 0, "round 0", max_new_tokens=1, batch_size=count)
+    drawn = torch.tensor([response.response_ids[0] for response in sample(policy, requests, first)])
+    with torch.no_grad():
+        logits = policy.model(torch.tensor([prompt])).logits[0, -1]
+    expected = count * (logits / temperature).softmax(-1)
+    observed = torch.bincount(drawn, minlength=len(expected)).float()
+    common = expected >= 5
+    statistic = ((observed - expected)[common] ** 2 / expected[common]).sum()
+    assert statistic < 3 * int(common.sum()), "far beyond any plausible draw (the mean is the number of tokens)"

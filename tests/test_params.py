@@ -1,0 +1,90 @@
+"""Every way to get params.yaml wrong, and what the user reads."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from mtpipe.errors import MtpipeError
+from mtpipe.params import load_params
+
+LINES = (ROOT / "params.yaml").read_text().splitlines(keepends=True)
+SHIPPED = "".join(line for line in LINES if not line.startswith("#"))
+
+
+def fault(tmp_path, found: str, replaced_by: str) -> str:
+    """The message after one edit of the shipped params.yaml."""
+    assert found in SHIPPED
+    file = tmp_path / "params.yaml"
+    file.write_text(SHIPPED.replace(found, replaced_by, 1))
+    with pytest.raises(MtpipeError) as error:
+        load_params(file)
+    return str(error.value)
+
+
+def test_the_shipped_file_is_valid_and_has_the_five_arms(params):
+    assert params.arms == ["uniform", "token", "rollout", "linear", "spike"]
+
+
+@pytest.mark.parametrize(
+    ("found", "replaced_by", "expected"),
+    [
+        ("sampling:\n", "samplng:\n", "unknown key 'samplng'; did you mean 'sampling'?"),
+        ("learning_rate: 3.0e-4", "learning_rat: 3.0e-4", "update: unknown key 'learning_rat'; did you mean"),
+        ("end: 1.4, over: 4", "end: 1.4, ovr: 4", "unknown key 'ovr'; did you mean 'over'?"),
+        ("value: 1.0", "value: 0.0", "greater than 0; found 0.0"),
+        ("value: 1.0", "value: -0.5", "greater than 0; found -0.5"),
+        ("value: 1.0", "value: hot", "found 'hot'"),
+        ("value: 1.0", "value: .nan", "finite number"),
+        ("quantile: 0.8}, moves: high}\n  rollout", "quantile: -0.2}, moves: high}\n  rollout", "found -0.2"),
+        ("[uniform, token,", "[uniform, token, token,", "arms: listed more than once: token"),
+        ("[uniform, token,", "[uniform, tokens,", "temperature has no entry 'tokens'"),
+        ("  spike:\n", "  linear:\n", "duplicate key"),
+        ("group_size: 8", "group_size: 1", "sampling.group_size: Input should be greater than or equal to 2; found 1"),
+        ("group_size: 8", "group_size: 6", "8 entries for a group of 6"),
+        ("n: 3, next: 4", "n: 4, next: 5", "rounds[3]"),
+        ("  after: [5]", "  after: [4]", "evaluate.after is [4]"),
+        ("baseline: uniform", "baseline: unifrm", "report.baseline is 'unifrm'"),
+        (
+            "{kind: linear, start: 1.0, end: 1.4, over: 4}\n  spike",
+            "{kind: piecewise, points: [[0, 1.0], [3, 1.2]]}\n  spike",
+            "arm 'linear', round 4: the points end at round 3",
+        ),
+        ("{kind: staircase, start", "{kind: stair, start", "'staircase'"),
+        ("offsets: [0.0, 0.0, -0.1", "offsets: [0.0, 0.0, -1.1", "arm 'rollout', round 0"),
+    ],
+)
+def test_a_fault_is_named_with_its_key_its_value_and_the_remedy(tmp_path, found, replaced_by, expected):
+    assert expected in fault(tmp_path, found, replaced_by)
+
+
+def test_zero_rounds_are_refused(tmp_path):
+    start, end = SHIPPED.index("rounds:\n"), SHIPPED.index("temperature:\n")
+    assert "rounds: List should have at least 1 item" in fault(tmp_path, SHIPPED[start:end], "rounds: []\n")
+
+
+def test_all_faults_are_listed_at_once(tmp_path):
+    message = fault(tmp_path, SHIPPED, SHIPPED.replace("heads: 4", "heads: 0").replace("threads: 2", "threads: 0"))
+    assert "model.heads" in message
+    assert "compute.threads" in message
+
+
+@pytest.mark.parametrize("content", ["", "- a list", "arms: [", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, content):
+    (tmp_path / "params.yaml").write_text(content)
+    with pytest.raises(MtpipeError, match=r"params\.yaml"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_a_stage_says_so_without_a_traceback_and_fails(tmp_path):
+    (tmp_path / "params.yaml").write_text(SHIPPED.replace("group_size: 8", "group_size: 1"))
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
+    (tmp_path / "mtpipe").symlink_to(ROOT / "mtpipe")
+    ended = subprocess.run(
+        [sys.executable, "-m", "mtpipe.launch", "plan"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "sampling.group_size" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "data" / "plan").exists()
