@@ -19,10 +19,11 @@ def main(arm: str, seed: int, round: int) -> None:
     counted = progress_bar(responses, f"verify {arm} round {round}", "responses")
     rows = judge_responses(problems, counted, params.reward)
     write_rows(paths.verdicts(arm, seed, round), rows, VERDICTS)
-    shown = [
-        {"text": response["text"], **row} for response, row in zip(responses, rows[: params.tracking.sample_rollouts])
-    ]
-    write_text(paths.samples(arm, seed, round), "".join(json.dumps(row) + "\n" for row in shown))
+    shown = [{"text": response["text"], **row} for response, row in zip(responses, rows, strict=True)]
+    write_text(
+        paths.samples(arm, seed, round),
+        "".join(json.dumps(row) + "\n" for row in shown[: params.tracking.sample_rollouts]),
+    )
 
 
 if __name__ == "__main__":

@@ -28,14 +28,12 @@ def policy_folder(tmp_path_factory, params) -> Path:
 
 @pytest.fixture
 def policy(policy_folder):
-    """A fresh copy in memory. Its weights are scaled up, so that distributions are uneven as a trained model's are."""
+    """A fresh copy in memory. Its embeddings are scaled up, for distributions as uneven as a trained model's."""
     import torch
 
     from mtpipe.policy import load_policy
 
     loaded = load_policy(policy_folder)
     with torch.no_grad():
-        for parameter in loaded.model.parameters():
-            if parameter.dim() > 1:
-                parameter.mul_(30.0)
+        loaded.model.get_input_embeddings().weight.mul_(25.0)
     return loaded

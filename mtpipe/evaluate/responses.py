@@ -25,7 +25,13 @@ def evaluate(params: Params, folder: Path, target: Path, what: str) -> None:
         for name in BENCHMARKS:
             texts = []
             for response in sample_at(
-                policy, problems[name], settings.samples, settings.temperature, settings.seed, "evaluation", params.sampling
+                policy,
+                problems[name],
+                settings.samples,
+                settings.temperature,
+                settings.seed,
+                "evaluation",
+                params.sampling,
             ):
                 texts.append({**vars(response), "text": policy.decode(response.response_ids)})
                 bar.update()
