@@ -28,12 +28,14 @@ def policy_folder(tmp_path_factory, params) -> Path:
 
 @pytest.fixture
 def policy(policy_folder):
-    """A fresh copy in memory. Its embeddings are scaled up, for distributions as uneven as a trained model's."""
+    """A fresh copy in memory. Its weights are scaled up: a new model's distributions are all but even."""
     import torch
 
     from mtpipe.policy import load_policy
 
     loaded = load_policy(policy_folder)
     with torch.no_grad():
-        loaded.model.get_input_embeddings().weight.mul_(25.0)
+        for parameter in loaded.model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(12.0)
     return loaded

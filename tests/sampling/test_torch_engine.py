@@ -10,7 +10,8 @@ from mtpipe.sampling.records import Request
 from mtpipe.sampling.torch_engine import SamplingPlan, sample
 from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, ResolvedUniform, Threshold
 
-TOKEN_RULE = ResolvedEntropyThreshold(low=[0.9, 1.0, 1.1], high=[1.3, 1.5, 2.0], threshold=Threshold(nats=1.5))
+NATS = 2.2
+TOKEN_RULE = ResolvedEntropyThreshold(low=[0.9, 1.0, 1.1], high=[1.3, 1.5, 2.0], threshold=Threshold(nats=NATS))
 PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3*3*3>", "7-5+1>", "9>"]
 
 
@@ -19,7 +20,7 @@ def requests(policy):
     return [Request(prompt, index, policy.encode(prompt)) for prompt in PROMPTS for index in range(3)]
 
 
-def plan(rule=TOKEN_RULE, threshold=1.5, batch_size=1000, seed=1) -> SamplingPlan:
+def plan(rule=TOKEN_RULE, threshold=NATS, batch_size=1000, seed=1) -> SamplingPlan:
     return SamplingPlan(rule, threshold, seed, "round 0", max_new_tokens=40, batch_size=batch_size)
 
 
@@ -31,7 +32,7 @@ def test_records_agree_with_a_forward_pass_at_the_recorded_temperatures(policy, 
     responses = list(sample(policy, requests, plan()))
     assert len(responses) == len(requests)
     assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)
-    assert_temperatures_follow_from_entropies(responses, TOKEN_RULE, 1.5)
+    assert_temperatures_follow_from_entropies(responses, TOKEN_RULE, NATS)
     assert_lists_are_aligned(responses, policy.stop_ids, 40)
     assert len({temperature for response in responses for temperature in response.temperatures}) == 6
     assert len({len(response.response_ids) for response in responses}) > 3, "rows should end at different steps"
