@@ -15,7 +15,8 @@ from ruamel.yaml.error import YAMLError
 from mtpipe.errors import MtpipeError
 from mtpipe.settings import Settings, Temperature
 from mtpipe.temperature.arm import Arm
-from mtpipe.temperature.plan import RoundPlan, plan_round
+from mtpipe.temperature.plan import plan_round
+from mtpipe.temperature.round_plan import RoundPlan
 
 ArmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 

@@ -8,7 +8,7 @@ from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
 from mtpipe.sampling.rounds import draw_problems, sample_round
 from mtpipe.stage import progress_bar, run_stage
 from mtpipe.temperature.entropy_table import round_threshold
-from mtpipe.temperature.plan import RoundPlan
+from mtpipe.temperature.round_plan import RoundPlan
 
 
 def main(arm: str, seed: int, round: int) -> None:

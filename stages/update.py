@@ -11,7 +11,7 @@ from mtpipe.policy import load_policy, prepare_torch, save_policy
 from mtpipe.records import ROLLOUTS, VERDICTS, read_rows
 from mtpipe.stage import progress_bar, run_stage
 from mtpipe.temperature.entropy_table import round_threshold, write_entropy_table
-from mtpipe.temperature.plan import RoundPlan
+from mtpipe.temperature.round_plan import RoundPlan
 
 
 def main(arm: str, seed: int, round: int) -> None:

@@ -1,23 +1,10 @@
 """The resolved temperatures of every arm and round, before anything is sampled."""
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from mtpipe.settings import Settings
 from mtpipe.temperature.arm import Arm
-from mtpipe.temperature.token_rule import DECIMALS, ResolvedRule
-
-
-class RoundPlan(Settings):
-    """What the rollouts of one round need to know of the arm; one small file of the plan stage.
-
-    It holds resolved numbers only: an edit of params.yaml that leads to the same numbers leaves the file,
-    and so everything downstream, as it was.
-    """
-
-    arm: str
-    round: int = Field(ge=0)
-    base: list[float] = Field(description="schedule + spread of each response: its sampling temperature in reports")
-    rule: ResolvedRule
+from mtpipe.temperature.round_plan import RoundPlan
+from mtpipe.temperature.token_rule import DECIMALS
 
 
 def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:

@@ -4,7 +4,7 @@ from itertools import groupby
 from pathlib import Path
 
 from mtpipe.errors import MtpipeError
-from mtpipe.temperature.plan import RoundPlan
+from mtpipe.temperature.round_plan import RoundPlan
 from mtpipe.temperature.token_rule import ResolvedUniform, Threshold
 
 

@@ -1,0 +1,171 @@
+import copy
+
+import pytest
+import torch
+from tqdm import tqdm
+
+from mtpipe.errors import MtpipeError
+from mtpipe.learn.groups import Group, join_groups
+from mtpipe.learn.optimizer import Optimizer
+from mtpipe.learn.update import Scored, micro_batches, temperature_shares, update_policy
+from mtpipe.sampling.records import Request
+from mtpipe.sampling.torch_engine import SamplingPlan, sample
+from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, Threshold
+
+GROUP_SIZE = 4
+RULE = ResolvedEntropyThreshold(low=[0.8] * GROUP_SIZE, high=[1.4] * GROUP_SIZE, threshold=Threshold(nats=2.2))
+
+
+@pytest.fixture
+def groups(policy) -> list[Group]:
+    """Real rollouts at two temperatures within each response; a reward for an even number of tokens."""
+    prompts = ["2+9*3-4>", "1+2>", "3*3*3>", "7-5+1>", "8-1>", "4*4+4>"]
+    requests = [Request(prompt, index, policy.encode(prompt)) for prompt in prompts for index in range(GROUP_SIZE)]
+    plan = SamplingPlan(RULE, 2.2, 0, "round 0", max_new_tokens=16, batch_size=100)
+    rollouts = [vars(response) for response in sample(policy, requests, plan)]
+    verdicts = [
+        {"problem_id": row["problem_id"], "sample": row["sample"], "reward": float(len(row["response_ids"]) % 2 == 0)}
+        for row in rollouts
+    ]
+    return join_groups(rollouts, verdicts, GROUP_SIZE)
+
+
+@pytest.fixture
+def settings(params):
+    return params.update.model_copy(update={"prompts_per_step": 3, "warmup_steps": 1, "learning_rate": 1e-3})
+
+
+def optimizer(policy, settings) -> Optimizer:
+    return Optimizer(policy.model, settings.learning_rate, settings.warmup_steps)
+
+
+def update(policy, groups, settings):
+    return update_policy(policy, optimizer(policy, settings), groups, settings, tqdm(disable=True))
+
+
+def weights(policy) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten().clone() for parameter in policy.model.parameters()])
+
+
+def with_rows(groups: list[Group], change) -> list[Group]:
+    """The groups with each rollout changed."""
+    return [
+        Group(group.problem_id, [change(copy.deepcopy(row)) for row in group.rollouts], group.rewards)
+        for group in groups
+    ]
+
+
+def test_before_the_first_step_every_ratio_is_one(policy, groups, settings):
+    first, second = update(policy, groups, settings)
+    assert first["ratio"] == pytest.approx(1.0, abs=1e-5)
+    assert first["ratio_max"] == pytest.approx(1.0, abs=1e-4)
+    assert first["clip_fraction"] == 0
+    assert second["ratio_max"] > 1.001, "by the second step the policy has moved"
+
+
+def test_temperatures_shifted_by_one_token_are_caught_before_any_weight_changes(policy, groups, settings):
+    def shift(row):
+        row["temperatures"] = row["temperatures"][:1] + row["temperatures"][:-1]
+        return row
+
+    before = weights(policy)
+    with pytest.raises(MtpipeError, match=r"do not fit the policy.*temperatures are not aligned"):
+        update(policy, with_rows(groups, shift), settings)
+    assert torch.equal(weights(policy), before)
+
+
+def test_rollouts_of_another_policy_are_caught(policy, groups, settings):
+    with torch.no_grad():
+        policy.model.get_input_embeddings().weight.mul_(1.01)
+    with pytest.raises(MtpipeError, match="do not fit the policy"):
+        update(policy, groups, settings)
+
+
+def test_rewarded_responses_become_likelier(policy, groups, settings):
+    again = [Group(group.problem_id, group.rollouts, group.rewards) for group in groups]
+    update(policy, groups, settings.model_copy(update={"prompts_per_step": 6}))
+    loose = settings.model_copy(update={"logprob_tolerance": 1e9, "prompts_per_step": 6})
+    after = update(policy, again, loose)[0]
+    assert after["loss"] < -1e-4, "the surrogate at advantages of mean 0 falls below 0 once the ratios favour reward"
+
+
+def test_groups_of_equal_rewards_are_dropped_and_counted(policy, groups, settings):
+    flat = [Group(group.problem_id, group.rollouts, [1.0] * GROUP_SIZE) for group in groups]
+    before = weights(policy)
+    steps = update(policy, flat, settings)
+    assert [step["groups_dropped"] for step in steps] == [3, 3]
+    assert all("loss" not in step for step in steps)
+    assert torch.equal(weights(policy), before)
+
+
+def test_micro_batches_change_the_gradient_by_rounding_only(policy, groups, settings):
+    twin = copy.deepcopy(policy)
+    whole = update(policy, groups, settings)
+    split = update(twin, groups, settings.model_copy(update={"tokens_per_micro_batch": 40}))
+    torch.testing.assert_close(weights(policy), weights(twin), atol=1e-4, rtol=0)
+    assert whole[0]["loss"] == pytest.approx(split[0]["loss"], abs=1e-5)
+
+
+def test_nan_names_the_batch(policy, groups, settings):
+    def poison(row):
+        row["logprobs"] = [float("nan")] * len(row["logprobs"])
+        return row
+
+    with pytest.raises(MtpipeError, match=r"loss is nan in the batch of problems .*; the round stops here, its inputs"):
+        update(policy, [*groups[:3], *with_rows(groups[3:], poison)], settings)
+    with pytest.raises(MtpipeError, match="sampled with nan nats"):
+        update(policy, with_rows(groups, poison), settings)
+
+
+def test_optimizer_state_makes_two_rounds_the_same_as_one_run(policy, groups, settings, tmp_path):
+    whole, halves = copy.deepcopy(policy), copy.deepcopy(policy)
+    through = optimizer(whole, settings)
+    update_policy(whole, through, groups, settings, tqdm(disable=True))
+
+    first = optimizer(halves, settings)
+    update_policy(halves, first, groups[:3], settings, tqdm(disable=True))
+    first.save(tmp_path)
+    second = optimizer(halves, settings)
+    second.load(tmp_path)
+    loose = settings.model_copy(update={"logprob_tolerance": 1e9})
+    update_policy(halves, second, groups[3:], loose, tqdm(disable=True))
+    assert second.step_count == through.step_count == 2
+    assert torch.equal(weights(halves), weights(whole))
+
+
+def test_an_optimizer_state_of_another_model_is_refused(policy, settings, tmp_path):
+    state = tmp_path / "training" / "optimizer.safetensors"
+    state.parent.mkdir()
+    state.write_bytes(b"not safetensors")
+    with pytest.raises(MtpipeError, match=r"optimizer\.safetensors is not the optimizer state"):
+        optimizer(policy, settings).load(tmp_path)
+
+
+def test_a_response_without_verdict_and_an_incomplete_group_are_refused(groups):
+    rollouts = [row for group in groups for row in group.rollouts]
+    verdicts = [
+        {"problem_id": group.problem_id, "sample": index, "reward": reward}
+        for group in groups
+        for index, reward in enumerate(group.rewards)
+    ]
+    with pytest.raises(MtpipeError, match="no verdict"):
+        join_groups(rollouts, verdicts[1:], GROUP_SIZE)
+    with pytest.raises(MtpipeError, match="expected 0 to 3"):
+        join_groups(rollouts[1:], verdicts, GROUP_SIZE)
+
+
+def test_shares_by_temperature_follow_the_responses_own_temperature():
+    groups = [Group("p", [{}, {}, {}, {}], [1.0, 0.0, 0.0, 0.0]), Group("q", [{}, {}, {}, {}], [1.0, 1.0, 0.0, 0.0])]
+    cold, hot = temperature_shares(groups, base=[0.7, 1.3, 1.3, 0.7])
+    assert (cold["temperature"], cold["responses"], cold["reward"]) == (0.7, 4, 0.5)
+    assert (hot["temperature"], hot["responses"], hot["reward"]) == (1.3, 4, 0.25)
+    assert cold["positive_advantage_share"] + hot["positive_advantage_share"] == pytest.approx(1.0)
+    assert cold["positive_advantage_share"] > hot["positive_advantage_share"]
+
+
+def test_micro_batches_hold_every_response_once_and_stay_within_their_tokens():
+    responses = [Scored(str(n), [1] * 3, [1] * n, [0.0] * n, [1.0] * n, 1.0) for n in (9, 1, 30, 5, 2, 12)]
+    batches = list(micro_batches(responses, tokens=30))
+    assert sorted(one.problem_id for batch in batches for one in batch) == sorted(one.problem_id for one in responses)
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(3 + len(one.response_ids) for one in batch) <= 30
