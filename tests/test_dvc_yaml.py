@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
 WITHOUT_INFLUENCE = {f"mtpipe/{name}.py" for name in ("errors", "files", "params", "paths", "settings", "stage")}
-"""What every stage uses and no result depends on: errors, atomic writing, checks of params.yaml, paths, progress bars."""
+"""What every stage uses and no result depends on: errors, atomic writing, the schema, paths, progress bars."""
 
 
 def imported(file: Path, seen: set[str] | None = None) -> set[str]:

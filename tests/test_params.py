@@ -44,7 +44,7 @@ def test_the_shipped_file_is_valid_and_has_the_five_arms(params):
         ("group_size: 8", "group_size: 1", "sampling.group_size: Input should be greater than or equal to 2; found 1"),
         ("group_size: 8", "group_size: 6", "8 entries for a group of 6"),
         ("n: 3, next: 4", "n: 4, next: 5", "rounds[3]"),
-        ("  after: [5]", "  after: [4]", "evaluate.after is [4]"),
+        ("  after: [1, 3, 5]", "  after: [1, 4]", "evaluate.after is [1, 4]"),
         ("baseline: uniform", "baseline: unifrm", "report.baseline is 'unifrm'"),
         (
             "{kind: linear, start: 1.0, end: 1.4, over: 4}\n  spike",

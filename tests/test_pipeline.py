@@ -1,0 +1,200 @@
+"""The real pipeline, small: which stages run after which edit, and that nothing but the inputs decides the result."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from ruamel.yaml import YAML
+
+pytestmark = pytest.mark.pipeline
+
+ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+SHARED_STAGES = {"prepare", "sft", "evaluate_start"}
+PUBLISHING = {"report", "track"}
+
+
+def make_project(folder: Path) -> Path:
+    """A copy of the project's files with a small params.yaml, as a fresh clone."""
+    folder.mkdir()
+    for name in ("mtpipe", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / ".dvc").mkdir()
+    shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
+    shutil.copy(ROOT / ".dvc" / ".gitignore", folder / ".dvc" / ".gitignore")
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    params = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    params |= {
+        "arms": ["uniform", "token"],
+        "seeds": [1],
+        "rounds": [{"n": 0, "next": 1}, {"n": 1, "next": 2}],
+        "temperature": {
+            "uniform": {"schedule": {"kind": "constant", "value": 1.0}},
+            "token": {
+                "schedule": {"kind": "piecewise", "points": [[0, 1.0], [1, 1.0], [2, 1.0]]},
+                "token": {
+                    "kind": "entropy_threshold",
+                    "low": 1.0,
+                    "high": 1.5,
+                    "threshold": {"quantile": 0.7},
+                    "moves": "high",
+                },
+            },
+            "hot": {"schedule": {"kind": "constant", "value": 1.3}},
+        },
+    }
+    params["task"] |= {"warm_start_problems": 200, "train_problems": 64, "benchmark_problems": 10}
+    params["model"] |= {"hidden_size": 16, "layers": 1, "heads": 2}
+    params["sft"] |= {"steps": 30, "batch_size": 16, "calibration_responses": 16}
+    params["sampling"] |= {"prompts": 16, "group_size": 4, "max_new_tokens": 12}
+    params["update"] |= {"prompts_per_step": 8}
+    params["evaluate"] |= {"after": [2], "samples": 2}
+    params["report"] |= {"resamples": 200}
+    write_params(folder, params)
+    return folder
+
+
+def read_params(project: Path) -> dict:
+    return YAML(typ="safe").load((project / "params.yaml").read_text())
+
+
+def write_params(project: Path, params: dict) -> None:
+    with open(project / "params.yaml", "w") as file:
+        YAML(typ="safe").dump(params, file)
+
+
+def repro(project: Path) -> set[str]:
+    """Runs `dvc repro` and returns the stages that ran; those restored from the cache do not count."""
+    ended = subprocess.run(["dvc", "repro"], cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    return set(re.findall(r"Running stage '([^']+)'", ended.stdout))
+
+
+def stages_of_round(arm: str, round: int) -> set[str]:
+    return {f"{stage}@{arm}-1-round{round}" for stage in ("rollout", "verify", "update")}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A project whose pipeline has run; tests that edit it work on a copy with its own cache."""
+    project = make_project(tmp_path_factory.mktemp("pipeline") / "finished")
+    expected = SHARED_STAGES | PUBLISHING | {"plan"}
+    for arm in ("uniform", "token"):
+        expected |= {f"start@{arm}-1", f"evaluate@{arm}-1-2"} | stages_of_round(arm, 0) | stages_of_round(arm, 1)
+    assert repro(project) == expected
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path) -> Path:
+    copy = tmp_path / "project"
+    shutil.copytree(finished, copy, symlinks=True)
+    return copy
+
+
+def test_a_second_run_runs_nothing(project):
+    assert repro(project) == set()
+
+
+def test_editing_a_round_of_one_arm_runs_that_arm_from_that_round_and_reverting_it_comes_from_the_cache(project):
+    before = (project / "dvc.lock").read_text()
+    original = read_params(project)
+    edited = read_params(project)
+    edited["temperature"]["token"]["schedule"]["points"][1] = [1, 1.2]
+    write_params(project, edited)
+    assert repro(project) == {"plan", "evaluate@token-1-2", *stages_of_round("token", 1), *PUBLISHING}
+    write_params(project, original)
+    assert repro(project) <= {"plan", "track"}, "all else is restored from the cache"
+    assert (project / "dvc.lock").read_text() == before
+
+
+def test_an_edit_that_leaves_the_resolved_temperatures_alone_runs_the_plan_only(project):
+    edited = read_params(project)
+    edited["temperature"]["uniform"]["schedule"] = {"kind": "linear", "start": 1.0, "end": 1.0, "over": 3}
+    edited["temperature"]["token"]["token"]["moves"] = "all"
+    write_params(project, edited)
+    assert repro(project) - PUBLISHING == {"plan"}
+
+
+def test_a_new_arm_runs_alone(project):
+    edited = read_params(project)
+    edited["arms"].append("hot")
+    write_params(project, edited)
+    new = {"start@hot-1", "evaluate@hot-1-2", *stages_of_round("hot", 0), *stages_of_round("hot", 1)}
+    assert repro(project) == {"plan", *new, *PUBLISHING}
+
+
+def test_a_new_round_runs_alone(project):
+    edited = read_params(project)
+    edited["rounds"].append({"n": 2, "next": 3})
+    edited["evaluate"]["after"] = [3]
+    write_params(project, edited)
+    new = {f"evaluate@{arm}-1-3" for arm in ("uniform", "token")}
+    assert repro(project) == {"plan", *new, *stages_of_round("uniform", 2), *stages_of_round("token", 2), *PUBLISHING}
+
+
+def test_editing_the_report_does_not_retrain(project):
+    page = next((project / "mtpipe" / "report").glob("*.py"))
+    page.write_text(page.read_text() + "\n# edited\n")
+    assert repro(project) <= PUBLISHING
+
+
+def test_a_bad_edit_fails_with_its_reason_and_loses_nothing(project):
+    before = (project / "dvc.lock").read_text()
+    original = read_params(project)
+    write_params(project, {**original, "temperature": {**original["temperature"], "hot": {"schedul": {}}}})
+    ended = subprocess.run(["dvc", "repro"], cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert "temperature.hot: unknown key 'schedul'; did you mean 'schedule'?" in ended.stderr
+    write_params(project, original)
+    assert repro(project) <= {"plan"}
+    assert (project / "dvc.lock").read_text() == before
+
+
+def test_two_fresh_projects_end_with_the_same_lock_also_without_the_preloaded_process(finished, tmp_path, monkeypatch):
+    monkeypatch.setitem(ENVIRONMENT, "MTPIPE_PRELOAD", "0")
+    twin = make_project(tmp_path / "twin")
+    repro(twin)
+    assert (twin / "dvc.lock").read_text() == (finished / "dvc.lock").read_text()
+
+
+def kill_when(project: Path, reached: list[str]) -> None:
+    """Starts `dvc repro` and kills it and its children without warning, once its output names each of `reached`."""
+    log = project.parent / "log"
+    with open(log, "w") as output:
+        started = subprocess.Popen(
+            ["dvc", "repro"], cwd=project, env=ENVIRONMENT, stdout=output, stderr=output, start_new_session=True
+        )
+        deadline = time.monotonic() + 300
+        while not all(text in log.read_text() for text in reached):
+            assert started.poll() is None, log.read_text()[-3000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+
+
+def test_a_run_killed_at_several_moments_ends_with_the_same_lock(finished, tmp_path):
+    project = make_project(tmp_path / "killed")
+    for moment in (
+        ["> python -m mtpipe.launch prepare"],
+        ["warm start:"],
+        ["> python -m mtpipe.launch rollout --arm uniform --seed 1 --round 0"],
+        ["> python -m mtpipe.launch update --arm uniform --seed 1 --round 1"],
+        ["> python -m mtpipe.launch evaluate --arm token"],
+        ["> python -m mtpipe.launch track"],
+    ):
+        kill_when(project, moment)
+    repro(project)
+    assert (project / "dvc.lock").read_text() == (finished / "dvc.lock").read_text()
+    assert not list(project.rglob("*.partial"))
