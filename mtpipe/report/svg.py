@@ -1,0 +1,105 @@
+"""Matplotlib figures as SVG elements that stand inside an HTML page and follow its colours.
+
+A figure is drawn in stand-in colours; in the SVG each becomes a CSS colour, so one drawing serves the light and the
+dark theme. The same figure gives the same bytes on every run.
+"""
+
+import html
+import io
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, MUTED = "#010203", "#010204"
+_SERIES = [f"#0a0b{index:02x}" for index in range(1, 7)]
+_MARKERS = "osD^vP"
+Dash = str | tuple[float, tuple[float, ...]]
+_DASHES: list[Dash] = ["-", (0, (5, 2)), (0, (1.5, 1.5))]
+_CSS_COLOURS = {INK: "currentColor", MUTED: "var(--muted)"} | {
+    colour: f"var(--series{index})" for index, colour in enumerate(_SERIES, 1)
+}
+_WIDTH, _HEIGHT = 3.7, 2.6
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.parse_math": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": MUTED,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "ytick.minor.size": 0,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "legend.frameon": False,
+    "legend.handlelength": 2.2,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 4.5,
+}
+
+
+class Look(NamedTuple):
+    """How one arm is drawn everywhere: colour and marker both tell it apart, for the colour-blind and in print."""
+
+    colour: str
+    marker: str
+    dash: Dash
+    css: str
+
+
+WARM_START_LOOK = Look(MUTED, "x", "-", _CSS_COLOURS[MUTED])
+
+
+def look(index: int) -> Look:
+    """The look of the arm at `index` of params.arms; after six arms the colours come again with other dashes."""
+    position = index % len(_SERIES)
+    colour = _SERIES[position]
+    dash = _DASHES[index // len(_SERIES) % len(_DASHES)]
+    return Look(colour, _MARKERS[position], dash, _CSS_COLOURS[colour])
+
+
+def draw(name: str, description: str, plot: Callable[[Axes], None]) -> str:
+    """One SVG element of the axes that `plot` fills.
+
+    Args:
+        name: letters, digits and hyphens; every id in the SVG starts with it, so that no two figures share one.
+        description: what the figure shows, for those who do not see it.
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({**_STYLE, "svg.hashsalt": name})
+        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+        plot(figure.add_subplot())
+        written = io.StringIO()
+        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return _inline(written.getvalue(), name, description)
+
+
+def _inline(document: str, name: str, description: str) -> str:
+    """The <svg> element of an SVG document, without what a page does not need, and with the page's colours."""
+    body = document[document.index(">", document.index("<svg")) + 1 :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r'\bid="', f'id="{name}-', body)
+    body = re.sub(r'(?:xlink:)?href="#', f'href="#{name}-', body)
+    body = body.replace("url(#", f"url(#{name}-")
+    for colour, css in _CSS_COLOURS.items():
+        body = body.replace(colour, css)
+    title = f'<title id="{name}-title">{html.escape(description)}</title>'
+    size = f"0 0 {_WIDTH * 72:g} {_HEIGHT * 72:g}"
+    return f'<svg viewBox="{size}" role="img" aria-labelledby="{name}-title">{title}{body.strip()}'

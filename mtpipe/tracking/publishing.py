@@ -1,0 +1,146 @@
+"""Brings MLflow up to date with the files: one complete run for each listed arm and seed.
+
+The files are the truth and MLflow a view of them, so this can run at any time and any number of times. A run is
+found by its identity and is complete where it carries the digest of its content, the last thing it is given. An
+experiment belongs to one project: runs of other identities are taken for its earlier ablations.
+"""
+
+import json
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
+
+from mtpipe import paths
+from mtpipe.files import write_json
+from mtpipe.params import Params
+from mtpipe.tracking.record import DatasetFile, RunRecord, read_record
+from mtpipe.tracking.store import Store, open_experiment
+
+IDENTITY, CONTENT, ARTIFACTS, CURRENT = (f"mtpipe.{name}" for name in ("identity", "content", "artifacts", "current"))
+RECEIPT = paths.MLFLOW / "receipt.json"
+_METRICS_PER_CALL, _PARAMS_PER_CALL = 1000, 100
+"""The most that a server takes."""
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was done, by run name (new, replaced, new artifacts, unchanged), and how to look at it."""
+
+    done: dict[str, str]
+    how_to_open: str
+
+
+def publish(params: Params) -> Published:
+    """Publishes every listed arm and seed, and writes the receipt that DVC watches.
+
+    Runs of params.yaml as it stands get the tag mtpipe.current = true, earlier ablations false. What is already
+    there with the same content is left alone. Call it in the project's root. Raises MtpipeError where a file is
+    missing, or where MLflow cannot be reached.
+    """
+    records = [read_record(params, arm, seed) for arm in params.arms for seed in params.seeds]
+    done = {}
+    with open_experiment(params.tracking) as (client, experiment):
+        known: dict[str, list[Run]] = {}
+        for run in _runs(client, experiment):
+            known.setdefault(run.data.tags[IDENTITY], []).append(run)
+        for record in records:
+            done[record.name] = _bring_up_to_date(client, experiment, record, known.pop(record.identity, []))
+        for run in (run for runs in known.values() for run in runs):
+            _set_aside(client, run)
+    write_json(
+        RECEIPT,
+        {
+            record.name: {"identity": record.identity, "content": record.content, "metrics": len(record.values)}
+            for record in records
+        },
+    )
+    return Published(done, Store.of(params.tracking.uri).how_to_open())
+
+
+def _runs(client: MlflowClient, experiment: str) -> Iterator[Run]:
+    """The experiment's runs that come from here, newest first."""
+    token = None
+    while True:
+        page = client.search_runs([experiment], f"tags.`{IDENTITY}` LIKE '%'", page_token=token)
+        yield from page
+        if not (token := page.token):
+            return
+
+
+def _bring_up_to_date(client: MlflowClient, experiment: str, record: RunRecord, found: list[Run]) -> str:
+    kept = next((run for run in found if run.data.tags.get(CONTENT) == record.content), None)
+    if kept is None:
+        _create(client, experiment, record)
+        done = "replaced" if found else "new"
+    else:
+        done = "unchanged"
+        if kept.data.tags.get(ARTIFACTS) != record.artifacts_digest:
+            _log_artifacts(client, kept.info.run_id, record)
+            done = "new artifacts"
+        if kept.data.tags.get(CURRENT) != "true":
+            client.set_tag(kept.info.run_id, CURRENT, "true")
+    for run in found:
+        if run is not kept:
+            client.delete_run(run.info.run_id)
+    return done
+
+
+def _set_aside(client: MlflowClient, run: Run) -> None:
+    """Keeps a run of other settings for comparison, unless it was never finished: nothing can complete it now."""
+    if CONTENT not in run.data.tags:
+        client.delete_run(run.info.run_id)
+    elif run.data.tags.get(CURRENT) != "false":
+        client.set_tag(run.info.run_id, CURRENT, "false")
+
+
+def _create(client: MlflowClient, experiment: str, record: RunRecord) -> None:
+    tags = {"arm": record.arm, "seed": str(record.seed), IDENTITY: record.identity, CURRENT: "true", **_provenance()}
+    run = client.create_run(experiment, start_time=record.started, tags=tags, run_name=record.name).info.run_id
+    for params in _chunks(list(record.params.items()), _PARAMS_PER_CALL):
+        client.log_batch(run, params=[Param(key, value) for key, value in params])
+    for values in _chunks(record.values, _METRICS_PER_CALL):
+        client.log_batch(run, metrics=[Metric(each.key, each.value, each.time, each.step) for each in values])
+    client.log_inputs(run, list(_inputs(record.datasets)))
+    _log_artifacts(client, run, record)
+    client.set_terminated(run, end_time=record.ended)
+    # Last: a run without it counts as incomplete and is published again.
+    client.set_tag(run, CONTENT, record.content)
+
+
+def _chunks(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _inputs(datasets: Iterable[DatasetFile]) -> Iterator[DatasetInput]:
+    for each in datasets:
+        source = json.dumps({"uri": each.path.as_posix()})
+        dataset = Dataset(each.name, each.digest, source_type="local", source=source)
+        yield DatasetInput(dataset, [InputTag("mlflow.data.context", each.context)])
+
+
+def _log_artifacts(client: MlflowClient, run: str, record: RunRecord) -> None:
+    for folder, path in record.artifacts:
+        client.log_artifact(run, str(path), folder or None)
+    client.set_tag(run, ARTIFACTS, record.artifacts_digest)
+
+
+def _provenance() -> dict[str, str]:
+    """The versions and the git commit that this run was published with."""
+    found = {}
+    for name in ("torch", "transformers", "mlflow"):
+        try:
+            found[f"version.{name}"] = version(name)
+        except PackageNotFoundError:
+            found[f"version.{name}"] = "not installed"
+    with suppress(OSError, subprocess.CalledProcessError):
+        git = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        found["mlflow.source.git.commit"] = git.stdout.strip()
+    return found

@@ -1,0 +1,211 @@
+"""What MLflow is told of one run (one arm with one seed), read from the files of the other stages.
+
+Two digests make publishing repeatable. The identity says which run it is: arm, seed and the settings that shape
+training, but not how many rounds. The content says what was measured. Neither depends on a clock.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mtpipe import paths
+from mtpipe.files import read_json
+from mtpipe.params import Params
+from mtpipe.records import EVALUATION, read_table
+
+_SHAPES_TRAINING = ("task", "model", "sft", "sampling", "reward", "update")
+_REPORT_FILES = ("index.html", "tables.md", "tables.json")
+_NO_CLOCK = 946_684_800_000
+"""Milliseconds since 1970: the start of a run without clock files, 2000-01-01, so that nobody takes it for real."""
+_MINUTE = 60_000
+
+
+@dataclass(frozen=True)
+class Value:
+    """One point of a metric's history; `time` in milliseconds since 1970."""
+
+    key: str
+    value: float
+    step: int
+    time: int
+
+
+@dataclass(frozen=True)
+class DatasetFile:
+    """A file of problems that a run was trained or evaluated on; `digest` is the md5 that dvc.lock holds too."""
+
+    name: str
+    path: Path
+    digest: str
+    context: str
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """All that is published of one run; `started` and `ended` in milliseconds since 1970."""
+
+    arm: str
+    seed: int
+    identity: str
+    params: dict[str, str]
+    values: list[Value]
+    datasets: list[DatasetFile]
+    artifacts: list[tuple[str, Path]]
+    started: int
+    ended: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.arm}-seed{self.seed}"
+
+    @cached_property
+    def content(self) -> str:
+        """The digest of params, metrics and data sets."""
+        values = sorted((value.key, value.step, value.value) for value in self.values)
+        return _sha256([self.params, values, sorted((data.name, data.digest) for data in self.datasets)])
+
+    @cached_property
+    def artifacts_digest(self) -> str:
+        return _sha256([[folder, path.name, _file_digest(path)] for folder, path in self.artifacts])
+
+
+def read_record(params: Params, arm: str, seed: int) -> RunRecord:
+    """Collects one run from its files.
+
+    Raises MtpipeError where one is missing or unreadable.
+    """
+    times = _round_times(arm, seed, len(params.rounds))
+    start = times[0][0]
+    values: list[Value] = []
+    for round, (began, ended) in enumerate(times):
+        found = read_json(paths.update_metrics(arm, seed, round))
+        values += [Value(key, value, round, ended) for key, value in _of_round(found)]
+        for index, step in enumerate(found["steps"], 1):
+            time = began + (ended - began) * index // len(found["steps"])
+            values += [
+                Value(f"step/{key}", value, step["step"], time) for key, value in _numbers(step) if key != "step"
+            ]
+
+    evaluations = {0: paths.WARM_START_EVALUATION}
+    evaluations |= {after: paths.evaluation(arm, seed, after) for after in params.evaluate.after}
+    benchmarks: list[str] = []
+    for after, path in evaluations.items():
+        shares = _shares_correct(path)
+        benchmarks += [name for name in shares if name not in benchmarks]
+        time = times[after - 1][1] if after else start
+        values += [Value(f"eval/{_safe(name)}/avg", share, after, time) for name, share in shares.items()]
+
+    return RunRecord(
+        arm=arm,
+        seed=seed,
+        identity=_identity(params, arm, seed),
+        params=_flat_params(params, arm, seed),
+        values=values,
+        datasets=[
+            _dataset("train", paths.TRAIN, "training"),
+            *(_dataset(name, paths.benchmark(name), "evaluation") for name in benchmarks),
+        ],
+        artifacts=_artifacts(params, arm, seed, list(evaluations.values())),
+        started=start,
+        ended=times[-1][1],
+    )
+
+
+def _identity(params: Params, arm: str, seed: int) -> str:
+    sections = {name: getattr(params, name).model_dump(mode="json") for name in _SHAPES_TRAINING}
+    return _sha256([arm, seed, params.temperature[arm].model_dump(mode="json"), sections])
+
+
+def _flat_params(params: Params, arm: str, seed: int) -> dict[str, str]:
+    """The settings by dotted key; of the temperatures those of this arm alone, under the same keys in every run."""
+    sections = {name: getattr(params, name).model_dump(mode="json") for name in (*_SHAPES_TRAINING, "compute")}
+    flat = {"arm": arm, "seed": str(seed), "rounds": str(len(params.rounds))}
+    flat |= _flatten("temperature", params.temperature[arm].model_dump(mode="json", exclude_none=True))
+    flat |= _flatten("evaluate", params.evaluate.model_dump(mode="json"))
+    for name, section in sections.items():
+        flat |= _flatten(name, section)
+    return flat
+
+
+def _flatten(prefix: str, value: Any) -> dict[str, str]:
+    if isinstance(value, dict):
+        return {key: text for name, part in value.items() for key, text in _flatten(f"{prefix}.{name}", part).items()}
+    return {prefix: value if isinstance(value, str) else json.dumps(value)}
+
+
+def _of_round(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """The numbers of one round: its means, each verdict's share, and rewards by sampling temperature."""
+    yield from _numbers(found["round"])
+    verdicts = found["round"]["verdicts"]
+    for name, count in verdicts.items():
+        yield f"verdict.{_safe(name)}", count / sum(verdicts.values())
+    for row in found["temperatures"]:
+        for key in ("reward", "positive_advantage_share"):
+            yield f"{key}_at_temperature/{row['temperature']:g}", row[key]
+    for key in ("threshold", "hot_share"):
+        if found["entropy"][key] is not None:
+            yield f"entropy_{key}", found["entropy"][key]
+
+
+def _numbers(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    for key, value in found.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield _safe(key), value
+
+
+def _safe(name: str) -> str:
+    """A name with only such characters as MLflow takes in a metric's."""
+    return re.sub(r"[^\w.\- ]", "_", name, flags=re.ASCII)
+
+
+def _shares_correct(path: Path) -> dict[str, float]:
+    """The share of correct responses in each benchmark."""
+    table = read_table(path, EVALUATION)
+    names, correct = table["benchmark"].to_pylist(), table["correct"].to_pylist()
+    judged: dict[str, list[bool]] = {}
+    for name, right in zip(names, correct, strict=True):
+        judged.setdefault(name, []).append(right)
+    return {name: sum(rights) / len(rights) for name, rights in judged.items()}
+
+
+def _round_times(arm: str, seed: int, rounds: int) -> list[tuple[int, int]]:
+    """When each round's update began and ended, in milliseconds since 1970.
+
+    The clock files are untracked, so that a clone or another machine may lack some. Then none is used: a run that
+    is half in the year 2000 would be worse to look at than one that is there as a whole.
+    """
+    times = []
+    for round in range(rounds):
+        try:
+            clock = json.loads((paths.CLOCK / f"update-{arm}-{seed}-{round}.json").read_text(encoding="utf-8"))
+            times.append((int(clock["started"] * 1000), int((clock["started"] + clock["seconds"]) * 1000)))
+        except (OSError, ValueError, KeyError, TypeError):
+            return [(_NO_CLOCK + n * _MINUTE, _NO_CLOCK + (n + 1) * _MINUTE) for n in range(rounds)]
+    return times
+
+
+def _dataset(name: str, path: Path, context: str) -> DatasetFile:
+    return DatasetFile(name, path, _file_digest(path), context)
+
+
+def _artifacts(params: Params, arm: str, seed: int, evaluations: list[Path]) -> list[tuple[str, Path]]:
+    """The files to keep with a run, each with its folder there."""
+    files = [("", Path("params.yaml"))]
+    files += [("plan", paths.round_plan(arm, round.n)) for round in params.rounds]
+    files += [("samples", paths.samples(arm, seed, params.rounds[-1].n))]
+    files += [("evaluation", path) for path in evaluations]
+    files += [("report", paths.REPORT / name) for name in _REPORT_FILES if (paths.REPORT / name).is_file()]
+    return files
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

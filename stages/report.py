@@ -1,0 +1,27 @@
+"""Stage report: the page, the tables and the series that compare the arms."""
+
+from mtpipe.files import write_json, write_text
+from mtpipe.params import load_params
+from mtpipe.paths import REPORT
+from mtpipe.report.collect import collect
+from mtpipe.report.comparison import as_json, compare, summary_metrics
+from mtpipe.report.page import render_markdown, render_page
+from mtpipe.report.series import QUANTITIES, csv_by_arm, long_csv
+from mtpipe.stage import run_stage
+
+
+def main() -> None:
+    """Compares the arms of params.yaml."""
+    study = collect(load_params())
+    comparison = compare(study)
+    write_text(REPORT / "index.html", render_page(study, comparison))
+    write_text(REPORT / "tables.md", render_markdown(study, comparison))
+    write_json(REPORT / "tables.json", as_json(comparison, study.params))
+    write_json(REPORT / "metrics.json", summary_metrics(comparison, study))
+    for quantity in QUANTITIES:
+        write_text(REPORT / f"{quantity}.csv", long_csv(study, quantity))
+        write_text(REPORT / f"{quantity}_by_arm.csv", csv_by_arm(study, quantity))
+
+
+if __name__ == "__main__":
+    run_stage(main)

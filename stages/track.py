@@ -1,0 +1,21 @@
+"""Stage track: brings MLflow up to date with the results, and says where to look at them."""
+
+from collections import Counter
+
+from mtpipe import paths
+from mtpipe.params import load_params
+from mtpipe.stage import run_stage
+from mtpipe.tracking import publish
+
+
+def main() -> None:
+    """Publishes one MLflow run for each arm and seed."""
+    published = publish(load_params())
+    counts = Counter(published.done.values())
+    print(f"runs in MLflow: {', '.join(f'{count} {what}' for what, count in counts.items())}")
+    print(f"report:         {paths.REPORT / 'index.html'}")
+    print(f"MLflow:         {published.how_to_open}")
+
+
+if __name__ == "__main__":
+    run_stage(main)
