@@ -85,7 +85,7 @@ def stages_of_round(arm: str, round: int) -> set[str]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """A project whose pipeline has run; tests that edit it work on a copy with its own cache."""
+    """A project whose pipeline has run; tests that edit it work on a copy, with its own cache and no MLflow."""
     project = make_project(tmp_path_factory.mktemp("pipeline") / "finished")
     expected = SHARED_STAGES | PUBLISHING | {"plan"}
     for arm in ("uniform", "token"):
@@ -97,12 +97,12 @@ def finished(tmp_path_factory) -> Path:
 @pytest.fixture
 def project(finished, tmp_path) -> Path:
     copy = tmp_path / "project"
-    shutil.copytree(finished, copy, symlinks=True)
+    shutil.copytree(finished, copy, symlinks=True, ignore=shutil.ignore_patterns("mlflow"))
     return copy
 
 
-def test_a_second_run_runs_nothing(project):
-    assert repro(project) == set()
+def test_a_second_run_runs_nothing(finished):
+    assert repro(finished) == set()
 
 
 def test_editing_a_round_of_one_arm_runs_that_arm_from_that_round_and_reverting_it_comes_from_the_cache(project):
@@ -156,7 +156,7 @@ def test_a_bad_edit_fails_with_its_reason_and_loses_nothing(project):
     assert ended.returncode != 0
     assert "temperature.hot: unknown key 'schedul'; did you mean 'schedule'?" in ended.stderr
     write_params(project, original)
-    assert repro(project) <= {"plan"}
+    assert repro(project) <= {"plan", "track"}
     assert (project / "dvc.lock").read_text() == before
 
 
