@@ -122,6 +122,8 @@ class Evaluate(Settings):
     )
     samples: int = Field(ge=1, description="responses a problem")
     temperature: Temperature
+    top_p: float = Field(gt=0, le=1, description="nucleus: the likeliest tokens that together reach this; 1 keeps all")
+    max_new_tokens: int = Field(ge=1, description="tokens a response")
     seed: int = Field(ge=0)
 
 

@@ -57,7 +57,7 @@ def make_project(folder: Path) -> Path:
     params["sft"] |= {"steps": 30, "batch_size": 16, "calibration_responses": 16}
     params["sampling"] |= {"prompts": 16, "group_size": 4, "max_new_tokens": 12}
     params["update"] |= {"prompts_per_step": 8}
-    params["evaluate"] |= {"after": [2], "samples": 2}
+    params["evaluate"] |= {"after": [2], "samples": 2, "max_new_tokens": 12}
     params["report"] |= {"resamples": 200}
     write_params(folder, params)
     return folder

@@ -6,7 +6,7 @@ from mtpipe import paths
 from mtpipe.params import Params
 from mtpipe.policy import load_policy, prepare_torch
 from mtpipe.records import EVALUATION, PROBLEMS, read_rows, write_rows
-from mtpipe.sampling.rounds import sample_at
+from mtpipe.sampling.rounds import sample_evaluation
 from mtpipe.stage import progress_bar
 from mtpipe.tasks.arithmetic import BENCHMARKS
 from mtpipe.verify.judging import judge_responses
@@ -24,15 +24,7 @@ def evaluate(params: Params, folder: Path, target: Path, what: str) -> None:
     with progress_bar(sum(map(len, problems.values())) * settings.samples, what, "responses") as bar:
         for name in BENCHMARKS:
             texts = []
-            for response in sample_at(
-                policy,
-                problems[name],
-                settings.samples,
-                settings.temperature,
-                settings.seed,
-                "evaluation",
-                params.sampling,
-            ):
+            for response in sample_evaluation(policy, problems[name], settings, params.sampling.batch_size):
                 texts.append({**vars(response), "text": policy.decode(response.response_ids)})
                 bar.update()
             texts.sort(key=lambda row: (row["problem_id"], row["sample"]))

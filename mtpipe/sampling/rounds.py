@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from mtpipe.params import Sampling
+from mtpipe.params import Evaluate, Sampling
 from mtpipe.policy import Policy
 from mtpipe.sampling.records import Request, Response
 from mtpipe.sampling.torch_engine import SamplingPlan, sample
@@ -40,26 +40,28 @@ def sample_round(
     return sample(policy, _requests(policy, problems, settings.group_size), plan)
 
 
-def sample_at(
+def sample_evaluation(
     policy: Policy,
     problems: list[dict[str, Any]],
-    samples: int,
-    temperature: float,
-    seed: int,
-    purpose: str,
-    settings: Sampling,
+    settings: Evaluate,
+    batch_size: int,
 ) -> Iterator[Response]:
-    """Samples `samples` responses to each problem at one temperature."""
-    rule = ResolvedUniform(temperature=[temperature] * samples)
-    plan = SamplingPlan(rule, None, seed, purpose, settings.max_new_tokens, settings.batch_size)
-    return sample(policy, _requests(policy, problems, samples), plan)
+    """Samples the responses of an evaluation: `settings.samples` to each problem, at one temperature."""
+    rule = ResolvedUniform(temperature=[settings.temperature] * settings.samples)
+    plan = SamplingPlan(
+        rule, None, settings.seed, "evaluation", settings.max_new_tokens, batch_size, top_p=settings.top_p
+    )
+    return sample(policy, _requests(policy, problems, settings.samples), plan)
 
 
 def calibration_entropies(
     policy: Policy, problems: list[dict[str, Any]], responses: int, settings: Sampling
 ) -> list[float]:
     """The untempered entropies (nats) of tokens sampled at temperature 1, one response a problem."""
-    drawn = sample_at(policy, problems[:responses], 1, 1.0, 0, "calibration", settings)
+    plan = SamplingPlan(
+        ResolvedUniform(temperature=[1.0]), None, 0, "calibration", settings.max_new_tokens, settings.batch_size
+    )
+    drawn = sample(policy, _requests(policy, problems[:responses], 1), plan)
     return [entropy for response in drawn for entropy in response.entropies]
 
 

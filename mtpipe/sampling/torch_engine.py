@@ -1,5 +1,6 @@
 """The embedded sampling engine: batched, with a KV cache, on any transformers causal language model."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,11 @@ _DROP_BELOW = 0.85
 
 @dataclass(frozen=True)
 class SamplingPlan:
-    """How the tokens of a set of requests are drawn; `threshold` is in nats, None for a rule without one."""
+    """How the tokens of a set of requests are drawn; `threshold` is in nats, None for a rule without one.
+
+    `top_p` below 1 is for evaluation: log-probs are then those of the truncated distribution, which an update
+    could not score.
+    """
 
     rule: ResolvedRule
     threshold: float | None
@@ -28,6 +33,7 @@ class SamplingPlan:
     purpose: str
     max_new_tokens: int
     batch_size: int
+    top_p: float = 1.0
 
 
 def sample(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
@@ -55,7 +61,7 @@ def _sample_batch(policy: Policy, requests: Sequence[Request], plan: SamplingPla
     rule = RowTemperatures.of(plan.rule, plan.threshold, [request.sample for request in requests], device)
     context = _Context.of(policy, requests)
     for step in range(steps):
-        drawn = _draw(context.logits, rule, uniforms[rows, step])
+        drawn = _draw(context.logits, rule, uniforms[rows, step], plan.top_p)
         tokens[rows, step], logprobs[rows, step], temperatures[rows, step], entropies[rows, step] = drawn
         ends = torch.isin(drawn[0], stop_ids)
         first_end = ends & ~stopped[rows]
@@ -74,12 +80,15 @@ def _sample_batch(policy: Policy, requests: Sequence[Request], plan: SamplingPla
     return _responses(requests, tokens, logprobs, temperatures, entropies, lengths, stopped)
 
 
-def _draw(logits: Tensor, rule: RowTemperatures, uniforms: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _draw(
+    logits: Tensor, rule: RowTemperatures, uniforms: Tensor, top_p: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Draws each row's next token by inverting the tempered distribution function at the row's random number.
 
     Args:
         logits: [rows, vocabulary], untempered.
         uniforms: [rows], in [0, 1).
+        top_p: truncates the tempered distribution to its nucleus.
 
     Returns:
         token, log-probability at its temperature, temperature, untempered entropy; each [rows].
@@ -87,10 +96,23 @@ def _draw(logits: Tensor, rule: RowTemperatures, uniforms: Tensor) -> tuple[Tens
     entropies = torch.special.entr(logits.softmax(-1)).sum(-1)
     temperatures = rule.at(entropies)
     logprobs = (logits / temperatures[:, None]).log_softmax(-1)
+    if top_p < 1:
+        logprobs = _nucleus(logprobs, top_p)
     cumulative = logprobs.double().exp().cumsum(-1)
     target = uniforms[:, None] * cumulative[:, -1:]
     tokens = torch.searchsorted(cumulative, target, right=True).clamp_(max=logits.shape[-1] - 1)
     return tokens.squeeze(1), logprobs.gather(1, tokens).squeeze(1), temperatures, entropies
+
+
+def _nucleus(logprobs: Tensor, top_p: float) -> Tensor:
+    """Keeps each row's likeliest tokens, the fewest that together reach `top_p`, and renormalises them.
+
+    Nucleus sampling, arXiv 1904.09751. `logprobs` is [rows, vocabulary]; the others' log-probs become -inf.
+    """
+    ordered, tokens = logprobs.sort(dim=-1, descending=True, stable=True)
+    above = ordered.exp().cumsum(-1) - ordered.exp()
+    dropped = torch.zeros_like(logprobs, dtype=torch.bool).scatter_(-1, tokens, above >= top_p)
+    return logprobs.masked_fill(dropped, -math.inf).log_softmax(-1)
 
 
 class _Context:

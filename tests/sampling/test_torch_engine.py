@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from conformance import (
@@ -77,3 +79,21 @@ def test_tokens_are_drawn_from_the_tempered_distribution(policy):
     common = expected >= 5
     statistic = ((observed - expected)[common] ** 2 / expected[common]).sum()
     assert statistic < 3 * int(common.sum()), "far beyond any plausible draw (the mean is the number of tokens)"
+
+
+def test_the_nucleus_is_the_fewest_likeliest_tokens_that_reach_top_p(policy):
+    prompt = policy.encode("2+9>")
+    requests = [Request("2+9", index, prompt) for index in range(500)]
+    rule = ResolvedUniform(temperature=[1.0] * 500)
+    plan = SamplingPlan(rule, None, 0, "evaluation", max_new_tokens=1, batch_size=500, top_p=0.6)
+    responses = list(sample(policy, requests, plan))
+    with torch.no_grad():
+        probabilities = policy.model(torch.tensor([prompt])).logits[0, -1].softmax(-1)
+    likeliest = probabilities.sort(descending=True).indices.tolist()
+    sums = probabilities[likeliest].cumsum(-1)
+    size = int((sums < 0.6).sum()) + 1
+    assert 1 < size < len(likeliest)
+    assert {response.response_ids[0] for response in responses} == set(likeliest[:size])
+    for response in responses:
+        share = float(probabilities[response.response_ids[0]] / sums[size - 1])
+        assert response.logprobs[0] == pytest.approx(math.log(share), abs=1e-5)
