@@ -20,7 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-STAGES_WITH_TORCH = ("sft", "rollout", "update", "evaluate", "evaluate_start")
+STAGES_WITH_TORCH = ("sft", "rollout", "update", "evaluate", "evaluate_start", "sweep")
 _KILLED = 137
 
 

@@ -60,4 +60,9 @@ def evaluation(arm: str, seed: int, after: int) -> Path:
     return EVALUATION / arm / f"seed{seed}" / f"after{after}.parquet"
 
 
+def sweep(arm: str, seed: int, after: int, temperature: float | str) -> Path:
+    """The same at a temperature of evaluate.sweep, which the name has as DVC writes it: 0.6, 1.0, and 1 for 1."""
+    return EVALUATION / arm / f"seed{seed}" / f"after{after}-temperature{temperature}.parquet"
+
+
 WARM_START_EVALUATION = EVALUATION / "warm_start.parquet"

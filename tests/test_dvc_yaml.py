@@ -75,6 +75,7 @@ def test_every_stage_script_is_in_the_graph():
 
 def test_the_default_graph_stays_below_150_stages(params):
     sizes = {"arm": params.arms, "seed": params.seeds, "round": params.rounds, "after": params.evaluate.after}
+    sizes |= {"temperature": params.evaluate.sweep}
     count = 0
     for stage in STAGES.values():
         instances = 1

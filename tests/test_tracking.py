@@ -43,7 +43,7 @@ def shrink(found) -> None:
 def write_evaluation(path: Path, correct: int) -> None:
     rows = [
         {"benchmark": "same", "problem_id": str(n // 2), "sample": n % 2, "correct": n < correct, "verdict": "correct"}
-        | {"answer": "1", "tokens": 3, "text": "1"}
+        | {"answer": "1", "tokens": 3, "finish_reason": "stop", "text": "1"}
         for n in range(10)
     ]
     records.write_rows(path, rows, records.EVALUATION)

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from mtpipe.params import Evaluate, Sampling
+from mtpipe.params import EvaluationSampling, Sampling
 from mtpipe.policy import Policy
 from mtpipe.sampling.records import Request, Response
 from mtpipe.sampling.torch_engine import SamplingPlan, sample
@@ -43,14 +43,13 @@ def sample_round(
 def sample_evaluation(
     policy: Policy,
     problems: list[dict[str, Any]],
-    settings: Evaluate,
+    settings: EvaluationSampling,
+    seed: int,
     batch_size: int,
 ) -> Iterator[Response]:
     """Samples the responses of an evaluation: `settings.samples` to each problem, at one temperature."""
     rule = ResolvedUniform(temperature=[settings.temperature] * settings.samples)
-    plan = SamplingPlan(
-        rule, None, settings.seed, "evaluation", settings.max_new_tokens, batch_size, top_p=settings.top_p
-    )
+    plan = SamplingPlan(rule, None, seed, "evaluation", settings.max_new_tokens, batch_size, top_p=settings.top_p)
     return sample(policy, _requests(policy, problems, settings.samples), plan)
 
 
