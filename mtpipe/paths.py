@@ -65,4 +65,9 @@ def sweep(arm: str, seed: int, after: int, temperature: float | str) -> Path:
     return EVALUATION / arm / f"seed{seed}" / f"after{after}-temperature{temperature}.parquet"
 
 
+def viewer(arm: str, seed: int, round: int) -> Path:
+    """The page that shows a round's rollouts token by token; made by `python -m mtpipe look`, untracked."""
+    return REPORT / "rollouts" / f"{arm}-seed{seed}-round{round}.html"
+
+
 WARM_START_EVALUATION = EVALUATION / "warm_start.parquet"
