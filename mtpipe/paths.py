@@ -70,4 +70,12 @@ def viewer(arm: str, seed: int, round: int) -> Path:
     return REPORT / "rollouts" / f"{arm}-seed{seed}-round{round}.html"
 
 
+def viewer_of(rollouts: Path) -> Path:
+    """The same for a rollouts file by its path; for one that is not a run's, a page beside it."""
+    parts = rollouts.parts
+    if len(parts) >= 5 and parts[-5] == "runs" and parts[-1] == "rollouts.parquet":
+        return REPORT / "rollouts" / f"{'-'.join(parts[-4:-1])}.html"
+    return rollouts.with_suffix(".html")
+
+
 WARM_START_EVALUATION = EVALUATION / "warm_start.parquet"

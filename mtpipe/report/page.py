@@ -1,6 +1,5 @@
 """The report as one HTML page that needs nothing outside itself."""
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mtpipe import paths
@@ -10,6 +9,7 @@ from mtpipe.report.curves import evaluation_curves, pass_curves, sweep_curves, t
 from mtpipe.report.details import cost_table, examples_table, temperature_table, verdicts_table
 from mtpipe.report.entropy_pictures import entropy_pictures
 from mtpipe.report.forest import forest_pictures
+from mtpipe.report.html import render
 from mtpipe.report.provenance import differences_table, settings_table, versions_table
 from mtpipe.report.svg import WARM_START_LOOK, Picture, look
 from mtpipe.report.table import Table, as_markdown
@@ -27,16 +27,10 @@ from mtpipe.report.temperature_pictures import contribution_pictures, temperatur
 
 def render_page(study: Study, comparison: Comparison) -> str:
     """report/index.html. Everything but our own SVG is escaped, because verdicts and texts came from a model."""
-    environment = Environment(
-        loader=PackageLoader("mtpipe.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     params = study.params
     colours = {arm: Markup(look(index).css) for index, arm in enumerate(params.arms)}
-    return environment.get_template("page.html.j2").render(
+    return render(
+        "page",
         params=params,
         sentences=verdict_sentences(study, comparison),
         intervals=intervals_note(study),

@@ -21,8 +21,8 @@ def intervals_note(study: Study) -> str:
     return (
         f"Brackets are {confidence} intervals by bootstrap over {over} ({report.resamples:,} resamples), paired by "
         f"problem and not corrected. {BETTER} and {WORSE} mark a difference that holds: its sign-flip test over "
-        f"problems stays within {1 - report.confidence:.2g} after Holm's correction over every arm and benchmark of this "
-        f"page, and its bracket excludes 0. {caution}"
+        f"problems stays within {1 - report.confidence:.2g} after Holm's correction over every arm and benchmark of "
+        f"this page, and its bracket excludes 0. {caution}"
     )
 
 
@@ -106,7 +106,7 @@ def results_table(study: Study, comparison: Comparison) -> Table:
         title=f"Held-out accuracy after {study.after} rounds",
         note=(
             f"avg@{k}: percentage of correct responses. maj@{k}: percentage of problems whose most frequent final "
-            f"answer is right, where right answers read alike. Tokens: mean length. Cut: percentage that reached the limit."
+            f"answer is right, where right answers read alike. Tokens: mean length. Cut: percentage at the limit."
         ),
         label="policy",
         columns=[f"avg@{k}", f"maj@{k}", f"− {WARM_START}", "tokens", "cut"],
