@@ -46,7 +46,7 @@ function show({ data, place, values, first, heat, groups }) {
     const tone = (name, amount) => `background-color: color-mix(in srgb, var(--${name}) ${amount}%, transparent)`;
     rules.push(`[data-colour=entropy] .l${level} { ${tone("hot", share)} }`);
     rules.push(`[data-colour=surprise] .l${level} { ${tone("surprise", share)} }`);
-    rules.push(`[data-colour=temperature] .l${level} { ${tone(sides < 0 ? "cool" : "hot", Math.round(72 * Math.abs(sides)))} }`);
+    rules.push(`[data-colour=temperature] .l${level} { ${tone(sides < 0 ? "cool" : "hot", Math.round((sides < 0 ? 40 : 78) * Math.abs(sides)))} }`);
     byId("ramp").append(make("i", `l${level}`));
   }
   const sheet = new CSSStyleSheet();
@@ -105,11 +105,11 @@ function show({ data, place, values, first, heat, groups }) {
     body.append(part);
   };
   const responseOf = row => {
-    const { verdict, reward } = { verdict: data.verdict[row], reward: data.reward[row] };
+    const verdict = data.verdict[row], reward = data.reward[row];
     const card = make("article", `response ${verdict === "correct" ? "right" : "wrong"}`), facts = make("p", "facts");
     facts.append(make("b", "", verdict || "not judged"));
     if (reward !== null) facts.append(make("span", "", `reward ${short(reward)}`));
-    facts.append(make("span", "", `T ${short(heat[row])}`), make("span", "", `${data.length[row]} tokens${data.cut[row] ? ", cut" : ""}`), make("span", "", `#${data.sample[row]}`));
+    facts.append(make("span", "", `T ${short(heat[row])}`), make("span", "", `${data.length[row]} tok${data.cut[row] ? ", cut" : ""}`), make("span", "", `#${data.sample[row]}`));
     if (data.detail[row]) facts.title = data.detail[row];
     const body = make("p", "tokens");
     body.dataset.first = first[row];
