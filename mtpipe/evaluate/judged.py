@@ -97,7 +97,7 @@ def _check_complete(
         index = int(np.argmax(wrong))
         found = number[problem == index].tolist()
         raise MtpipeError(
-            f"{source}: problem {problems[index]!r} has samples {found}; expected 0 to {samples - 1} "
+            f"{source}: problem {str(problems[index])!r} has samples {found}; expected 0 to {samples - 1} "
             f"(`samples` under evaluate, or the benchmark's own); run the evaluation again"
         )
 

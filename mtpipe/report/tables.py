@@ -162,20 +162,32 @@ def seeds_table(study: Study, comparison: Comparison) -> Table | None:
 
 
 def verdict_sentences(study: Study, comparison: Comparison) -> list[str]:
-    """For each arm but the baseline: on which benchmarks its difference to the baseline holds."""
+    """What holds, arm by arm; the arms of which nothing holds together; and what could have been seen."""
     baseline = study.params.report.baseline
-    sentences = []
+    sentences, without, detectable = [], [], []
     for arm, scores in comparison.arms.items():
         found = {benchmark: score.minus_baseline for benchmark, score in scores.items() if score.minus_baseline}
         if not found:
             continue
+        detectable += [one.detectable for one in found.values()]
         clear = [f"{signed(one.estimate.mean)} points on {name}" for name, one in found.items() if one.holds]
         unclear = [name for name, one in found.items() if not one.holds]
-        parts = [", ".join(clear)] if clear else []
-        if unclear:
-            parts.append(f"no difference that holds on {', '.join(unclear)}")
-        sentences.append(f"{arm} compared with {baseline}: {'; '.join(parts)}.")
+        if clear:
+            rest = f"; nothing that holds on {_and(unclear)}" if unclear else ""
+            sentences.append(f"{arm} against {baseline}: {_and(clear)}{rest}.")
+        else:
+            without.append(arm)
+    if without:
+        sentences.append(f"No difference to {baseline} holds for {_and(without)}, on any benchmark.")
+    if detectable:
+        low, high = percent(min(detectable)), percent(max(detectable))
+        span = f"{low} points" if low == high else f"{low} to {high} points, by arm and benchmark,"
+        sentences.append(f"True differences of {span} would have been found with a chance of 80 %, before correction.")
     return sentences
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _benchmark_title(study: Study, benchmark: str, comparison: Comparison) -> str:
