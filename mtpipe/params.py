@@ -14,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from mtpipe.errors import MtpipeError
 from mtpipe.settings import Settings, Temperature
+from mtpipe.tasks.settings import Task
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.plan import plan_round
 from mtpipe.temperature.round_plan import RoundPlan
@@ -26,21 +27,6 @@ class Round(Settings):
 
     n: int = Field(ge=0)
     next: int = Field(ge=1, description="always n + 1, because dvc.yaml cannot add")
-
-
-class Task(Settings):
-    """The embedded task: order-of-operations arithmetic, generated from a seed."""
-
-    name: Literal["arithmetic"]
-    seed: int = Field(ge=0)
-    operands: int = Field(ge=3, le=8, description="numbers in a training problem")
-    largest: int = Field(ge=2, le=99, description="largest number in a training problem")
-    bound: int = Field(ge=10, description="no intermediate value is larger than this, either sign")
-    warm_start_problems: int = Field(ge=1, description="problems with worked answers, for the warm start")
-    wider: float = Field(ge=0, le=1, description="share of those that are longer or have larger numbers")
-    train_problems: int = Field(ge=1, description="problems for reinforcement learning")
-    benchmark_problems: int = Field(ge=1, description="held-out problems in each benchmark")
-    right_order: float = Field(ge=0, le=1, description="share of the warm start's answers that obey precedence")
 
 
 class Model(Settings):
@@ -191,6 +177,10 @@ class Params(Settings):
             raise ValueError(
                 f"update.prompts_per_step is {self.update.prompts_per_step}; "
                 f"expected at most sampling.prompts ({self.sampling.prompts})"
+            )
+        if self.sft.steps and not self.task.has_worked_answers:
+            raise ValueError(
+                f"sft.steps is {self.sft.steps}, but task {self.task.name} has no worked answers; set it to 0"
             )
         self.plans()
         return self

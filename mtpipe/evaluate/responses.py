@@ -3,26 +3,28 @@
 from pathlib import Path
 
 from mtpipe import paths
+from mtpipe.errors import MtpipeError
 from mtpipe.params import Params
 from mtpipe.policy import load_policy, prepare_torch
 from mtpipe.records import EVALUATION, PROBLEMS, read_rows, write_rows
 from mtpipe.sampling.rounds import sample_evaluation
 from mtpipe.stage import progress_bar
-from mtpipe.tasks.arithmetic import BENCHMARKS
 from mtpipe.verify.judging import judge_responses
 
 
 def evaluate(params: Params, folder: Path, target: Path, what: str) -> None:
-    """Samples and judges every benchmark with the policy in `folder`, and writes rows of records.EVALUATION.
+    """Samples and judges every benchmark there is with the policy in `folder`; writes rows of records.EVALUATION.
 
     Every policy meets the same problems with the same random numbers, so that differences between arms are paired.
     """
     policy = load_policy(folder, prepare_torch(params.compute))
     settings = params.evaluate
-    problems = {name: read_rows(paths.benchmark(name), PROBLEMS) for name in BENCHMARKS}
+    problems = {path.stem: read_rows(path, PROBLEMS) for path in sorted(paths.BENCHMARKS.glob("*.parquet"))}
+    if not problems:
+        raise MtpipeError(f"{paths.BENCHMARKS} has no benchmarks; `dvc repro` makes them")
     rows = []
     with progress_bar(sum(map(len, problems.values())) * settings.samples, what, "responses") as bar:
-        for name in BENCHMARKS:
+        for name in problems:
             texts = []
             for response in sample_evaluation(policy, problems[name], settings, params.sampling.batch_size):
                 texts.append({**vars(response), "text": policy.decode(response.response_ids)})

@@ -92,13 +92,36 @@ def examples_table(study: Study) -> Table:
     )
 
 
+def sources_table(study: Study) -> Table | None:
+    """What was loaded of each data set, and what was left out, for tasks that load their problems."""
+
+    def row(source: dict[str, Any]) -> Row:
+        where = [str(source.get("hub") or ", ".join(source.get("files", [])))]
+        where += [*source.get("config", []), *(source[key] for key in ("split", "revision") if source.get(key))]
+        dropped = ", ".join(f"{count} {reason}" for reason, count in source["dropped"].items())
+        cells = [", ".join(where), source["rows"], source["kept"], dropped or "–", source["digest"][:12]]
+        return source["name"], [Cell(str(cell)) for cell in cells]
+
+    if not study.sources:
+        return None
+    roles = sorted({source["role"] for source in study.sources}, reverse=True)
+    return Table(
+        title="Data sets",
+        note="Rows as loaded, problems kept, and why the others were not; data/problems/dropped.jsonl lists faults.",
+        label="data set",
+        columns=["loaded from", "rows", "kept", "left out", "digest"],
+        groups=[(role, [row(source) for source in study.sources if source["role"] == role]) for role in roles],
+    )
+
+
 def settings_table(study: Study) -> Table:
     """What was run: the arms' temperatures and the settings that training and evaluation depend on."""
     params = study.params
     model = params.model.model_dump()
     if params.model.checkpoint is not None:
         model["checkpoint"] = Path(params.model.checkpoint).name
-    sections = {name: getattr(params, name).model_dump() for name in ("task", "sft", "sampling", "reward", "update")}
+    names = ("task", "sft", "sampling", "reward", "update")
+    sections = {name: getattr(params, name).model_dump(exclude_none=name == "task") for name in names}
     run = {
         "arms": params.arms,
         "seeds": params.seeds,

@@ -6,7 +6,7 @@ from markupsafe import Markup
 from mtpipe.report import plots
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import Comparison
-from mtpipe.report.details import examples_table, settings_table, temperature_table, verdicts_table
+from mtpipe.report.details import examples_table, settings_table, sources_table, temperature_table, verdicts_table
 from mtpipe.report.svg import look
 from mtpipe.report.table import Table, as_markdown
 from mtpipe.report.tables import (
@@ -38,13 +38,14 @@ def render_page(study: Study, comparison: Comparison) -> str:
         by_temperature=temperature_table(study),
         verdicts=verdicts_table(study),
         examples=examples_table(study),
+        sources=sources_table(study),
         settings=settings_table(study),
         training=_marked(plots.training_curves(study)),
         evaluation=_marked(plots.evaluation_curves(study, comparison)),
         pass_curves=_marked(plots.pass_curves(study, comparison)),
         temperatures=_marked(plots.temperature_pictures(study)),
         entropies=_marked(plots.entropy_pictures(study)),
-        warm_start=_marked([plots.warm_start_picture(study)]),
+        warm_start=_marked([plots.warm_start_picture(study)] if study.curve else []),
     )
 
 
@@ -60,6 +61,7 @@ def render_markdown(study: Study, comparison: Comparison) -> str:
         seeds_table(study, comparison),
         temperature_table(study),
         verdicts_table(study),
+        sources_table(study),
         settings_table(study),
     ]
     opening = "\n".join(["# mtpipe report", "", *verdict_sentences(study, comparison), "", intervals_note(study), ""])
