@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mtpipe.tasks.catalogue import Shape, part
+from mtpipe.verify.extraction import last_box
 from mtpipe.verify.normalise import normalise_gold
 
 _OPENING, _CLOSING = "([{", ")]}"
@@ -21,8 +22,8 @@ class Golds:
 def find_golds(row: dict[str, Any], shape: Shape) -> Golds:
     """Raises ValueError, saying what is wrong, where a row has no answer."""
     value = part(row, shape.answer)
-    answers = [_text(each, shape) for each in (value if isinstance(value, list) else [value])]
-    answers = [answer for answer in answers if answer is not None]
+    found = [_text(each, shape) for each in (value if isinstance(value, list) else [value])]
+    answers = [answer for answer in found if answer is not None]
     match: Literal["any", "all"] = shape.several if len(answers) > 1 else "any"
     if len(answers) == 1 and part(row, shape.lists_several) is True:
         answers = split_list(answers[0])
@@ -39,27 +40,12 @@ def _text(value: Any, shape: Shape) -> str | None:
         return None
     text = str(value).replace("\ufeff", "").strip()
     if shape.answer_is == "boxed":
-        return last_boxed(text)
+        return last_box(text) or None
     return text.rpartition("####")[2].strip() or None
 
 
-def last_boxed(solution: str) -> str | None:
-    """The content of the last box of a solution that a person wrote, which may lack its braces: `\\boxed 2`."""
-    for start in reversed([match.end() for match in re.finditer(r"\\(?:boxed|fbox)(?![A-Za-z])", solution)]):
-        rest = solution[start:].lstrip()
-        if not rest.startswith("{"):
-            return re.split(r"[\s$.,]", rest, maxsplit=1)[0] or None
-        depth = 0
-        for index, character in enumerate(rest):
-            escaped = rest[index - 1 : index] == "\\"
-            depth += 0 if escaped else (character == "{") - (character == "}")
-            if depth == 0:
-                return rest[1:index].strip() or None
-    return None
-
-
 def split_list(text: str) -> list[str]:
-    """The parts of a list such as `$(1,2)$, $(3,4)$`: commas within brackets do not divide, nor do those of a sentence."""
+    """The parts of a list such as `$(1,2)$, $(3,4)$`, divided at commas outside brackets; a sentence stays whole."""
     parts, depth, current = [], 0, ""
     for character in text.replace("$", ""):
         depth += (character in _OPENING) - (character in _CLOSING)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from tokenizers import Tokenizer
 
 from mtpipe.errors import MtpipeError
 from mtpipe.stage import progress_bar
+from mtpipe.tasks.account import Account
 from mtpipe.tasks.catalogue import Shape, part
 from mtpipe.tasks.decontamination import Benchmarks
 from mtpipe.tasks.golds import Golds, find_golds
@@ -21,9 +21,6 @@ from mtpipe.tasks.settings import Difficulty, MathTask, Source
 from mtpipe.tasks.sources import Loaded, Role, load
 from mtpipe.tasks.templates import Template, bare_problem, find_template
 from mtpipe.verify.judging import verify_golds
-
-_COUNTED_ONLY = {"duplicate", "outside difficulty", "not chosen"}
-"""Reasons that are no fault of a row, and may be millions: counted, but not listed in dropped.jsonl."""
 
 
 @dataclass(frozen=True)
@@ -38,97 +35,103 @@ class _Candidate:
     unit: str | None
     tolerance: str | None
 
-
-class _Account:
-    """What became of one source's rows."""
-
-    def __init__(self, name: str, role: Role, origin: dict[str, Any]):
-        self.name, self.role, self.origin = name, role, origin
-        self.rows, self.kept = 0, 0
-        self.digest = hashlib.sha256()
-        self.reasons: Counter[str] = Counter()
-        self.listed: list[dict[str, Any]] = []
-
-    def drop(self, reason: str, row: int, question: str, answer: str, detail: str = "") -> None:
-        self.reasons[reason] += 1
-        if reason not in _COUNTED_ONLY:
-            where = {"source": self.name, "row": row, "reason": reason}
-            self.listed.append({**where, "detail": detail, "answer": answer, "problem": question})
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "role": "training" if self.role == "train" else "benchmark",
-            **self.origin,
-            "digest": self.digest.hexdigest(),
-            "rows": self.rows,
-            "kept": self.kept,
-            "dropped": dict(sorted(self.reasons.items())),
-        }
-
-    def __str__(self) -> str:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.reasons.items()))
-        return f"{self.name}: {self.kept} of {self.rows} rows kept" + (f" ({reasons})" if reasons else "")
+    def drop(self, account: Account, reason: str, detail: str) -> None:
+        account.drop(reason, self.row, self.question, self.answer, detail)
 
 
 def prepare_math(task: MathTask, checkpoint: str | None) -> Prepared:
     """Loads every source of the task, benchmarks first, because training problems that stand in one are dropped.
 
+    Args:
+        checkpoint: the policy's folder, whose tokenizer counts a prompt's tokens; None for a new model.
+
     Raises MtpipeError where a source cannot be read, has another digest than params.yaml says, or keeps no problem.
     """
-    template = _template(task)
-    tokens = _token_counter(checkpoint)
-    accounts: list[_Account] = []
-    benchmarks: dict[str, list[dict[str, Any]]] = {}
-    held_out: list[tuple[str, str]] = []
-
-    def read(name: str, source: Source, role: Role, seen: dict[str, str], known: Benchmarks | None) -> list[_Candidate]:
-        loaded = load(source, role, name)
-        account = _Account(name, role, loaded.origin)
-        accounts.append(account)
-        candidates = []
-        for candidate in _candidates(loaded, source.difficulty, template, seen, account):
-            if known is None:
-                held_out.append((name, candidate.question))
-            elif (overlap := known.containing(candidate.question)) is not None:
-                how, benchmark = overlap
-                account.drop(
-                    "in a benchmark", candidate.row, candidate.question, candidate.answer, f"{how} {benchmark}"
-                )
-                continue
-            if (length := tokens(candidate.prompt)) > task.max_prompt_tokens:
-                detail = f"{length} tokens"
-                account.drop("prompt too long", candidate.row, candidate.question, candidate.answer, detail)
-                continue
-            candidates.append(candidate)
-        if source.digest not in (None, account.digest.hexdigest()):
-            raise MtpipeError(
-                f"params.yaml: task.{role}.{name}.digest is {source.digest}, and what was loaded has "
-                f"{account.digest.hexdigest()}: other rows than those that were pinned"
-            )
-        chosen = _choose(candidates, source.number, task.seed, account)
-        account.kept = len(chosen)
-        print(account)
-        if not chosen:
-            raise MtpipeError(f"params.yaml: task.{role}.{name} leaves no problem: {account}")
-        return chosen
-
-    for name, source in task.benchmarks.items():
-        chosen = read(name, source, "benchmarks", {}, None)
-        benchmarks[name] = [_problem(candidate, name, name, name, template) for candidate in chosen]
-    known = Benchmarks(held_out)
-    seen: dict[str, str] = {}
-    train = [
-        _problem(candidate, f"train-{name}", "train", name, template)
-        for name, source in task.train.items()
-        for candidate in read(name, source, "train", seen, known)
-    ]
+    reader = _Reader(task, checkpoint)
+    benchmarks = {name: reader.read_benchmark(name, source) for name, source in task.benchmarks.items()}
+    train = reader.read_training(task.train)
     return Prepared(
         train,
         benchmarks,
-        sources=[account.as_dict() for account in accounts],
-        dropped=[row for account in accounts for row in account.listed],
+        sources=[account.as_dict() for account in reader.accounts],
+        dropped=[row for account in reader.accounts for row in account.listed],
     )
+
+
+class _Reader:
+    """Reads one source after the other, and remembers the benchmarks' problems."""
+
+    def __init__(self, task: MathTask, checkpoint: str | None):
+        self.accounts: list[Account] = []
+        self._task = task
+        self._template = _template(task)
+        self._tokens = _token_counter(checkpoint)
+        self._held_out: list[tuple[str, str]] = []
+
+    def read_benchmark(self, name: str, source: Source) -> list[dict[str, Any]]:
+        """Rows of records.PROBLEMS."""
+        account, candidates = self._read(name, source, "benchmarks", seen={})
+        self._held_out += [(name, candidate.question) for candidate in candidates]
+        chosen = self._choose(candidates, source.number, account)
+        return [_problem(candidate, name, name, name, self._template) for candidate in chosen]
+
+    def read_training(self, sources: dict[str, Source]) -> list[dict[str, Any]]:
+        """Rows of records.PROBLEMS; a problem that stands in two sources is taken from the first."""
+        held_out, seen, rows = Benchmarks(self._held_out), dict[str, str](), []
+        for name, source in sources.items():
+            account, candidates = self._read(name, source, "train", seen)
+            clean = []
+            for candidate in candidates:
+                if (overlap := held_out.containing(candidate.question)) is None:
+                    clean.append(candidate)
+                else:
+                    candidate.drop(account, "in a benchmark", " ".join(overlap))
+            chosen = self._choose(clean, source.number, account)
+            rows += [_problem(candidate, f"train-{name}", "train", name, self._template) for candidate in chosen]
+        return rows
+
+    def _read(self, name: str, source: Source, role: Role, seen: dict[str, str]) -> tuple[Account, list[_Candidate]]:
+        loaded = load(source, role, name)
+        account = Account(name, role, loaded.origin)
+        self.accounts.append(account)
+        candidates = _candidates(loaded, source.difficulty, self._template, seen, account)
+        if source.digest not in (None, account.digest):
+            raise MtpipeError(
+                f"params.yaml: task.{role}.{name}.digest is {source.digest}, and what was loaded has {account.digest}: "
+                f"other rows than those that were pinned"
+            )
+        return account, candidates
+
+    def _choose(self, candidates: list[_Candidate], number: int | None, account: Account) -> list[_Candidate]:
+        """The first `number` candidates, in an order of their own, with golds that verify and prompts short enough.
+
+        A problem's place in that order depends on the seed and its text alone, so that a filter or a new row does not
+        choose all others anew. Only as many golds are verified as it takes.
+        """
+        waiting = []
+        for candidate in candidates:
+            if (length := self._tokens(candidate.prompt)) <= self._task.max_prompt_tokens:
+                waiting.append(candidate)
+            else:
+                candidate.drop(account, "prompt too long", f"{length} tokens")
+        wanted = len(waiting) if number is None else number
+        waiting.sort(key=lambda candidate: _rank(candidate.question, self._task.seed))
+        chosen: list[_Candidate] = []
+        while waiting and len(chosen) < wanted:
+            chunk, waiting = waiting[: wanted - len(chosen)], waiting[wanted - len(chosen) :]
+            for candidate, holds in zip(chunk, verify_golds([_gold_meta(one) for one in chunk]), strict=True):
+                if holds:
+                    chosen.append(candidate)
+                else:
+                    detail = f"does not verify against itself: {', '.join(candidate.golds.texts)}"
+                    candidate.drop(account, "no usable gold", detail)
+        if waiting:
+            account.count("not chosen", len(waiting))
+        account.kept = len(chosen)
+        print(account)
+        if not chosen:
+            raise MtpipeError(f"params.yaml: task has a data set that leaves no problem, {account}")
+        return sorted(chosen, key=lambda candidate: candidate.row)
 
 
 def _template(task: MathTask) -> Template:
@@ -150,7 +153,7 @@ def _token_counter(checkpoint: str | None) -> Callable[[str], int]:
 
 
 def _candidates(
-    loaded: Loaded, difficulty: Difficulty | None, template: Template, seen: dict[str, str], account: _Account
+    loaded: Loaded, difficulty: Difficulty | None, template: Template, seen: dict[str, str], account: Account
 ) -> list[_Candidate]:
     """The rows that have a problem and an answer and are no duplicates; `seen` has the problems so far."""
     candidates = []
@@ -158,8 +161,7 @@ def _candidates(
         shape = loaded.shape
         question, value = _question(row, shape), part(row, shape.answer)
         answer = value if isinstance(value, str) else json.dumps(value, default=str)
-        account.rows += 1
-        account.digest.update(json.dumps([question, answer]).encode() + b"\n")
+        account.read(question, answer)
         if not question:
             account.drop("no problem text", index, question, answer)
             continue
@@ -198,29 +200,6 @@ def _outside(difficulty: Difficulty, row: dict[str, Any]) -> str | None:
     too_low = difficulty.min is not None and value < difficulty.min
     too_high = difficulty.max is not None and value > difficulty.max
     return "outside difficulty" if too_low or too_high else None
-
-
-def _choose(candidates: list[_Candidate], number: int | None, seed: int, account: _Account) -> list[_Candidate]:
-    """The first `number` candidates, in an order of their own, whose golds verify against themselves.
-
-    A problem's place in that order depends on the seed and its text alone, so that a filter or a new row does not
-    choose all others anew. Only as many golds are verified as it takes.
-    """
-    wanted = len(candidates) if number is None else number
-    waiting = sorted(candidates, key=lambda candidate: _rank(candidate.question, seed)) if number else candidates
-    chosen: list[_Candidate] = []
-    while waiting and len(chosen) < wanted:
-        chunk, waiting = waiting[: wanted - len(chosen)], waiting[wanted - len(chosen) :]
-        verified = verify_golds([_gold_meta(candidate) for candidate in chunk])
-        for candidate, holds in zip(chunk, verified, strict=True):
-            if holds:
-                chosen.append(candidate)
-            else:
-                detail = f"does not verify against itself: {', '.join(candidate.golds.texts)}"
-                account.drop("no usable gold", candidate.row, candidate.question, candidate.answer, detail)
-    if waiting:
-        account.reasons["not chosen"] += len(waiting)
-    return sorted(chosen, key=lambda candidate: candidate.row)
 
 
 def _rank(question: str, seed: int) -> bytes:

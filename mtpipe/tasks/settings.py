@@ -61,9 +61,7 @@ class Difficulty(Settings):
 class Source(Settings):
     """A data set of mathematics problems: from the hub by its id, or from local files; docs/data.md shows both."""
 
-    hub: str | None = Field(
-        default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name on the Hugging Face hub"
-    )
+    hub: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name on the hub")
     config: str | list[str] | None = Field(default=None, description="the data set's configurations; null: as known")
     split: str | None = Field(default=None, description="null: as known, else `train`")
     revision: str | None = Field(default=None, description="a commit or tag of the hub; null: the newest")

@@ -112,9 +112,10 @@ def _read_hub(source: Source, role: Role, key: str) -> tuple[dict[str, Any], Ite
         try:
             parts.append(datasets.load_dataset(source.hub, config, split=split, revision=source.revision))
         except Exception as error:  # it raises whatever its network, file and parsing libraries do
+            reason = next(iter(str(error).splitlines()), "")
             raise MtpipeError(
                 f"{key}: {source.hub} (config {config}, split {split}, revision {source.revision or 'newest'}) could "
-                f"not be loaded from the hub: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}\n"
+                f"not be loaded from the hub: {type(error).__name__}: {reason}\n"
                 f"  Without a connection, put its files into inputs/ and name them in the hub's place: "
                 f"{{file: inputs/FILE.parquet, like: {source.hub}}}"
             ) from None

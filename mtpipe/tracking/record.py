@@ -134,7 +134,7 @@ def _flat_params(params: Params, arm: str, seed: int) -> dict[str, str]:
 
 def _data_params() -> dict[str, str]:
     """What was loaded of each data set: data.<role>.<name>.<rows, kept, digest, revision, …>."""
-    flat = {}
+    flat: dict[str, str] = {}
     for source in read_json(paths.SOURCES):
         described = {key: value for key, value in source.items() if key not in ("name", "role") and value is not None}
         flat |= _flatten(f"data.{source['role']}.{source['name']}", described)
