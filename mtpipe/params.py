@@ -90,6 +90,10 @@ class Reward(Settings):
 
     correct: float
     wrong: float
+    format: float = Field(ge=0, description="added where the answer stands in the form asked for, right or wrong")
+    overlong_buffer: int = Field(ge=0, description="last tokens before the limit that are penalised; 0 turns it off")
+    overlong_penalty: float = Field(ge=0, description="taken off at the limit, less before it, in a straight line")
+    truncated: float | None = Field(description="reward of a response cut off at the limit; null judges it as any")
 
     @model_validator(mode="after")
     def _correct_is_better(self) -> "Reward":
@@ -191,6 +195,11 @@ class Params(Settings):
             raise ValueError(
                 f"update.prompts_per_step is {self.update.prompts_per_step}; "
                 f"expected at most sampling.prompts ({self.sampling.prompts})"
+            )
+        if self.reward.overlong_buffer > self.sampling.max_new_tokens:
+            raise ValueError(
+                f"reward.overlong_buffer is {self.reward.overlong_buffer}; "
+                f"expected at most sampling.max_new_tokens ({self.sampling.max_new_tokens})"
             )
         self.plans()
         return self
