@@ -76,6 +76,10 @@ class Reward(Settings):
 
     correct: float
     wrong: float
+    format: float = Field(ge=0, description="added where the answer stands in the form asked for, right or wrong")
+    overlong_buffer: int = Field(ge=0, description="last tokens before the limit that are penalised; 0 turns it off")
+    overlong_penalty: float = Field(ge=0, description="taken off at the limit, less before it, in a straight line")
+    truncated: float | None = Field(description="reward of a response cut off at the limit; null judges it as any")
 
     @model_validator(mode="after")
     def _correct_is_better(self) -> "Reward":
@@ -181,6 +185,11 @@ class Params(Settings):
         if self.sft.steps and not self.task.has_worked_answers:
             raise ValueError(
                 f"sft.steps is {self.sft.steps}, but task {self.task.name} has no worked answers; set it to 0"
+            )
+        if self.reward.overlong_buffer > self.sampling.max_new_tokens:
+            raise ValueError(
+                f"reward.overlong_buffer is {self.reward.overlong_buffer}; "
+                f"expected at most sampling.max_new_tokens ({self.sampling.max_new_tokens})"
             )
         self.plans()
         return self

@@ -30,7 +30,7 @@ def evaluate(params: Params, folder: Path, target: Path, what: str) -> None:
                 texts.append({**vars(response), "text": policy.decode(response.response_ids)})
                 bar.update()
             texts.sort(key=lambda row: (row["problem_id"], row["sample"]))
-            verdicts = judge_responses(problems[name], texts, params.reward)
+            verdicts = judge_responses(problems[name], texts)
             for response_row, verdict in zip(texts, verdicts, strict=True):
                 rows.append(
                     {

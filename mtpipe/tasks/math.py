@@ -20,7 +20,7 @@ from mtpipe.tasks.prepared import Prepared
 from mtpipe.tasks.settings import Difficulty, MathTask, Source
 from mtpipe.tasks.sources import Loaded, Role, load
 from mtpipe.tasks.templates import Template, bare_problem, find_template
-from mtpipe.verify.judging import verify_golds
+from mtpipe.verify.answers import verify_themselves
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class _Reader:
         chosen: list[_Candidate] = []
         while waiting and len(chosen) < wanted:
             chunk, waiting = waiting[: wanted - len(chosen)], waiting[wanted - len(chosen) :]
-            for candidate, holds in zip(chunk, verify_golds([_gold_meta(one) for one in chunk]), strict=True):
+            for candidate, holds in zip(chunk, verify_themselves([_gold_meta(one) for one in chunk]), strict=True):
                 if holds:
                     chosen.append(candidate)
                 else:
