@@ -14,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from mtpipe.errors import MtpipeError
 from mtpipe.settings import Settings, Temperature
+from mtpipe.tasks.settings import Task
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.plan import plan_round
 from mtpipe.temperature.round_plan import RoundPlan
@@ -26,21 +27,6 @@ class Round(Settings):
 
     n: int = Field(ge=0)
     next: int = Field(ge=1, description="always n + 1, because dvc.yaml cannot add")
-
-
-class Task(Settings):
-    """The embedded task: order-of-operations arithmetic, generated from a seed."""
-
-    name: Literal["arithmetic"]
-    seed: int = Field(ge=0)
-    operands: int = Field(ge=3, le=8, description="numbers in a training problem")
-    largest: int = Field(ge=2, le=99, description="largest number in a training problem")
-    bound: int = Field(ge=10, description="no intermediate value is larger than this, either sign")
-    warm_start_problems: int = Field(ge=1, description="problems with worked answers, for the warm start")
-    wider: float = Field(ge=0, le=1, description="share of those that are longer or have larger numbers")
-    train_problems: int = Field(ge=1, description="problems for reinforcement learning")
-    benchmark_problems: int = Field(ge=1, description="held-out problems in each benchmark")
-    right_order: float = Field(ge=0, le=1, description="share of the warm start's answers that obey precedence")
 
 
 class Model(Settings):
@@ -90,6 +76,10 @@ class Reward(Settings):
 
     correct: float
     wrong: float
+    format: float = Field(ge=0, description="added where the answer stands in the form asked for, right or wrong")
+    overlong_buffer: int = Field(ge=0, description="last tokens before the limit that are penalised; 0 turns it off")
+    overlong_penalty: float = Field(ge=0, description="taken off at the limit, less before it, in a straight line")
+    truncated: float | None = Field(description="reward of a response cut off at the limit; null judges it as any")
 
     @model_validator(mode="after")
     def _correct_is_better(self) -> "Reward":
@@ -219,10 +209,25 @@ class Params(Settings):
                 f"evaluate.after is {self.evaluate.after}; expected ascending policy numbers that end with "
                 f"{len(self.rounds)}, the policy of the last round"
             )
+        unknown = sorted(set(self.evaluate.benchmarks) - set(self.task.benchmark_names))
+        if unknown:
+            raise ValueError(
+                f"evaluate.benchmarks has an entry {unknown[0]!r}; "
+                f"the benchmarks of task {self.task.name} are {', '.join(self.task.benchmark_names)}"
+            )
         if self.update.prompts_per_step > self.sampling.prompts:
             raise ValueError(
                 f"update.prompts_per_step is {self.update.prompts_per_step}; "
                 f"expected at most sampling.prompts ({self.sampling.prompts})"
+            )
+        if self.sft.steps and not self.task.has_worked_answers:
+            raise ValueError(
+                f"sft.steps is {self.sft.steps}, but task {self.task.name} has no worked answers; set it to 0"
+            )
+        if self.reward.overlong_buffer > self.sampling.max_new_tokens:
+            raise ValueError(
+                f"reward.overlong_buffer is {self.reward.overlong_buffer}; "
+                f"expected at most sampling.max_new_tokens ({self.sampling.max_new_tokens})"
             )
         self.plans()
         return self

@@ -6,6 +6,9 @@ DATA = Path("data")
 PROBLEMS = DATA / "problems"
 TRAIN = PROBLEMS / "train.parquet"
 WARM_START_EXAMPLES = PROBLEMS / "warm_start.parquet"
+SOURCES = PROBLEMS / "sources.json"
+DROPPED = PROBLEMS / "dropped.jsonl"
+BENCHMARKS = DATA / "benchmarks"
 WARM_START = DATA / "warm_start"
 PLAN = DATA / "plan"
 METRICS = DATA / "metrics"
@@ -19,7 +22,7 @@ MLFLOW = Path("mlflow")
 
 def benchmark(name: str) -> Path:
     """A held-out benchmark's problems."""
-    return PROBLEMS / f"{name}.parquet"
+    return BENCHMARKS / f"{name}.parquet"
 
 
 def round_plan(arm: str, round: int) -> Path:

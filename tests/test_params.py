@@ -47,6 +47,7 @@ def test_the_shipped_file_is_valid_and_has_the_five_arms(params):
         ("  after: [1, 3, 5]", "  after: [1, 4]", "evaluate.after is [1, 4]"),
         ("benchmarks: {}", "benchmarks: {longer: {sample: 9}}", "benchmarks.longer: unknown key 'sample'"),
         ("benchmarks: {}", "benchmarks: {longer: {top_p: 0}}", "evaluate.benchmarks.longer.top_p"),
+        ("benchmarks: {}", "benchmarks: {lnger: {samples: 2}}", "evaluate.benchmarks has an entry 'lnger'; the bench"),
         ("sweep: []", "sweep: [0.6, 0.0]", "evaluate.sweep.1"),
         ("sweep: []", "sweep: [0.6, 0.6]", "more than once"),
         ("baseline: uniform", "baseline: unifrm", "report.baseline is 'unifrm'"),

@@ -20,6 +20,10 @@ from mtpipe.tracking import publish
 from mtpipe.tracking.record import read_record
 
 ROOT = Path(__file__).parent.parent
+SOURCES = [
+    {"name": "mine", "role": "training", "files": ["inputs/mine.jsonl"], "digest": "d1", "rows": 9, "kept": 7}
+    | {"dropped": {"duplicate": 2}}
+]
 CORRECT = {0: 2, 1: 4, 2: 6, 3: 8}
 """How many of a round's 10 responses, and of a benchmark's 10 after that many rounds, are right."""
 
@@ -63,6 +67,8 @@ def write_data(params: Params) -> None:
     problem = dict.fromkeys(records.PROBLEMS.names, "1")
     for path in (paths.TRAIN, paths.benchmark("same")):
         records.write_rows(path, [problem], records.PROBLEMS)
+    write_json(paths.SOURCES, SOURCES)
+    write_text(paths.DROPPED, "{}\n")
     for plan in params.plans():
         write_text(paths.round_plan(plan.arm, plan.round), plan.model_dump_json())
     write_evaluation(paths.WARM_START_EVALUATION, 1)
@@ -172,7 +178,11 @@ def test_a_run_says_what_it_was_made_from(project, tmp_path):
     assert uniform.data.params["temperature.token.kind"] == "uniform"
     assert uniform.data.params["rounds"] == "2"
     datasets = {each.dataset.name: json.loads(each.dataset.source)["uri"] for each in token.inputs.dataset_inputs}
-    assert datasets == {"train": "data/problems/train.parquet", "same": "data/problems/same.parquet"}
+    assert datasets == {"train": "data/problems/train.parquet", "same": "data/benchmarks/same.parquet"}
+    assert token.data.params["data.training.mine.digest"] == "d1"
+    assert token.data.params["data.training.mine.dropped.duplicate"] == "2"
+    assert json.loads(artifact(project, token, "data/sources.json", tmp_path)) == SOURCES
+    assert artifact(project, token, "data/dropped.jsonl", tmp_path) == b"{}\n"
     assert artifact(project, token, "plan/round1.json", tmp_path) == paths.round_plan("token", 1).read_bytes()
     assert artifact(project, token, "samples/round1.jsonl", tmp_path) == b"{}\n"
     assert artifact(project, token, "params.yaml", tmp_path) == Path("params.yaml").read_bytes()

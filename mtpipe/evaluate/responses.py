@@ -9,25 +9,26 @@ from mtpipe.policy import load_policy, prepare_torch
 from mtpipe.records import EVALUATION, PROBLEMS, read_rows, write_rows
 from mtpipe.sampling.rounds import sample_evaluation
 from mtpipe.stage import progress_bar
-from mtpipe.tasks.arithmetic import BENCHMARKS
 from mtpipe.verify.judging import judge_responses
 
 
 def evaluate(params: Params, folder: Path, target: Path, what: str, temperature: float | None = None) -> None:
-    """Samples and judges every benchmark with the policy in `folder`, and writes rows of records.EVALUATION.
+    """Samples and judges every benchmark there is with the policy in `folder`; writes rows of records.EVALUATION.
 
     Every policy meets the same problems with the same random numbers, so that differences between arms are paired.
     With a `temperature` it replaces every benchmark's own.
 
-    Raises MtpipeError where evaluate.benchmarks names a benchmark that the task does not have.
+    Raises MtpipeError where there is no benchmark.
     """
     settings = _settings(params, temperature)
     policy = load_policy(folder, prepare_torch(params.compute))
-    problems = {name: read_rows(paths.benchmark(name), PROBLEMS) for name in BENCHMARKS}
+    problems = {path.stem: read_rows(path, PROBLEMS) for path in sorted(paths.BENCHMARKS.glob("*.parquet"))}
+    if not problems:
+        raise MtpipeError(f"{paths.BENCHMARKS} has no benchmarks; `dvc repro` makes them")
     rows = []
-    total = sum(len(problems[name]) * settings[name].samples for name in BENCHMARKS)
+    total = sum(len(found) * settings[name].samples for name, found in problems.items())
     with progress_bar(total, what, "responses") as bar:
-        for name in BENCHMARKS:
+        for name in problems:
             texts = []
             for response in sample_evaluation(
                 policy, problems[name], settings[name], params.evaluate.seed, params.sampling.batch_size
@@ -35,7 +36,7 @@ def evaluate(params: Params, folder: Path, target: Path, what: str, temperature:
                 texts.append({**vars(response), "text": policy.decode(response.response_ids)})
                 bar.update()
             texts.sort(key=lambda row: (row["problem_id"], row["sample"]))
-            verdicts = judge_responses(problems[name], texts, params.reward)
+            verdicts = judge_responses(problems[name], texts)
             for response_row, verdict in zip(texts, verdicts, strict=True):
                 rows.append(
                     {
@@ -55,13 +56,7 @@ def evaluate(params: Params, folder: Path, target: Path, what: str, temperature:
 
 def _settings(params: Params, temperature: float | None) -> dict[str, EvaluationSampling]:
     """Each benchmark's settings."""
-    unknown = sorted(set(params.evaluate.benchmarks) - set(BENCHMARKS))
-    if unknown:
-        raise MtpipeError(
-            f"params.yaml: evaluate.benchmarks has an entry {unknown[0]!r}; "
-            f"the benchmarks of task {params.task.name!r} are {', '.join(BENCHMARKS)}"
-        )
-    settings = {name: params.evaluate.of(name) for name in BENCHMARKS}
+    settings = {name: params.evaluate.of(name) for name in params.task.benchmark_names}
     if temperature is None:
         return settings
     return {name: found.model_copy(update={"temperature": temperature}) for name, found in settings.items()}

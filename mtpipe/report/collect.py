@@ -25,7 +25,8 @@ class Study:
     """Everything the report is made of.
 
     `evaluations` has keys (arm, seed, after), `sweep` (arm, seed, temperature), `updates` (arm, seed, round) and
-    `plans` (arm, round); `curve` has the warm start's loss (nats a token) by optimizer step.
+    `plans` (arm, round); `curve` has the warm start's loss (nats a token) by optimizer step; `sources` says what
+    became of each data set's rows.
     """
 
     params: Params
@@ -35,11 +36,12 @@ class Study:
     updates: dict[tuple[str, int, int], dict[str, Any]]
     plans: dict[tuple[str, int], RoundPlan]
     curve: list[dict[str, float]]
+    sources: list[dict[str, Any]]
 
     @property
     def benchmarks(self) -> list[str]:
-        """In the order of the warm start's evaluation."""
-        return list(self.warm_start)
+        """In the order of params.yaml."""
+        return [name for name in self.params.task.benchmark_names if name in self.warm_start]
 
     @property
     def last_round(self) -> int:
@@ -98,6 +100,7 @@ def collect(params: Params) -> Study:
             for round in rounds
         },
         curve=read_json(paths.WARM_START / "curve.json"),
+        sources=read_json(paths.SOURCES),
     )
 
 

@@ -1,5 +1,7 @@
 """The report's other tables: temperatures, verdicts, responses to look at, and tokens."""
 
+from typing import Any
+
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import WARM_START
 from mtpipe.report.table import Cell, Row, Table, percent
@@ -92,6 +94,28 @@ def examples_table(study: Study) -> Table:
             )
             for benchmark in study.benchmarks
         ],
+    )
+
+
+def sources_table(study: Study) -> Table | None:
+    """What was loaded of each data set, and what was left out, for tasks that load their problems."""
+
+    def row(source: dict[str, Any]) -> Row:
+        where = [str(source.get("hub") or ", ".join(source.get("files", [])))]
+        where += [*source.get("config", []), *(source[key] for key in ("split", "revision") if source.get(key))]
+        dropped = ", ".join(f"{count} {reason}" for reason, count in source["dropped"].items())
+        cells = [", ".join(where), source["rows"], source["kept"], dropped or "–", source["digest"][:12]]
+        return source["name"], [Cell(str(cell)) for cell in cells]
+
+    if not study.sources:
+        return None
+    roles = sorted({source["role"] for source in study.sources}, reverse=True)
+    return Table(
+        title="Data sets",
+        note="Rows as loaded, problems kept, and why the others were not; data/problems/dropped.jsonl lists faults.",
+        label="data set",
+        columns=["loaded from", "rows", "kept", "left out", "digest"],
+        groups=[(role, [row(source) for source in study.sources if source["role"] == role]) for role in roles],
     )
 
 

@@ -6,7 +6,7 @@ from mtpipe import paths
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import WARM_START, Comparison
 from mtpipe.report.curves import evaluation_curves, pass_curves, sweep_curves, training_curves, warm_start_picture
-from mtpipe.report.details import cost_table, examples_table, temperature_table, verdicts_table
+from mtpipe.report.details import cost_table, examples_table, sources_table, temperature_table, verdicts_table
 from mtpipe.report.entropy_pictures import entropy_pictures
 from mtpipe.report.forest import forest_pictures
 from mtpipe.report.html import render
@@ -45,6 +45,7 @@ def render_page(study: Study, comparison: Comparison) -> str:
         verdicts=verdicts_table(study),
         examples=examples_table(study),
         cost=cost_table(study),
+        sources=sources_table(study),
         differences=differences_table(params),
         versions=versions_table(),
         settings=settings_table(params),
@@ -55,7 +56,7 @@ def render_page(study: Study, comparison: Comparison) -> str:
         temperatures=_marked(temperature_pictures(study)),
         contributions=_marked(contribution_pictures(study)),
         entropies=_marked(entropy_pictures(study)),
-        warm_start=_marked([warm_start_picture(study)]),
+        warm_start=_marked([warm_start_picture(study)] if study.curve else []),
         viewers=[
             (arm, seed, paths.viewer(arm, seed, study.last_round).relative_to(paths.REPORT).as_posix())
             for arm in params.arms
@@ -80,6 +81,7 @@ def render_markdown(study: Study, comparison: Comparison) -> str:
         temperature_table(study),
         verdicts_table(study),
         cost_table(study),
+        sources_table(study),
         differences_table(study.params),
         versions_table(),
         settings_table(study.params),

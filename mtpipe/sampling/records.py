@@ -17,7 +17,8 @@ class Response:
     """A sampled response; entry j of the four lists belongs to the same token.
 
     `logprobs` (nats) are those the tokens were sampled with, at `temperatures`; `entropies` (nats) are those of
-    the untempered distributions. `finish_reason` is "stop" after a stop token, which is kept, else "length".
+    the untempered distributions. `finish_reason` is "stop" after a stop token or a stop string, which is kept, else
+    "length".
     """
 
     problem_id: str

@@ -104,7 +104,7 @@ def read_record(params: Params, arm: str, seed: int) -> RunRecord:
         arm=arm,
         seed=seed,
         identity=_identity(params, arm, seed),
-        params=_flat_params(params, arm, seed),
+        params=_flat_params(params, arm, seed) | _data_params(),
         values=values,
         datasets=[
             _dataset("train", paths.TRAIN, "training"),
@@ -129,6 +129,15 @@ def _flat_params(params: Params, arm: str, seed: int) -> dict[str, str]:
     flat |= _flatten("evaluate", params.evaluate.model_dump(mode="json"))
     for name, section in sections.items():
         flat |= _flatten(name, section)
+    return flat
+
+
+def _data_params() -> dict[str, str]:
+    """What was loaded of each data set: data.<role>.<name>.<rows, kept, digest, revision, …>."""
+    flat: dict[str, str] = {}
+    for source in read_json(paths.SOURCES):
+        described = {key: value for key, value in source.items() if key not in ("name", "role") and value is not None}
+        flat |= _flatten(f"data.{source['role']}.{source['name']}", described)
     return flat
 
 
@@ -196,6 +205,7 @@ def _dataset(name: str, path: Path, context: str) -> DatasetFile:
 def _artifacts(params: Params, arm: str, seed: int, evaluations: list[Path]) -> list[tuple[str, Path]]:
     """The files to keep with a run, each with its folder there."""
     files = [("", Path("params.yaml"))]
+    files += [("data", paths.SOURCES), ("data", paths.DROPPED)]
     files += [("plan", paths.round_plan(arm, round.n)) for round in params.rounds]
     files += [("samples", paths.samples(arm, seed, params.rounds[-1].n))]
     files += [("evaluation", path) for path in evaluations]
