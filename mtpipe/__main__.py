@@ -30,7 +30,7 @@ def main() -> None:
                 draw_plans(plans, arguments.plot)
                 print(f"\ndrawn to {arguments.plot}")
         elif arguments.command == "track":
-            from mtpipe.tracking import publish
+            from mtpipe.tracking.publishing import publish
 
             publish(params)
     except MtpipeError as error:

@@ -16,7 +16,7 @@ from mtpipe import paths, records
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json, write_json, write_text
 from mtpipe.params import Params, load_params
-from mtpipe.tracking import publish
+from mtpipe.tracking.publishing import publish
 from mtpipe.tracking.record import read_record
 
 ROOT = Path(__file__).parent.parent
@@ -155,11 +155,11 @@ def test_each_arm_and_seed_has_one_complete_run_with_every_rounds_metrics(projec
         assert run.data.tags["mtpipe.content"]
         assert run.data.tags["mtpipe.current"] == "true"
         assert history(project, run, "reward") == [(0, 0.2), (1, 0.4)]
-        assert history(project, run, "verdict.wrong_end") == [(0, 0.8), (1, 0.6)]
+        assert history(project, run, "verdict/wrong_end") == [(0, 0.8), (1, 0.6)]
         assert history(project, run, "reward_at_temperature/0.9") == [(0, 0.2), (1, 0.4)]
         assert history(project, run, "positive_advantage_share_at_temperature/0.9") == [(0, 0.25), (1, 0.25)]
         assert history(project, run, "step/loss") == [(1, 0.0), (2, 0.125), (3, 0.0), (4, 0.125)]
-        assert history(project, run, "eval/same/avg") == [(0, 0.1), (2, 0.6)]
+        assert history(project, run, "eval/same") == [(0, 0.1), (2, 0.6)]
 
 
 def test_a_run_says_what_it_was_made_from(project, tmp_path):
@@ -167,9 +167,9 @@ def test_a_run_says_what_it_was_made_from(project, tmp_path):
     publish(load_params())
     token, uniform = run_of(project, "token-seed2"), run_of(project, "uniform-seed2")
     assert (token.data.tags["arm"], token.data.tags["seed"]) == ("token", "2")
-    assert token.data.params["temperature.token.threshold.quantile"] == "0.8"
-    assert uniform.data.params["temperature.schedule.value"] == "1.0"
-    assert uniform.data.params["temperature.token.kind"] == "uniform"
+    assert token.data.params["token.threshold.quantile"] == "0.8"
+    assert uniform.data.params["schedule.value"] == "1.0"
+    assert uniform.data.params["token.kind"] == "uniform"
     assert uniform.data.params["rounds"] == "2"
     datasets = {each.dataset.name: json.loads(each.dataset.source)["uri"] for each in token.inputs.dataset_inputs}
     assert datasets == {"train": "data/problems/train.parquet", "same": "data/problems/same.parquet"}
@@ -293,7 +293,7 @@ def test_a_changed_evaluation_replaces_the_run(project):
     write_evaluation(paths.evaluation("token", 1, 2), 9)
     publish(load_params())
     assert len(runs(project)) == 4
-    assert history(project, run_of(project, "token-seed1"), "eval/same/avg") == [(0, 0.1), (2, 0.9)]
+    assert history(project, run_of(project, "token-seed1"), "eval/same") == [(0, 0.1), (2, 0.9)]
 
 
 def test_more_rounds_extend_a_run_and_keep_its_identity(project):
@@ -318,7 +318,7 @@ def test_an_edited_temperature_makes_a_new_current_run_and_keeps_the_old(project
         edit_params(lambda found: found["temperature"]["token"]["token"].update(high=to))
         publish(load_params())
         return {
-            run.data.params["temperature.token.high"]: run.data.tags["mtpipe.current"]
+            run.data.params["token.high"]: run.data.tags["mtpipe.current"]
             for run in runs(project)
             if run.info.run_name == "token-seed1"
         }
