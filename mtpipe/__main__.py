@@ -20,6 +20,13 @@ def main() -> None:
     )
     temperatures.add_argument("--plot", type=Path, metavar="FILE", help="also draw them, as .svg, .png or .pdf")
     commands.add_parser("track", parents=[shared], help="publish the results to MLflow again, from the files")
+    register = commands.add_parser(
+        "register", parents=[shared], help="register a policy as a model in MLflow, with the hashes it came from"
+    )
+    register.add_argument("--arm", required=True)
+    register.add_argument("--seed", type=int, required=True)
+    register.add_argument("--round", type=int, help="the policy that this round samples from; default: the last policy")
+    register.add_argument("--name", help="of the registered model; default: EXPERIMENT-ARM")
     arguments = parser.parse_args()
     try:
         params = load_params(arguments.params)
@@ -33,6 +40,11 @@ def main() -> None:
             from mtpipe.tracking.publishing import publish
 
             publish(params)
+        elif arguments.command == "register":
+            from mtpipe.tracking.registering import register as register_policy
+
+            done = register_policy(params, arguments.arm, arguments.seed, arguments.round, arguments.name)
+            print(f"{done.name} version {done.version}: {'registered' if done.is_new else 'was there already'}")
     except MtpipeError as error:
         sys.exit(f"error: {error}")
 

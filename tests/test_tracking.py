@@ -154,10 +154,10 @@ def test_each_arm_and_seed_has_one_complete_run_with_every_rounds_metrics(projec
         assert run.info.status == "FINISHED"
         assert run.data.tags["mtpipe.content"]
         assert run.data.tags["mtpipe.current"] == "true"
-        assert history(project, run, "reward") == [(0, 0.2), (1, 0.4)]
+        assert history(project, run, "round/reward") == [(0, 0.2), (1, 0.4)]
         assert history(project, run, "verdict/wrong_end") == [(0, 0.8), (1, 0.6)]
-        assert history(project, run, "reward_at_temperature/0.9") == [(0, 0.2), (1, 0.4)]
-        assert history(project, run, "positive_advantage_share_at_temperature/0.9") == [(0, 0.25), (1, 0.25)]
+        assert history(project, run, "temperature/reward_at_0.9") == [(0, 0.2), (1, 0.4)]
+        assert history(project, run, "temperature/positive_advantage_share_at_0.9") == [(0, 0.25), (1, 0.25)]
         assert history(project, run, "step/loss") == [(1, 0.0), (2, 0.125), (3, 0.0), (4, 0.125)]
         assert history(project, run, "eval/same") == [(0, 0.1), (2, 0.6)]
 
@@ -188,7 +188,7 @@ def test_times_come_from_the_clock_files_where_all_are_there(project):
     publish(load_params())
     token = run_of(project, "token-seed1")
     assert (token.info.start_time, token.info.end_time) == (1_800_000_000_000, 1_800_000_150_000)
-    points = client(project).get_metric_history(token.info.run_id, "reward")
+    points = client(project).get_metric_history(token.info.run_id, "round/reward")
     assert [point.timestamp for point in points] == [1_800_000_050_000, 1_800_000_150_000]
     assert run_of(project, "token-seed2").info.start_time == 946_684_800_000
 
@@ -231,7 +231,7 @@ def test_a_changed_report_is_logged_again_without_touching_the_metrics(project, 
     assert set(publish(load_params()).done.values()) == {"new artifacts"}
     after = run_of(project, "token-seed1")
     assert after.info.run_id == before.info.run_id
-    assert history(project, after, "reward") == [(0, 0.2), (1, 0.4)]
+    assert history(project, after, "round/reward") == [(0, 0.2), (1, 0.4)]
     assert artifact(project, after, "report/tables.md", tmp_path) == b"new"
     assert set(publish(load_params()).done.values()) == {"unchanged"}
 
@@ -251,7 +251,7 @@ def test_the_stage_rebuilds_a_deleted_database_and_says_how_to_open_it(project):
     found = rebuilt.search_runs([rebuilt.get_experiment_by_name("mtpipe").experiment_id])
     names = sorted(run.info.run_name for run in found)
     assert names == ["token-seed1", "token-seed2", "uniform-seed1", "uniform-seed2"]
-    assert all(run.data.metrics["reward"] == 0.4 for run in found)
+    assert all(run.data.metrics["round/reward"] == 0.4 for run in found)
 
 
 def test_two_processes_at_once_publish_each_run_once(project):
@@ -310,7 +310,7 @@ def test_more_rounds_extend_a_run_and_keep_its_identity(project):
     assert len(runs(project)) == 4
     extended = run_of(project, "token-seed1")
     assert extended.data.tags["mtpipe.identity"] == identity
-    assert history(project, extended, "reward") == [(0, 0.2), (1, 0.4), (2, 0.6)]
+    assert history(project, extended, "round/reward") == [(0, 0.2), (1, 0.4), (2, 0.6)]
 
 
 def test_an_edited_temperature_makes_a_new_current_run_and_keeps_the_old(project):

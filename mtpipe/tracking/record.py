@@ -154,17 +154,17 @@ def _flatten(prefix: str, value: Any) -> dict[str, str]:
 
 
 def _of_round(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """The numbers of one round: its means, each verdict's share, and rewards by sampling temperature."""
-    yield from numbers(found["round"])
+    """The numbers of one round, by chart section: its means, each verdict's share, and rewards by temperature."""
+    yield from ((f"round/{key}", value) for key, value in numbers(found["round"]))
     verdicts = found["round"]["verdicts"]
     for name, count in verdicts.items():
         yield f"verdict/{_safe(name)}", count / sum(verdicts.values())
     for row in found["temperatures"]:
         for key in ("reward", "positive_advantage_share"):
-            yield f"{key}_at_temperature/{row['temperature']:g}", row[key]
+            yield f"temperature/{key}_at_{row['temperature']:g}", row[key]
     for key in ("threshold", "hot_share"):
         if found["entropy"][key] is not None:
-            yield f"entropy_{key}", found["entropy"][key]
+            yield f"round/entropy_{key}", found["entropy"][key]
 
 
 def numbers(found: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
