@@ -75,14 +75,6 @@ def write_data(params: Params) -> None:
                 write_evaluation(paths.evaluation(arm, seed, after), CORRECT[after])
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory) -> Path:
-    """MLflow takes seconds to make its tables, so the tests start from a copy."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
 def project(tmp_path, monkeypatch, empty_database) -> Path:
     """A project with two arms, two seeds and two rounds, in a folder whose name has a space."""
@@ -363,17 +355,52 @@ def test_a_run_of_the_users_own_is_left_alone(project):
     assert "mtpipe.current" not in mlflow.get_run(own).data.tags
 
 
-def test_a_queued_dvc_experiment_publishes_into_the_projects_database(project, monkeypatch):
-    publish(load_params())
+def start_queued_experiment(project: Path, monkeypatch) -> None:
+    """Goes to a copy of the project such as DVC makes for a queued experiment; the clock files stay behind."""
     copy = project / ".dvc" / "tmp" / "exps" / "tmp1234"
     copy.mkdir(parents=True)
-    shutil.copytree("data", copy / "data")
+    shutil.copytree("data", copy / "data", ignore=shutil.ignore_patterns("clock"))
     shutil.copy("params.yaml", copy)
     monkeypatch.chdir(copy)
+    monkeypatch.setenv("DVC_EXP_NAME", "hotter")
+
+
+def test_a_queued_dvc_experiment_publishes_into_the_projects_database(project, monkeypatch):
+    publish(load_params())
+    before = state(project)
+    start_queued_experiment(project, monkeypatch)
     edit_params(lambda found: found["temperature"]["token"]["token"].update(high=1.4))
     publish(load_params())
-    assert [run.info.run_name for run in runs(project)].count("token-seed1") == 2
-    assert [path.name for path in (copy / "mlflow").iterdir()] == ["receipt.json"]
+    assert set(publish(load_params()).done.values()) == {"unchanged"}
+    added = [run for run in runs(project) if run.data.tags.get("dvc.experiment") == "hotter"]
+    assert [run.info.run_name for run in added] == ["token-seed1 (hotter)", "token-seed2 (hotter)"]
+    assert [run.data.tags["mtpipe.current"] for run in added] == ["false", "false"]
+    kept = [each for each in state(project) if "dvc.experiment" not in each[1]]
+    assert kept == before
+    assert [path.name for path in Path("mlflow").iterdir()] == ["receipt.json"]
+
+
+def test_an_experiment_with_another_evaluation_keeps_the_projects_runs_until_it_is_applied(project, monkeypatch):
+    publish(load_params())
+    before = state(project)
+    start_queued_experiment(project, monkeypatch)
+    write_evaluation(paths.evaluation("token", 1, 2), 9)
+    publish(load_params())
+    assert [each for each in state(project) if "dvc.experiment" not in each[1]] == before
+    monkeypatch.delenv("DVC_EXP_NAME")
+    monkeypatch.chdir(project)
+    write_evaluation(paths.evaluation("token", 1, 2), 9)  # what `dvc exp apply` does
+    publish(load_params())
+    (applied,) = [run for run in runs(project) if run.data.tags["arm"] == "token" and run.data.tags["seed"] == "1"]
+    assert (applied.data.tags["dvc.experiment"], applied.data.tags["mtpipe.current"]) == ("hotter", "true")
+
+
+def test_rounds_that_a_queued_experiment_took_from_the_cache_have_the_projects_times(project, monkeypatch):
+    write_json(paths.CLOCK / "update-token-1-0.json", {"started": 1.8e9, "seconds": 50.0})
+    start_queued_experiment(project, monkeypatch)
+    write_json(paths.CLOCK / "update-token-1-1.json", {"started": 1.9e9, "seconds": 50.0})
+    record = read_record(load_params(), "token", 1)
+    assert (record.started, record.ended) == (1_800_000_000_000, 1_900_000_050_000)
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense://x", "postgresql://me:secret@127.0.0.1:9/runs"])

@@ -5,7 +5,7 @@ found by its identity and is complete where it carries the digest of its content
 MLflow experiment belongs to one project: runs of other identities are taken for its earlier ablations.
 
 A DVC experiment (`dvc exp run`) adds its runs, named after it, and deletes no complete one. A queued one works in a
-copy of the project, so it also leaves alone which runs are current.
+copy of the project, so it changes nothing at the runs that are there.
 """
 
 import json
@@ -82,15 +82,15 @@ def _runs(client: MlflowClient, experiment: str) -> Iterator[Run]:
 
 def _bring_up_to_date(client: MlflowClient, experiment: str, record: RunRecord, found: list[Run]) -> str:
     kept = next((run for run in found if run.data.tags.get(CONTENT) == record.content), None)
+    done = "unchanged"
     if kept is None:
         _create(client, experiment, record)
         done = "replaced" if found else "new"
-    else:
-        done = "unchanged"
+    elif not in_temporary_copy():
         if kept.data.tags.get(ARTIFACTS) != record.artifacts_digest:
             _log_artifacts(client, kept.info.run_id, record)
             done = "new artifacts"
-        if kept.data.tags.get(CURRENT) != "true" and not in_temporary_copy():
+        if kept.data.tags.get(CURRENT) != "true":
             client.set_tag(kept.info.run_id, CURRENT, "true")
     for run in (run for run in found if run is not kept):
         if EXPERIMENT in run.data.tags or _dvc_experiment():

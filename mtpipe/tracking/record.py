@@ -223,7 +223,8 @@ def _artifacts(params: Params, arm: str, seed: int, evaluations: list[Path]) -> 
 
 def file_digest(path: Path) -> str:
     """The md5 in dvc.lock."""
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _digest(value: Any) -> str:

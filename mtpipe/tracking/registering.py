@@ -3,10 +3,9 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
 from mlflow.exceptions import MlflowException
 
 from mtpipe import paths
@@ -56,7 +55,7 @@ def register(params: Params, arm: str, seed: int, round: int | None = None, name
         run = _run_of(client, experiment, record)
         for found in client.search_model_versions(f"name = '{name}' and run_id = '{run}'"):
             if found.tags.get(POLICY_HASH) == lineage.tags[POLICY_HASH]:
-                return Registered(name, found.version, is_new=False)
+                return Registered(name, str(found.version), is_new=False)
         model = _log_model(client, experiment, run, folder, name, record, tags, lineage.hashes)
         client.log_outputs(run, [LoggedModelOutput(model.model_id, step=round)])
         try:
@@ -68,7 +67,7 @@ def register(params: Params, arm: str, seed: int, round: int | None = None, name
         version = client.create_model_version(
             name, model.artifact_location, run, tags=tags, description=description, model_id=model.model_id
         )
-    return Registered(name, version.version, is_new=True)
+    return Registered(name, str(version.version), is_new=True)
 
 
 def _run_of(client: MlflowClient, experiment: str, record: RunRecord) -> str:
@@ -91,7 +90,7 @@ def _log_model(
     record: RunRecord,
     tags: dict[str, str],
     hashes: dict[str, str],
-) -> Any:
+) -> LoggedModel:
     """Stores the policy's files, its optimizer's state left out."""
     model = client.create_logged_model(experiment, name, run, tags, record.params, model_type="policy")
     for path in sorted(folder.iterdir()):
