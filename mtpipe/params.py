@@ -163,6 +163,7 @@ class Tracking(Settings):
     uri: str | None = Field(description="a tracking URI; null means sqlite in mlflow/")
     experiment: str = Field(min_length=1)
     sample_rollouts: int = Field(ge=0, description="responses of the last round kept as an artifact")
+    live: bool = Field(description="whether running rollouts and updates log their progress to MLflow")
 
 
 class Params(Settings):

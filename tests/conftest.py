@@ -48,3 +48,13 @@ def browser(tmp_path_factory):
 
     with chromium(tmp_path_factory.mktemp("profile")) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory) -> Path:
+    """An MLflow database without runs. MLflow takes seconds to make its tables, so tests start from a copy."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
