@@ -5,8 +5,8 @@ from pathlib import Path
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.params import EvaluationSampling, Params
-from mtpipe.policy import load_policy, prepare_torch
 from mtpipe.records import EVALUATION, PROBLEMS, read_rows, write_rows
+from mtpipe.sampling.engine import open_engine
 from mtpipe.sampling.rounds import sample_evaluation
 from mtpipe.stage import progress_bar
 from mtpipe.verify.judging import judge_responses
@@ -21,19 +21,18 @@ def evaluate(params: Params, folder: Path, target: Path, what: str, temperature:
     Raises MtpipeError where there is no benchmark.
     """
     settings = _settings(params, temperature)
-    policy = load_policy(folder, prepare_torch(params.compute))
     problems = {path.stem: read_rows(path, PROBLEMS) for path in sorted(paths.BENCHMARKS.glob("*.parquet"))}
     if not problems:
         raise MtpipeError(f"{paths.BENCHMARKS} has no benchmarks; `dvc repro` makes them")
     rows = []
-    total = sum(len(found) * settings[name].samples for name, found in problems.items())
-    with progress_bar(total, what, "responses") as bar:
+    count = sum(len(found) * settings[name].samples for name, found in problems.items())
+    with open_engine(params, folder) as engine, progress_bar(count, what, "responses") as bar:
         for name in problems:
             texts = []
             for response in sample_evaluation(
-                policy, problems[name], settings[name], params.evaluate.seed, params.sampling.batch_size
+                engine, problems[name], settings[name], params.evaluate.seed, params.sampling.batch_size
             ):
-                texts.append({**vars(response), "text": policy.decode(response.response_ids)})
+                texts.append({**vars(response), "text": engine.vocabulary.decode(response.response_ids)})
                 bar.update()
             texts.sort(key=lambda row: (row["problem_id"], row["sample"]))
             verdicts = judge_responses(problems[name], texts)

@@ -7,9 +7,8 @@ from typing import Any
 
 from mtpipe.errors import MtpipeError
 from mtpipe.params import EvaluationSampling, Sampling
-from mtpipe.policy import Policy
-from mtpipe.sampling.records import Request, Response
-from mtpipe.sampling.torch_engine import SamplingPlan, sample
+from mtpipe.sampling.engine import Engine
+from mtpipe.sampling.records import Request, Response, SamplingPlan
 from mtpipe.temperature.token_rule import ResolvedRule, ResolvedUniform
 
 
@@ -31,7 +30,7 @@ def draw_problems(problems: list[dict[str, Any]], seed: int, round: int, count: 
 
 
 def sample_round(
-    policy: Policy,
+    engine: Engine,
     problems: list[dict[str, Any]],
     rule: ResolvedRule,
     threshold: float | None,
@@ -49,11 +48,11 @@ def sample_round(
         settings.batch_size,
         stop=stop_strings(problems),
     )
-    return sample(policy, _requests(policy, problems, settings.group_size), plan)
+    return engine.sample(_requests(engine, problems, settings.group_size), plan)
 
 
 def sample_evaluation(
-    policy: Policy,
+    engine: Engine,
     problems: list[dict[str, Any]],
     settings: EvaluationSampling,
     seed: int,
@@ -71,11 +70,11 @@ def sample_evaluation(
         top_p=settings.top_p,
         stop=stop_strings(problems),
     )
-    return sample(policy, _requests(policy, problems, settings.samples), plan)
+    return engine.sample(_requests(engine, problems, settings.samples), plan)
 
 
 def calibration_entropies(
-    policy: Policy, problems: list[dict[str, Any]], responses: int, settings: Sampling
+    engine: Engine, problems: list[dict[str, Any]], responses: int, settings: Sampling
 ) -> list[float]:
     """The untempered entropies (nats) of tokens sampled at temperature 1, one response a problem."""
     plan = SamplingPlan(
@@ -87,7 +86,7 @@ def calibration_entropies(
         settings.batch_size,
         stop=stop_strings(problems),
     )
-    drawn = sample(policy, _requests(policy, problems[:responses], 1), plan)
+    drawn = engine.sample(_requests(engine, problems[:responses], 1), plan)
     return [entropy for response in drawn for entropy in response.entropies]
 
 
@@ -96,10 +95,10 @@ def stop_strings(problems: list[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(json.loads(problems[0]["meta"]).get("stop", ()))
 
 
-def _requests(policy: Policy, problems: list[dict[str, Any]], samples: int) -> list[Request]:
+def _requests(engine: Engine, problems: list[dict[str, Any]], samples: int) -> list[Request]:
     return [
         Request(problem["problem_id"], index, ids)
         for problem in problems
-        for ids in [policy.encode(problem["prompt"])]
+        for ids in [engine.vocabulary.encode(problem["prompt"])]
         for index in range(samples)
     ]
