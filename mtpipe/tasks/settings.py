@@ -28,6 +28,24 @@ class ArithmeticTask(Settings):
         return ["same", "longer", "larger"]
 
 
+class CountdownTask(Settings):
+    """The harder embedded task: reach a target from a few numbers, generated from a seed."""
+
+    has_worked_answers: ClassVar[bool] = True
+    name: Literal["countdown"]
+    seed: int = Field(ge=0)
+    numbers: int = Field(ge=3, le=5, description="numbers in a training problem, each to be used once")
+    largest: int = Field(ge=2, le=99, description="largest number in a training problem")
+    bound: int = Field(ge=10, description="no target and no intermediate value is larger than this")
+    warm_start_problems: int = Field(ge=1, description="problems with worked answers, for the warm start")
+    train_problems: int = Field(ge=1, description="problems for reinforcement learning")
+    benchmark_problems: int = Field(ge=1, description="held-out problems in each benchmark")
+
+    @property
+    def benchmark_names(self) -> list[str]:
+        return ["same", "fewer", "larger"]
+
+
 class Columns(Settings):
     """Where a data set keeps its problems and answers; a dot leads into a structure: reward_model.ground_truth."""
 
@@ -123,4 +141,4 @@ class MathTask(Settings):
         return list(self.benchmarks)
 
 
-Task = Annotated[ArithmeticTask | MathTask, Field(discriminator="name")]
+Task = Annotated[ArithmeticTask | CountdownTask | MathTask, Field(discriminator="name")]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mtpipe.tasks import arithmetic
+from mtpipe.tasks import arithmetic, countdown
 
 
 @dataclass(frozen=True)
@@ -18,5 +18,6 @@ class Vocabulary:
 
 VOCABULARIES = {
     "arithmetic": Vocabulary(arithmetic.VOCABULARY, max_positions=512),
+    "countdown": Vocabulary(countdown.VOCABULARY, max_positions=512),
     "math": Vocabulary(None, max_positions=8192),
 }

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from mtpipe.errors import MtpipeError
-from mtpipe.tasks import arithmetic
+from mtpipe.tasks import arithmetic, countdown
 from mtpipe.verify.answers import judge_problem_responses
+
+_EMBEDDED = {"arithmetic": arithmetic.judge, "countdown": countdown.judge}
 
 
 def judge_responses(
@@ -30,12 +32,14 @@ def judge_responses(
     judgements: list[Any] = []
     if tasks == {"math"}:
         judgements = judge_problem_responses(asked, [response["text"] for response in responses], advance)
-    elif tasks == {"arithmetic"}:
+    elif len(tasks) == 1 and tasks <= _EMBEDDED.keys():
+        judge = _EMBEDDED[tasks.pop()]
         for problem, response in zip(asked, responses, strict=True):
-            judgements.append(arithmetic.judge(problem, response["text"], response["finish_reason"]))
+            judgements.append(judge(problem, response["text"], response["finish_reason"]))
             advance()
     elif tasks:
-        raise MtpipeError(f"the problems' tasks are {sorted(tasks)}; expected arithmetic or math, and one of them")
+        expected = ", ".join([*_EMBEDDED, "math"])
+        raise MtpipeError(f"the problems' tasks are {sorted(tasks)}; expected one of {expected}")
     return [
         {
             "problem_id": response["problem_id"],
