@@ -21,13 +21,13 @@ def evaluate(params: Params, folder: Path, target: Path, what: str, temperature:
 
     Raises MtpipeError where evaluate.benchmarks names a benchmark that the task does not have.
     """
-    settings = _settings(params, temperature)
-    policy = load_policy(folder, prepare_torch(params.compute))
     problems = {name: read_rows(paths.benchmark(name), PROBLEMS) for name in BENCHMARKS}
+    settings = _settings(params, list(problems), temperature)
+    policy = load_policy(folder, prepare_torch(params.compute))
     rows = []
-    total = sum(len(problems[name]) * settings[name].samples for name in BENCHMARKS)
+    total = sum(len(problems[name]) * settings[name].samples for name in problems)
     with progress_bar(total, what, "responses") as bar:
-        for name in BENCHMARKS:
+        for name in problems:
             texts = []
             for response in sample_evaluation(
                 policy, problems[name], settings[name], params.evaluate.seed, params.sampling.batch_size
@@ -53,15 +53,15 @@ def evaluate(params: Params, folder: Path, target: Path, what: str, temperature:
     write_rows(target, rows, EVALUATION)
 
 
-def _settings(params: Params, temperature: float | None) -> dict[str, EvaluationSampling]:
+def _settings(params: Params, benchmarks: list[str], temperature: float | None) -> dict[str, EvaluationSampling]:
     """Each benchmark's settings."""
-    unknown = sorted(set(params.evaluate.benchmarks) - set(BENCHMARKS))
+    unknown = sorted(set(params.evaluate.benchmarks) - set(benchmarks))
     if unknown:
         raise MtpipeError(
             f"params.yaml: evaluate.benchmarks has an entry {unknown[0]!r}; "
-            f"the benchmarks of task {params.task.name!r} are {', '.join(BENCHMARKS)}"
+            f"the benchmarks of task {params.task.name!r} are {', '.join(benchmarks)}"
         )
-    settings = {name: params.evaluate.of(name) for name in BENCHMARKS}
+    settings = {name: params.evaluate.of(name) for name in benchmarks}
     if temperature is None:
         return settings
     return {name: found.model_copy(update={"temperature": temperature}) for name, found in settings.items()}

@@ -146,5 +146,4 @@ def warm_start_picture(study: Study) -> Picture:
         axes.set_ylabel("loss, nats a token")
 
     caption = "Loss of the supervised warm start."
-    end = f" It ends at {study.curve[-1]['loss']:.3f}." if study.curve else ""
-    return Picture(draw("warm-start", caption + end, plot), caption)
+    return Picture(draw("warm-start", f"{caption} It ends at {study.curve[-1]['loss']:.3f}.", plot), caption)

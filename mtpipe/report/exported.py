@@ -35,6 +35,6 @@ def summary_metrics(comparison: Comparison, study: Study) -> dict[str, dict[str,
         updates = study.over_seeds(arm, study.last_round)
         metrics[arm] = {
             **{benchmark: score.avg.mean for benchmark, score in scores.items()},
-            **{f"train_{key}": sum(update[key] for update in updates) / len(updates) for key in ("reward", "entropy")},
+            **{key: sum(update[key] for update in updates) / len(updates) for key in ("reward", "entropy")},
         }
     return {policy: {key: round(value, 4) for key, value in values.items()} for policy, values in metrics.items()}

@@ -55,7 +55,7 @@ def render_page(study: Study, comparison: Comparison) -> str:
         temperatures=_marked(temperature_pictures(study)),
         contributions=_marked(contribution_pictures(study)),
         entropies=_marked(entropy_pictures(study)),
-        warm_start=_marked([warm_start_picture(study)]),
+        warm_start=_marked([warm_start_picture(study)] if study.curve else []),
         viewers=[
             (arm, seed, paths.viewer(arm, seed, study.last_round).relative_to(paths.REPORT).as_posix())
             for arm in params.arms
