@@ -1,4 +1,4 @@
-"""Speed, printed as ratios against a peer measured in the same run: `python -m benchmarks [sampling] [pipeline] [report]`."""
+"""Speed, printed as ratios against a peer measured in the same run: `python -m benchmarks [sampling] [report] …`."""
 
 import argparse
 

@@ -161,6 +161,21 @@ def test_a_new_round_runs_alone(project):
     assert repro(project) == {"plan", *new, *stages_of_round("uniform", 2), *stages_of_round("token", 2), *PUBLISHING}
 
 
+def test_editing_the_evaluation_of_one_benchmark_and_sweeping_temperatures_evaluate_again_and_train_nothing(project):
+    edited = read_params(project)
+    edited["evaluate"] |= {"benchmarks": {"longer": {"samples": 3, "temperature": 0.7}}, "sweep": [0.6]}
+    write_params(project, edited)
+    again = {f"evaluate@{arm}-1-2" for arm in ("uniform", "token")} | {"evaluate_start"}
+    assert repro(project) == {"plan", *again, "sweep@uniform-1-0.6", "sweep@token-1-0.6", *PUBLISHING}
+    tables = json.loads((project / "report" / "tables.json").read_text())
+    assert {name: score["samples"] for name, score in tables["warm_start"].items()} == {
+        "same": 2,
+        "longer": 3,
+        "larger": 2,
+    }
+    assert list(tables["sweep"]["token"]["longer"]) == ["0.6", "0.7"]
+
+
 def test_editing_the_report_does_not_retrain(project):
     page = next((project / "mtpipe" / "report").glob("*.py"))
     page.write_text(page.read_text() + "\n# edited\n")
