@@ -102,6 +102,7 @@ class VllmEngine:
         from vllm import SamplingParams
         from vllm.exceptions import VLLMValidationError
         from vllm.inputs.engine import tokens_input
+        from vllm.sampling_params import RequestOutputKind
 
         submitted: list[str] = []
         for name, request in requests.items():
@@ -114,6 +115,7 @@ class VllmEngine:
                 stop_token_ids=list(self.vocabulary.stop_ids),
                 ignore_eos=True,
                 detokenize=False,
+                output_kind=RequestOutputKind.FINAL_ONLY,
                 extra_args=_extra_args(request, plan, name),
             )
             try:
