@@ -1,20 +1,17 @@
-"""Speed as ratios against a peer measured in the same run: `python -m benchmarks [sampling] [vllm] [pipeline]`."""
+"""Speed, as ratios against a peer of the same run: `python -m benchmarks [sampling] [vllm] [pipeline] [report]`."""
 
 import argparse
 
-from benchmarks import pipeline, sampling, vllm
+from benchmarks import pipeline, report, sampling, vllm
+
+BENCHMARKS = {"sampling": sampling.main, "vllm": vllm.main, "pipeline": pipeline.main, "report": report.main}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("which", nargs="*", choices=["sampling", "vllm", "pipeline", []], help="default: sampling")
-    which = parser.parse_args().which or ["sampling"]
-    if "sampling" in which:
-        sampling.main()
-    if "vllm" in which:
-        vllm.main()
-    if "pipeline" in which:
-        pipeline.main()
+    parser.add_argument("which", nargs="*", choices=[*BENCHMARKS, []], help="default: sampling")
+    for name in parser.parse_args().which or ["sampling"]:
+        BENCHMARKS[name]()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-STAGES_WITH_TORCH = ("sft", "rollout", "update", "evaluate", "evaluate_start")
+STAGES_WITH_TORCH = ("sft", "rollout", "update", "evaluate", "evaluate_start", "sweep")
 _KILLED = 137
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,15 +116,12 @@ def save_policy(policy: Policy, folder: Path, tokenizer_from: Path) -> None:
             shutil.copyfile(tokenizer_from / name, folder / name)
 
 
-def new_checkpoint(folder: Path, sizes: Model, vocabulary: str, max_positions: int) -> None:
-    """Writes a new, randomly initialised Qwen2 whose tokens are the vocabulary's characters."""
-    tokens = ["<pad>", "<eos>", *vocabulary]
-    tokenizer = Tokenizer(models.WordLevel({token: index for index, token in enumerate(tokens)}, unk_token="<pad>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), behavior="isolated")  # type: ignore[assignment]
-    tokenizer.decoder = decoders.Fuse()  # type: ignore[assignment]
+def new_checkpoint(folder: Path, sizes: Model, vocabulary: str | None, max_positions: int) -> None:
+    """Writes a new, randomly initialised Qwen2 whose tokens are the vocabulary's characters; without one, bytes."""
+    tokenizer = _byte_tokenizer() if vocabulary is None else _character_tokenizer(vocabulary)
     tokenizer.add_special_tokens(["<pad>", "<eos>"])
     config = Qwen2Config(
-        vocab_size=len(tokens),
+        vocab_size=tokenizer.get_vocab_size(),
         hidden_size=sizes.hidden_size,
         intermediate_size=4 * sizes.hidden_size,
         num_hidden_layers=sizes.layers,
@@ -142,3 +140,22 @@ def new_checkpoint(folder: Path, sizes: Model, vocabulary: str, max_positions: i
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token="<eos>", pad_token="<pad>", clean_up_tokenization_spaces=False
     ).save_pretrained(folder)
+
+
+def _numbered(tokens: Iterable[str]) -> dict[str, int]:
+    return {token: index for index, token in enumerate(["<pad>", "<eos>", *tokens])}
+
+
+def _character_tokenizer(vocabulary: str) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordLevel(_numbered(vocabulary), unk_token="<pad>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), behavior="isolated")  # type: ignore[assignment]
+    tokenizer.decoder = decoders.Fuse()  # type: ignore[assignment]
+    return tokenizer
+
+
+def _byte_tokenizer() -> Tokenizer:
+    """Byte pairs without a single pair: 256 tokens that any text can be written in."""
+    tokenizer = Tokenizer(models.BPE(_numbered(sorted(pre_tokenizers.ByteLevel.alphabet())), []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)  # type: ignore[assignment]
+    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    return tokenizer

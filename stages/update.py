@@ -12,6 +12,7 @@ from mtpipe.records import ROLLOUTS, VERDICTS, read_rows
 from mtpipe.stage import progress_bar, run_stage
 from mtpipe.temperature.entropy_table import round_threshold, write_entropy_table
 from mtpipe.temperature.round_plan import RoundPlan
+from mtpipe.tracking.live import live_log
 
 
 def main(arm: str, seed: int, round: int) -> None:
@@ -35,8 +36,10 @@ def main(arm: str, seed: int, round: int) -> None:
     optimizer.load(folder)
     steps_before = optimizer.step_count
 
-    with progress_bar(len(groups), f"update {arm} round {round}", "groups") as bar:
-        steps = update_policy(policy, optimizer, groups, settings, bar)
+    with progress_bar(len(groups), f"update {arm} round {round}", "groups") as bar, live_log(params, arm, seed) as log:
+        steps = update_policy(
+            policy, optimizer, groups, settings, bar, lambda step, metrics: log("step", metrics, steps_before + step)
+        )
 
     entropies = [entropy for row in rollouts for entropy in row["entropies"]]
     with atomic(paths.policy(arm, seed, round + 1)) as target:

@@ -1,6 +1,7 @@
 """The real pipeline, small: which stages run after which edit, and that nothing but the inputs decides the result."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -26,6 +27,8 @@ def make_project(folder: Path) -> Path:
     folder.mkdir()
     for name in ("mtpipe", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "inputs").mkdir()
+    shutil.copy(ROOT / "inputs" / "README.md", folder / "inputs")
     for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, folder / name)
     (folder / ".dvc").mkdir()
@@ -103,6 +106,22 @@ def project(finished, tmp_path) -> Path:
 
 def test_a_second_run_runs_nothing(finished):
     assert repro(finished) == set()
+
+
+def dvc(project: Path, *arguments: str) -> str:
+    """What a dvc command prints; it has to succeed."""
+    return subprocess.run(
+        ["dvc", *arguments], cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_dvc_shows_every_arms_metrics_and_curves(finished):
+    metrics = json.loads(dvc(finished, "metrics", "show", "--json"))[""]["data"]["report/metrics.json"]["data"]
+    assert {"warm_start", "uniform", "token"} <= metrics.keys()
+    plots = json.loads(dvc(finished, "plots", "show", "--json"))["data"]
+    assert {"reward", "entropy", "temperature"} <= plots.keys()
+    drawn = plots["temperature"][0]["content"]["data"]["values"]
+    assert {(row["field"], row["round"]) for row in drawn} == {(arm, n) for arm in ("uniform", "token") for n in "01"}
 
 
 def test_editing_a_round_of_one_arm_runs_that_arm_from_that_round_and_reverting_it_comes_from_the_cache(project):

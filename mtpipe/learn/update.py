@@ -3,7 +3,7 @@
 Every token is scored at the temperature it was sampled at, so the ratio to the behaviour policy starts at 1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +34,16 @@ class Scored:
 
 
 def update_policy(
-    policy: Policy, optimizer: Optimizer, groups: list[Group], settings: Update, progress: tqdm
+    policy: Policy,
+    optimizer: Optimizer,
+    groups: list[Group],
+    settings: Update,
+    progress: tqdm,
+    after_step: Callable[[int, dict[str, float]], None] | None = None,
 ) -> list[dict[str, float]]:
     """Takes one optimizer step per `prompts_per_step` groups and returns the metrics of each, in order.
+
+    `after_step` is called with each step's number, counted from 1, and its metrics.
 
     Groups of equal rewards are dropped and counted; a step that has no other groups is skipped.
 
@@ -62,6 +69,8 @@ def update_policy(
             described |= _step(policy, optimizer, [one for group in kept for one in group], settings, check=not checked)
             checked = True
         metrics.append(described)
+        if after_step:
+            after_step(len(metrics), described)
         progress.update(len(chunk))
     return metrics
 

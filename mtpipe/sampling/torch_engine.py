@@ -12,6 +12,7 @@ from mtpipe.policy import Policy, Vocabulary, load_policy
 from mtpipe.sampling.draw import draw_tokens
 from mtpipe.sampling.randomness import token_uniforms
 from mtpipe.sampling.records import Request, Response, SamplingPlan
+from mtpipe.sampling.stop_strings import StopStrings
 from mtpipe.temperature.apply import RowTemperatures
 
 _DROP_BELOW = 0.85
@@ -45,12 +46,19 @@ class TorchEngine:
 def sample(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
     """Samples one response to each request, yielding them batch by batch, in the order of their prompts' lengths."""
     by_length = sorted(requests, key=lambda request: len(request.prompt_ids))
+    stops = (
+        StopStrings.of(policy.tokenizer, plan.stop, policy.model.config.vocab_size, policy.device)
+        if plan.stop
+        else None
+    )
     for start in range(0, len(by_length), plan.batch_size):
-        yield from _sample_batch(policy, by_length[start : start + plan.batch_size], plan)
+        yield from _sample_batch(policy, by_length[start : start + plan.batch_size], plan, stops)
 
 
 @torch.inference_mode()
-def _sample_batch(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> list[Response]:
+def _sample_batch(
+    policy: Policy, requests: Sequence[Request], plan: SamplingPlan, stops: StopStrings | None
+) -> list[Response]:
     count, steps, device = len(requests), plan.max_new_tokens, policy.device
     tokens = torch.zeros(count, steps, dtype=torch.long, device=device)
     logprobs, temperatures, entropies = (torch.zeros(count, steps, device=device) for _ in range(3))
@@ -70,6 +78,8 @@ def _sample_batch(policy: Policy, requests: Sequence[Request], plan: SamplingPla
         drawn = draw_tokens(context.logits, rule, uniforms[rows, step], plan.top_p)
         tokens[rows, step], logprobs[rows, step], temperatures[rows, step], entropies[rows, step] = drawn
         ends = torch.isin(drawn[0], stop_ids)
+        if stops is not None:
+            ends |= stops.ended(tokens, rows, step)
         first_end = ends & ~stopped[rows]
         lengths[rows[first_end]] = step + 1
         stopped[rows[first_end]] = True

@@ -114,7 +114,9 @@ class VllmEngine:
                 max_tokens=plan.max_new_tokens,
                 stop_token_ids=list(self.vocabulary.stop_ids),
                 ignore_eos=True,
-                detokenize=False,
+                stop=list(plan.stop) or None,
+                include_stop_str_in_output=True,
+                detokenize=bool(plan.stop),
                 output_kind=RequestOutputKind.FINAL_ONLY,
                 extra_args=_extra_args(request, plan, name),
             )
