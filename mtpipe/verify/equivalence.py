@@ -33,9 +33,7 @@ _NAME = re.compile(r"(?=[^=]*[A-Za-z])[A-Za-z\\|(\[][^+=<>^]{0,60}")
 _CALL = re.compile(r"([A-Za-z])\([A-Za-z]\)")
 _MEMBERSHIP = re.compile(r"(?:[A-Za-z]|\\[a-z]+)(?:_\{?\w+\}?)?\s*\\in(?![A-Za-z])\s*")
 _RATIO = re.compile(r"[\d.]+\s*:\s*[\d.]+(?:\s*:\s*[\d.]+)*", re.A)
-_BASED = re.compile(
-    r"([0-9A-Fa-f]+)\s*_\s*\{?\s*(?:\\text\s*\{)?\s*(\d+|two|three|four|five|six|seven|eight|nine)\s*\}*"
-)
+_BASED = re.compile(r"([0-9A-Fa-f]+)\s*_\s*\{?\s*(?:\\text\s*\{)?\s*(\d+|two|three|four|five|six|seven|eight|nine)\s*\}*")
 
 
 @dataclass(frozen=True)
@@ -210,9 +208,7 @@ def _split(tokens: list[str]) -> list[str]:
             parts[-1] += token
     if separators == {",", ";"}:
         groups = [group for group in "".join(parts).split(";") if group.strip()]
-        return [
-            f"({_values(group)})" if "," in group and group.strip()[0] != "(" else group.strip() for group in groups
-        ]
+        return [f"({_values(group)})" if "," in group and group.strip()[0] != "(" else group.strip() for group in groups]
     return [part.strip() for part in parts if part not in (",", ";") and part.strip()]
 
 

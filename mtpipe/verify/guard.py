@@ -98,9 +98,7 @@ def _growth(answer: str) -> str | None:
 def _argument(text: str, start: int) -> str:
     """What a `^` that ends at `start` applies to: a group in braces or brackets, or a token and the `^` after it."""
     if text[start : start + 1] not in ("{", "("):
-        token = re.compile(r"[-+]?(?:\\[A-Za-z]+|\d+|.)(?:\s*\^\s*(?:\{[^{}]*\}|[-+]?\w+)){0,8}", re.A).match(
-            text, start
-        )
+        token = re.compile(r"[-+]?(?:\\[A-Za-z]+|\d+|.)(?:\s*\^\s*(?:\{[^{}]*\}|[-+]?\w+)){0,8}", re.A).match(text, start)
         return token[0] if token else ""
     depth = 0
     for index in range(start, len(text)):

@@ -23,9 +23,7 @@ _UNIT = re.compile(
 )
 _WORDS = re.compile(r"(?P<value>[-+]?[\d,.]*\d)\s+(?!and\b|or\b)[A-Za-z]{2,}(?:[ ][A-Za-z]+){0,4}", re.A)
 _PERCENT = re.compile(r"(?<=[\d}$)])\s*(?:\\?%|\\text\s?\{\s?\\?%\s?\}|percent(?:age)?\b|pct\b)")
-_DEGREES = re.compile(
-    r"\s?\^\s?(?:\\circ\b|\{\s?\\circ\s?\})|\\degrees?\b|(?<=\d)\s?(?:\\text\s?\{\s?)?degrees?\b\s?\}?"
-)
+_DEGREES = re.compile(r"\s?\^\s?(?:\\circ\b|\{\s?\\circ\s?\})|\\degrees?\b|(?<=\d)\s?(?:\\text\s?\{\s?)?degrees?\b\s?\}?")
 _AND = re.compile(r",?\s*\\(?:text|mbox|textnormal|mathrm)\s?\{[\s,]*(?:and|or)\s*\}\s*|,?\s+(?:and|or)\s+"
                   r"|(?<=[)\d}])\s*(?:and|or)\s*(?=[(\dA-Z\\-])")  # fmt: skip
 _E_NOTATION = re.compile(r"(?<![\w\\{.])([-+]?\d+\.?\d*)[eE]([-+]?)0*(\d{1,4})(?![\w.])", re.A)
