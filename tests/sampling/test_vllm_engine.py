@@ -75,7 +75,7 @@ def requests(policy):
 
 @pytest.fixture(scope="module")
 def options(params):
-    """A cache of eight blocks of 32 tokens for eight slots, so that requests are preempted; prompts are read in pieces."""
+    """A cache of eight blocks for eight slots, so that requests are preempted; prompts are read in pieces."""
     return params.sampling.vllm.model_copy(
         update={
             "kv_cache_gib": 8 * 32 * 1024 / 2**30,

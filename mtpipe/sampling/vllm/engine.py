@@ -102,6 +102,7 @@ class VllmEngine:
         from vllm import SamplingParams
         from vllm.exceptions import VLLMValidationError
         from vllm.inputs.engine import tokens_input
+        from vllm.sampling_params import RequestOutputKind
 
         submitted: list[str] = []
         for name, request in requests.items():
@@ -116,6 +117,7 @@ class VllmEngine:
                 stop=list(plan.stop) or None,
                 include_stop_str_in_output=True,
                 detokenize=bool(plan.stop),
+                output_kind=RequestOutputKind.FINAL_ONLY,
                 extra_args=_extra_args(request, plan, name),
             )
             try:
