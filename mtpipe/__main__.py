@@ -7,6 +7,7 @@ from pathlib import Path
 from mtpipe.errors import MtpipeError
 from mtpipe.params import load_params
 from mtpipe.temperature.table import draw_plans, format_plans
+from mtpipe.verify.grade import add_grade, grade
 
 
 def main() -> None:
@@ -20,8 +21,12 @@ def main() -> None:
     )
     temperatures.add_argument("--plot", type=Path, metavar="FILE", help="also draw them, as .svg, .png or .pdf")
     commands.add_parser("track", parents=[shared], help="publish the results to MLflow again, from the files")
+    add_grade(commands)
     arguments = parser.parse_args()
     try:
+        if arguments.command == "grade":
+            print(grade(arguments.input, arguments.output, arguments.processes, arguments.seconds))
+            return
         params = load_params(arguments.params)
         if arguments.command == "temperatures":
             plans = params.plans()
