@@ -101,6 +101,8 @@ class Reward(Settings):
 class Update(Settings):
     """The policy update of one round."""
 
+    processes: int = Field(ge=1, description="1, or the processes of one machine that share the model by FSDP2")
+    optimizer: Literal["adamw", "adamw_8bit"] = Field(description="adamw_8bit: state in a quarter of the bytes")
     prompts_per_step: int = Field(ge=1, description="groups in one optimizer step")
     learning_rate: float = Field(gt=0)
     warmup_steps: int = Field(ge=0, description="optimizer steps, counted over all rounds")

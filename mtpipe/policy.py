@@ -89,15 +89,10 @@ def save_policy(policy: Policy, folder: Path, tokenizer_from: Path) -> None:
             shutil.copyfile(tokenizer_from / name, folder / name)
 
 
-def new_checkpoint(folder: Path, sizes: Model, vocabulary: str, max_positions: int) -> None:
-    """Writes a new, randomly initialised Qwen2 whose tokens are the vocabulary's characters."""
-    tokens = ["<pad>", "<eos>", *vocabulary]
-    tokenizer = Tokenizer(models.WordLevel({token: index for index, token in enumerate(tokens)}, unk_token="<pad>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), behavior="isolated")  # type: ignore[assignment]
-    tokenizer.decoder = decoders.Fuse()  # type: ignore[assignment]
-    tokenizer.add_special_tokens(["<pad>", "<eos>"])
-    config = Qwen2Config(
-        vocab_size=len(tokens),
+def new_config(sizes: Model, vocabulary: str, max_positions: int) -> Qwen2Config:
+    """The configuration of `new_checkpoint`: token 0 pads, token 1 ends a response, then come the characters."""
+    return Qwen2Config(
+        vocab_size=2 + len(vocabulary),
         hidden_size=sizes.hidden_size,
         intermediate_size=4 * sizes.hidden_size,
         num_hidden_layers=sizes.layers,
@@ -109,6 +104,16 @@ def new_checkpoint(folder: Path, sizes: Model, vocabulary: str, max_positions: i
         eos_token_id=1,
         pad_token_id=0,
     )
+
+
+def new_checkpoint(folder: Path, sizes: Model, vocabulary: str, max_positions: int) -> None:
+    """Writes a new, randomly initialised Qwen2 whose tokens are the vocabulary's characters."""
+    tokens = ["<pad>", "<eos>", *vocabulary]
+    tokenizer = Tokenizer(models.WordLevel({token: index for index, token in enumerate(tokens)}, unk_token="<pad>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), behavior="isolated")  # type: ignore[assignment]
+    tokenizer.decoder = decoders.Fuse()  # type: ignore[assignment]
+    tokenizer.add_special_tokens(["<pad>", "<eos>"])
+    config = new_config(sizes, vocabulary, max_positions)
     torch.manual_seed(sizes.seed)
     model = Qwen2ForCausalLM(config)
     model.generation_config = GenerationConfig(eos_token_id=1, pad_token_id=0)
