@@ -31,6 +31,7 @@ def main(arm: str, seed: int, round: int) -> None:
         settings.betas,
         settings.weight_decay,
         settings.max_grad_norm,
+        settings.optimizer,
     )
     optimizer.load(folder)
     steps_before = optimizer.step_count
