@@ -16,8 +16,8 @@ import torch
 
 from mtpipe.params import load_params
 from mtpipe.policy import Policy, load_policy, new_checkpoint, prepare_torch
-from mtpipe.sampling.records import Request
-from mtpipe.sampling.torch_engine import SamplingPlan, sample
+from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.sampling.torch_engine import sample
 from mtpipe.tasks import arithmetic
 from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, ResolvedRule, ResolvedUniform, Threshold
 

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from mtpipe.errors import MtpipeError
-from mtpipe.settings import Settings, Temperature
+from mtpipe.settings import Settings, Temperature, faults
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.plan import plan_round
 from mtpipe.temperature.round_plan import RoundPlan
@@ -76,8 +76,24 @@ class WarmStart(Settings):
     calibration_responses: int = Field(ge=1, description="responses sampled at T=1 for round 0's entropy quantiles")
 
 
+class Vllm(Settings):
+    """What the vLLM engine is started with; sampling.engine torch reads none of it."""
+
+    dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field(description="of weights and activations")
+    quantization: str | None = Field(description="one of vLLM's methods, fp8 say; null for none")
+    tensor_parallel_size: int = Field(ge=1, description="processes that share each layer, one a GPU")
+    max_model_len: int | None = Field(description="tokens of prompt and response; null takes the model's own limit")
+    gpu_memory_utilization: float = Field(gt=0, le=1, description="share of each GPU's memory that vLLM may take")
+    kv_cache_gib: float | None = Field(gt=0, description="GiB for the KV cache; null: what the share leaves (CPU: 1)")
+    enforce_eager: bool = Field(description="no compilation: slower tokens, faster start")
+    engine_args: dict[str, Any] = Field(description="further arguments of vLLM's EngineArgs, by their names there")
+
+
 class Sampling(Settings):
-    """The rollouts of one round."""
+    """The rollouts of one round, and the engine that samples here and in evaluations."""
+
+    engine: Literal["torch", "vllm", "auto"] = Field(description="auto: vllm where it and a CUDA device are there")
+    vllm: Vllm
 
     prompts: int = Field(ge=1, description="training problems a round")
     group_size: int = Field(ge=2, description="responses a problem; advantages compare them with each other")
@@ -222,15 +238,4 @@ def load_params(path: Path | str = "params.yaml") -> Params:
     try:
         return Params.model_validate(found)
     except ValidationError as error:
-        raise MtpipeError(f"{path}:\n" + "\n".join(f"  {line}" for line in _faults(error))) from None
-
-
-def _faults(error: ValidationError) -> list[str]:
-    """One readable line for each fault that pydantic found."""
-    lines = []
-    for fault in error.errors(include_url=False):
-        key = ".".join(str(part) for part in fault["loc"]) or "the file"
-        message = fault["msg"].removeprefix("Value error, ")
-        shows_value = fault["type"] not in ("missing", "value_error") and not isinstance(fault["input"], dict)
-        lines.append(f"{key}: {message}" + (f"; found {fault['input']!r}" if shows_value else ""))
-    return lines
+        raise MtpipeError(f"{path}:\n" + "\n".join(f"  {line}" for line in faults(error))) from None

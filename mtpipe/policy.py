@@ -1,5 +1,6 @@
 """A policy: a folder with a transformers checkpoint in safetensors, its tokenizer, and the state it trains with."""
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +25,11 @@ transformers_logging.disable_progress_bar()
 
 
 @dataclass(frozen=True)
-class Policy:
-    """A loaded policy; `stop_ids` are the tokens that end a response."""
+class Vocabulary:
+    """Text and tokens; `stop_ids` are the tokens that end a response."""
 
-    model: PreTrainedModel
     tokenizer: Tokenizer
     stop_ids: tuple[int, ...]
-
-    @property
-    def device(self) -> torch.device:
-        return self.model.device
 
     def encode(self, text: str) -> list[int]:
         """Token ids without special tokens."""
@@ -44,10 +40,19 @@ class Policy:
         return self.tokenizer.decode(ids, skip_special_tokens=True)
 
 
-def prepare_torch(compute: Compute) -> torch.device:
-    """Fixes the number of threads and deterministic algorithms, and picks the device."""
-    torch.set_num_threads(compute.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+@dataclass(frozen=True)
+class Policy(Vocabulary):
+    """A loaded policy."""
+
+    model: PreTrainedModel
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+
+def pick_device(compute: Compute) -> torch.device:
+    """Raises MtpipeError where params.yaml asks for a device that is not there."""
     if compute.device == "cuda" and not torch.cuda.is_available():
         raise MtpipeError("params.yaml: compute.device is 'cuda', but torch finds no CUDA device; use auto or cpu")
     if compute.device == "auto":
@@ -55,10 +60,17 @@ def prepare_torch(compute: Compute) -> torch.device:
     return torch.device(compute.device)
 
 
-def load_policy(folder: Path, device: torch.device | str = "cpu") -> Policy:
-    """Loads a policy in float32.
+def prepare_torch(compute: Compute) -> torch.device:
+    """Fixes the number of threads and deterministic algorithms, and picks the device."""
+    torch.set_num_threads(compute.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    return pick_device(compute)
 
-    Raises MtpipeError where the folder, its weights or its tokenizer are missing or unreadable.
+
+def load_vocabulary(folder: Path) -> Vocabulary:
+    """Loads a policy's tokenizer and stop tokens, without its weights.
+
+    Raises MtpipeError where the folder is no complete policy: weights, tokenizer or stop tokens missing or unreadable.
     """
     if not folder.is_dir():
         raise MtpipeError(f"{folder} is missing; `dvc repro` makes it")
@@ -67,17 +79,31 @@ def load_policy(folder: Path, device: torch.device | str = "cpu") -> Policy:
     if not (folder / "tokenizer.json").is_file():
         raise MtpipeError(f"{folder} has no tokenizer.json; delete the folder and run `dvc repro`")
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
-        )
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except (OSError, ValueError, SafetensorError) as error:
+        generation = folder / "generation_config.json"
+        config = generation if generation.is_file() else folder / "config.json"
+        stops = json.loads(config.read_text(encoding="utf-8")).get("eos_token_id")
+    except Exception as error:  # tokenizers raises nothing narrower
         raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}") from error
-    stops = model.generation_config.eos_token_id if model.generation_config else model.config.eos_token_id
     stop_ids = tuple(stops) if isinstance(stops, list) else (stops,)
     if None in stop_ids:
         raise MtpipeError(f"{folder}: config.json and generation_config.json name no eos_token_id")
-    return Policy(model.to(device).eval(), tokenizer, stop_ids)
+    return Vocabulary(tokenizer, stop_ids)
+
+
+def load_policy(folder: Path, device: torch.device | str = "cpu") -> Policy:
+    """Loads a policy in float32.
+
+    Raises MtpipeError where the folder, its weights or its tokenizer are missing or unreadable.
+    """
+    vocabulary = load_vocabulary(folder)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
+        )
+    except (OSError, ValueError, SafetensorError) as error:
+        raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}") from error
+    return Policy(vocabulary.tokenizer, vocabulary.stop_ids, model.to(device).eval())
 
 
 def save_policy(policy: Policy, folder: Path, tokenizer_from: Path) -> None:

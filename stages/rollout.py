@@ -3,8 +3,8 @@
 from mtpipe import paths
 from mtpipe.files import read_json
 from mtpipe.params import load_params
-from mtpipe.policy import load_policy, prepare_torch
 from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
+from mtpipe.sampling.engine import open_engine
 from mtpipe.sampling.rounds import draw_problems, sample_round
 from mtpipe.stage import progress_bar, run_stage
 from mtpipe.temperature.entropy_table import round_threshold
@@ -15,15 +15,15 @@ def main(arm: str, seed: int, round: int) -> None:
     """Samples one round of one run."""
     params = load_params()
     folder = paths.policy(arm, seed, round)
-    policy = load_policy(folder, prepare_torch(params.compute))
     plan = RoundPlan.model_validate(read_json(paths.round_plan(arm, round)))
     threshold = round_threshold(plan.rule, folder)
     problems = draw_problems(read_rows(paths.TRAIN, PROBLEMS), seed, round, params.sampling.prompts)
 
     rows = []
-    with progress_bar(len(problems) * params.sampling.group_size, f"rollout {arm} round {round}", "responses") as bar:
-        for response in sample_round(policy, problems, plan.rule, threshold, seed, round, params.sampling):
-            rows.append({**vars(response), "text": policy.decode(response.response_ids)})
+    count = len(problems) * params.sampling.group_size
+    with open_engine(params, folder) as engine, progress_bar(count, f"rollout {arm} round {round}", "responses") as bar:
+        for response in sample_round(engine, problems, plan.rule, threshold, seed, round, params.sampling):
+            rows.append({**vars(response), "text": engine.vocabulary.decode(response.response_ids)})
             bar.update()
     order = {problem["problem_id"]: index for index, problem in enumerate(problems)}
     rows.sort(key=lambda row: (order[row["problem_id"]], row["sample"]))

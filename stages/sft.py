@@ -8,6 +8,7 @@ from mtpipe.learn.warm_start import warm_start
 from mtpipe.params import load_params
 from mtpipe.policy import load_policy, new_checkpoint, prepare_torch, save_policy
 from mtpipe.records import EXAMPLES, PROBLEMS, read_rows
+from mtpipe.sampling.engine import open_engine
 from mtpipe.sampling.rounds import calibration_entropies
 from mtpipe.stage import progress_bar, run_stage
 from mtpipe.tasks import arithmetic
@@ -33,8 +34,9 @@ def main() -> None:
             curve = warm_start(policy, examples, params.sft, params.model.seed, progress)
         save_policy(policy, folder, tokenizer_from=source)
         shutil.rmtree(source)
-        policy.model.eval()
-        entropies = calibration_entropies(policy, problems, params.sft.calibration_responses, params.sampling)
+        del policy  # its memory is the engine's now
+        with open_engine(params, folder) as engine:
+            entropies = calibration_entropies(engine, problems, params.sft.calibration_responses, params.sampling)
         write_entropy_table(folder, entropies)
     write_json(paths.WARM_START / "curve.json", curve)
 

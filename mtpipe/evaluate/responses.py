@@ -4,8 +4,8 @@ from pathlib import Path
 
 from mtpipe import paths
 from mtpipe.params import Params
-from mtpipe.policy import load_policy, prepare_torch
 from mtpipe.records import EVALUATION, PROBLEMS, read_rows, write_rows
+from mtpipe.sampling.engine import open_engine
 from mtpipe.sampling.rounds import sample_evaluation
 from mtpipe.stage import progress_bar
 from mtpipe.tasks.arithmetic import BENCHMARKS
@@ -17,15 +17,15 @@ def evaluate(params: Params, folder: Path, target: Path, what: str) -> None:
 
     Every policy meets the same problems with the same random numbers, so that differences between arms are paired.
     """
-    policy = load_policy(folder, prepare_torch(params.compute))
     settings = params.evaluate
     problems = {name: read_rows(paths.benchmark(name), PROBLEMS) for name in BENCHMARKS}
     rows = []
-    with progress_bar(sum(map(len, problems.values())) * settings.samples, what, "responses") as bar:
+    count = sum(map(len, problems.values())) * settings.samples
+    with open_engine(params, folder) as engine, progress_bar(count, what, "responses") as bar:
         for name in BENCHMARKS:
             texts = []
-            for response in sample_evaluation(policy, problems[name], settings, params.sampling.batch_size):
-                texts.append({**vars(response), "text": policy.decode(response.response_ids)})
+            for response in sample_evaluation(engine, problems[name], settings, params.sampling.batch_size):
+                texts.append({**vars(response), "text": engine.vocabulary.decode(response.response_ids)})
                 bar.update()
             texts.sort(key=lambda row: (row["problem_id"], row["sample"]))
             verdicts = judge_responses(problems[name], texts, params.reward)

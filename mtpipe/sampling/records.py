@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from mtpipe.temperature.token_rule import ResolvedRule
+
 
 @dataclass(frozen=True)
 class Request:
@@ -10,6 +12,23 @@ class Request:
     problem_id: str
     sample: int
     prompt_ids: list[int]
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """How the tokens of a set of requests are drawn; `threshold` is in nats, None for a rule without one.
+
+    `top_p` below 1 is for evaluation: log-probs are then those of the truncated distribution, which an update
+    could not score.
+    """
+
+    rule: ResolvedRule
+    threshold: float | None
+    seed: int
+    purpose: str
+    max_new_tokens: int
+    batch_size: int
+    top_p: float = 1.0
 
 
 @dataclass

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from mtpipe.params import Evaluate, Sampling
-from mtpipe.policy import Policy
-from mtpipe.sampling.records import Request, Response
-from mtpipe.sampling.torch_engine import SamplingPlan, sample
+from mtpipe.sampling.engine import Engine
+from mtpipe.sampling.records import Request, Response, SamplingPlan
 from mtpipe.temperature.token_rule import ResolvedRule, ResolvedUniform
 
 
@@ -27,7 +26,7 @@ def draw_problems(problems: list[dict[str, Any]], seed: int, round: int, count: 
 
 
 def sample_round(
-    policy: Policy,
+    engine: Engine,
     problems: list[dict[str, Any]],
     rule: ResolvedRule,
     threshold: float | None,
@@ -37,11 +36,11 @@ def sample_round(
 ) -> Iterator[Response]:
     """Samples a group of responses to each of a round's problems."""
     plan = SamplingPlan(rule, threshold, seed, f"round {round}", settings.max_new_tokens, settings.batch_size)
-    return sample(policy, _requests(policy, problems, settings.group_size), plan)
+    return engine.sample(_requests(engine, problems, settings.group_size), plan)
 
 
 def sample_evaluation(
-    policy: Policy,
+    engine: Engine,
     problems: list[dict[str, Any]],
     settings: Evaluate,
     batch_size: int,
@@ -51,24 +50,24 @@ def sample_evaluation(
     plan = SamplingPlan(
         rule, None, settings.seed, "evaluation", settings.max_new_tokens, batch_size, top_p=settings.top_p
     )
-    return sample(policy, _requests(policy, problems, settings.samples), plan)
+    return engine.sample(_requests(engine, problems, settings.samples), plan)
 
 
 def calibration_entropies(
-    policy: Policy, problems: list[dict[str, Any]], responses: int, settings: Sampling
+    engine: Engine, problems: list[dict[str, Any]], responses: int, settings: Sampling
 ) -> list[float]:
     """The untempered entropies (nats) of tokens sampled at temperature 1, one response a problem."""
     plan = SamplingPlan(
         ResolvedUniform(temperature=[1.0]), None, 0, "calibration", settings.max_new_tokens, settings.batch_size
     )
-    drawn = sample(policy, _requests(policy, problems[:responses], 1), plan)
+    drawn = engine.sample(_requests(engine, problems[:responses], 1), plan)
     return [entropy for response in drawn for entropy in response.entropies]
 
 
-def _requests(policy: Policy, problems: list[dict[str, Any]], samples: int) -> list[Request]:
+def _requests(engine: Engine, problems: list[dict[str, Any]], samples: int) -> list[Request]:
     return [
         Request(problem["problem_id"], index, ids)
         for problem in problems
-        for ids in [policy.encode(problem["prompt"])]
+        for ids in [engine.vocabulary.encode(problem["prompt"])]
         for index in range(samples)
     ]

@@ -1,39 +1,45 @@
 """The embedded sampling engine: batched, with a KV cache, on any transformers causal language model."""
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from mtpipe.policy import Policy
+from mtpipe.policy import Policy, Vocabulary, load_policy
+from mtpipe.sampling.draw import draw_tokens
 from mtpipe.sampling.randomness import token_uniforms
-from mtpipe.sampling.records import Request, Response
+from mtpipe.sampling.records import Request, Response, SamplingPlan
 from mtpipe.temperature.apply import RowTemperatures
-from mtpipe.temperature.token_rule import ResolvedRule
 
 _DROP_BELOW = 0.85
 """Finished rows are dropped once the unfinished ones are a smaller share than this; dropping copies the cache."""
 
 
-@dataclass(frozen=True)
-class SamplingPlan:
-    """How the tokens of a set of requests are drawn; `threshold` is in nats, None for a rule without one.
+class TorchEngine:
+    """A policy in this process, as a sampling engine (`mtpipe.sampling.engine.Engine`)."""
 
-    `top_p` below 1 is for evaluation: log-probs are then those of the truncated distribution, which an update
-    could not score.
-    """
+    def __init__(self, policy: Policy):
+        self.vocabulary: Vocabulary = policy
+        self._policy = policy
 
-    rule: ResolvedRule
-    threshold: float | None
-    seed: int
-    purpose: str
-    max_new_tokens: int
-    batch_size: int
-    top_p: float = 1.0
+    @classmethod
+    def open(cls, folder: Path, device: torch.device) -> "TorchEngine":
+        """Loads the policy in a folder, in float32."""
+        return cls(load_policy(folder, device))
+
+    def load(self, folder: Path) -> None:
+        """Goes on with the policy in another folder."""
+        self._policy = self.vocabulary = load_policy(folder, self._policy.device)
+
+    def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
+        """Samples one response to each request."""
+        return sample(self._policy, requests, plan)
+
+    def close(self) -> None:
+        """Nothing outlives the object."""
 
 
 def sample(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
@@ -61,7 +67,7 @@ def _sample_batch(policy: Policy, requests: Sequence[Request], plan: SamplingPla
     rule = RowTemperatures.of(plan.rule, plan.threshold, [request.sample for request in requests], device)
     context = _Context.of(policy, requests)
     for step in range(steps):
-        drawn = _draw(context.logits, rule, uniforms[rows, step], plan.top_p)
+        drawn = draw_tokens(context.logits, rule, uniforms[rows, step], plan.top_p)
         tokens[rows, step], logprobs[rows, step], temperatures[rows, step], entropies[rows, step] = drawn
         ends = torch.isin(drawn[0], stop_ids)
         first_end = ends & ~stopped[rows]
@@ -78,41 +84,6 @@ def _sample_batch(policy: Policy, requests: Sequence[Request], plan: SamplingPla
             last = drawn[0]
         context.append(last)
     return _responses(requests, tokens, logprobs, temperatures, entropies, lengths, stopped)
-
-
-def _draw(
-    logits: Tensor, rule: RowTemperatures, uniforms: Tensor, top_p: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Draws each row's next token by inverting the tempered distribution function at the row's random number.
-
-    Args:
-        logits: [rows, vocabulary], untempered.
-        uniforms: [rows], in [0, 1).
-        top_p: truncates the tempered distribution to its nucleus.
-
-    Returns:
-        token, log-probability at its temperature, temperature, untempered entropy; each [rows].
-    """
-    entropies = torch.special.entr(logits.softmax(-1)).sum(-1)
-    temperatures = rule.at(entropies)
-    logprobs = (logits / temperatures[:, None]).log_softmax(-1)
-    if top_p < 1:
-        logprobs = _nucleus(logprobs, top_p)
-    cumulative = logprobs.double().exp().cumsum(-1)
-    target = uniforms[:, None] * cumulative[:, -1:]
-    tokens = torch.searchsorted(cumulative, target, right=True).clamp_(max=logits.shape[-1] - 1)
-    return tokens.squeeze(1), logprobs.gather(1, tokens).squeeze(1), temperatures, entropies
-
-
-def _nucleus(logprobs: Tensor, top_p: float) -> Tensor:
-    """Keeps each row's likeliest tokens, the fewest that together reach `top_p`, and renormalises them.
-
-    Nucleus sampling, arXiv 1904.09751. `logprobs` is [rows, vocabulary]; the others' log-probs become -inf.
-    """
-    ordered, tokens = logprobs.sort(dim=-1, descending=True, stable=True)
-    above = ordered.exp().cumsum(-1) - ordered.exp()
-    dropped = torch.zeros_like(logprobs, dtype=torch.bool).scatter_(-1, tokens, above >= top_p)
-    return logprobs.masked_fill(dropped, -math.inf).log_softmax(-1)
 
 
 class _Context:

@@ -8,8 +8,8 @@ from mtpipe.errors import MtpipeError
 from mtpipe.learn.groups import Group, join_groups
 from mtpipe.learn.optimizer import Optimizer
 from mtpipe.learn.update import Scored, micro_batches, temperature_shares, update_policy
-from mtpipe.sampling.records import Request
-from mtpipe.sampling.torch_engine import SamplingPlan, sample
+from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, Threshold
 
 GROUP_SIZE = 4

@@ -8,8 +8,8 @@ from conformance import (
     assert_temperatures_follow_from_entropies,
 )
 
-from mtpipe.sampling.records import Request
-from mtpipe.sampling.torch_engine import SamplingPlan, sample
+from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, ResolvedUniform, Threshold
 
 NATS = 2.2

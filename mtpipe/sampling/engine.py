@@ -1,0 +1,61 @@
+"""What a sampling engine is, and which one params.yaml asks for."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+from mtpipe.errors import MtpipeError
+from mtpipe.params import Params
+from mtpipe.policy import Vocabulary, pick_device, prepare_torch
+from mtpipe.sampling.records import Request, Response, SamplingPlan
+
+INSTALL = "install it with `make setup-vllm`"
+
+
+class Engine(Protocol):
+    """Samples responses from one policy at a time.
+
+    Every engine draws a token by the same function of its logits and of its own random number
+    (`mtpipe.sampling.draw`), so that two engines differ by the rounding of their logits alone.
+    """
+
+    vocabulary: Vocabulary
+
+    def load(self, folder: Path) -> None:
+        """Goes on with the policy in another folder; raises MtpipeError where it does not fit the running one."""
+
+    def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
+        """Samples one response to each request, in any order; raises MtpipeError before the first for bad input."""
+
+    def close(self) -> None:
+        """Gives memory and processes back."""
+
+
+@contextmanager
+def open_engine(params: Params, folder: Path) -> Iterator[Engine]:
+    """The engine that `sampling.engine` names, with the policy in a folder loaded."""
+    engine = _open(params, folder)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _open(params: Params, folder: Path) -> Engine:
+    if _uses_vllm(params):
+        if not find_spec("vllm"):
+            raise MtpipeError(f"params.yaml: sampling.engine is 'vllm', but vLLM is missing; {INSTALL}")
+        from mtpipe.sampling.vllm.engine import VllmEngine
+
+        return VllmEngine(folder, params.sampling.vllm, params.sampling.batch_size)
+    from mtpipe.sampling.torch_engine import TorchEngine
+
+    return TorchEngine.open(folder, prepare_torch(params.compute))
+
+
+def _uses_vllm(params: Params) -> bool:
+    if params.sampling.engine == "auto":
+        return find_spec("vllm") is not None and pick_device(params.compute).type == "cuda"
+    return params.sampling.engine == "vllm"

@@ -1,0 +1,244 @@
+"""The sampling engine for real models: vLLM, with mtpipe's logits processor and records."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtpipe.errors import MtpipeError
+from mtpipe.params import Vllm
+from mtpipe.policy import Vocabulary, load_vocabulary
+from mtpipe.sampling.records import Request, Response, SamplingPlan
+from mtpipe.sampling.vllm.request import DRAW, SETTING
+from mtpipe.temperature.apply import response_temperatures
+
+_STEPS_PER_FETCH = 64
+"""Records are fetched once in so many steps, because fetching waits for the GPU."""
+
+_NOT_OF_THE_MODEL = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache")
+"""Entries of config.json in which two checkpoints of one model may differ."""
+
+_REFUSED = {"speculative_config", "runner", "tokenizer", "skip_tokenizer_init"}
+"""Arguments of vLLM under which the rule, or the record of it, would not hold."""
+
+
+def _quieten() -> None:
+    """Defaults of vLLM that suit a pipeline's stage; what the user has set stays.
+
+    One process besides the tensor-parallel ones, so that scheduling does not depend on the timing of messages
+    between two; no look at the hub; no usage statistics.
+    """
+    for name, value in {
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_LOGGING_LEVEL": "WARNING",
+        "VLLM_NO_USAGE_STATS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }.items():
+        os.environ.setdefault(name, value)
+
+
+class VllmEngine:
+    """A policy inside vLLM, as a sampling engine (`mtpipe.sampling.engine.Engine`)."""
+
+    def __init__(self, folder: Path, options: Vllm, batch_size: int):
+        """Starts vLLM with the policy in a folder, to sample up to `batch_size` responses at once.
+
+        Raises MtpipeError where vLLM cannot sample from this model or has too little memory for it.
+        """
+        _quieten()
+        self.vocabulary: Vocabulary = load_vocabulary(folder)
+        self._folder = folder
+        self._calls = 0
+        self._engine = _start(folder, options, batch_size)
+        self._max_model_len: int = self._engine.model_config.max_model_len
+
+    def load(self, folder: Path) -> None:
+        """Reads another checkpoint of the same model into the running engine, and forgets the prefixes it has cached.
+
+        Raises MtpipeError, and goes on with the old weights, where the checkpoint is of another model.
+        """
+        vocabulary = load_vocabulary(folder)
+        _check_same_model(self._folder, folder)
+        self._engine.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+        if not self._engine.reset_prefix_cache():
+            raise MtpipeError(f"{folder}: vLLM could not clear its prefix cache, which holds the old policy's states")
+        self._folder, self.vocabulary = folder, vocabulary
+
+    def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
+        """Samples one response to each request, yielding them as they end."""
+        self._check_lengths(requests, plan)
+        self._calls += 1
+        waiting = {f"{self._calls}-{index}": request for index, request in enumerate(requests)}
+        self._submit(waiting, plan)
+        self._engine.collective_rpc("take_token_records")  # what an interrupted call has left
+        records: dict[str, list[NDArray[np.float32]]] = {}
+        ended: dict[str, Any] = {}
+        steps = 0
+        try:
+            while waiting:
+                for output in self._engine.step():
+                    if output.finished and output.request_id in waiting:
+                        ended[output.request_id] = output.outputs[0]
+                steps += 1
+                if ended and (steps % _STEPS_PER_FETCH == 0 or len(ended) == len(waiting)):
+                    self._fetch(records)
+                    for name, output in ended.items():
+                        yield _response(waiting.pop(name), output, records.pop(name, []))
+                    ended = {}
+        finally:
+            if waiting:
+                self._engine.abort_request([name for name in waiting if name not in ended])
+
+    def close(self) -> None:
+        """Ends vLLM's processes, where it has its own."""
+        self._engine.engine_core.shutdown()
+
+    def _submit(self, requests: dict[str, Request], plan: SamplingPlan) -> None:
+        """Hands all requests over before the first step, so that a bad one is refused before anything is sampled."""
+        from vllm import SamplingParams
+        from vllm.inputs.engine import tokens_input
+
+        submitted: list[str] = []
+        for name, request in requests.items():
+            params = SamplingParams(
+                temperature=1.0,
+                top_p=1.0,
+                top_k=0,
+                min_p=0.0,
+                max_tokens=plan.max_new_tokens,
+                stop_token_ids=list(self.vocabulary.stop_ids),
+                ignore_eos=True,
+                detokenize=False,
+                extra_args=_extra_args(request, plan, name),
+            )
+            try:
+                self._engine.add_request(name, tokens_input(request.prompt_ids), params)
+            except ValueError as error:
+                self._engine.abort_request(submitted)
+                raise MtpipeError(f"vLLM refuses the request for problem {request.problem_id!r}: {error}") from error
+            submitted.append(name)
+
+    def _fetch(self, records: dict[str, list[NDArray[np.float32]]]) -> None:
+        for of_worker in self._engine.collective_rpc("take_token_records"):
+            for name, table in of_worker.items():
+                records.setdefault(name, []).append(np.frombuffer(table, dtype=np.float32).reshape(5, -1))
+
+    def _check_lengths(self, requests: Sequence[Request], plan: SamplingPlan) -> None:
+        longest = max(len(request.prompt_ids) for request in requests)
+        if longest + plan.max_new_tokens > self._max_model_len:
+            raise MtpipeError(
+                f"the longest prompt has {longest} tokens and {plan.max_new_tokens} may follow, but vLLM was started "
+                f"for {self._max_model_len}; raise sampling.vllm.max_model_len, or lower max_new_tokens"
+            )
+
+
+def _extra_args(request: Request, plan: SamplingPlan, record: str) -> dict[str, Any]:
+    low, high, threshold = response_temperatures(plan.rule, plan.threshold, request.sample)
+    uniform = {"kind": "uniform", "temperature": low}
+    by_entropy = {"kind": "entropy_threshold", "low": low, "high": high, "nats": threshold}
+    draw = {
+        "seed": plan.seed,
+        "purpose": plan.purpose,
+        "problem_id": request.problem_id,
+        "sample": request.sample,
+        "top_p": plan.top_p,
+        "record": record,
+    }
+    return {SETTING: uniform if low == high else by_entropy, DRAW: draw}
+
+
+def _response(request: Request, output: Any, tables: list[NDArray[np.float32]]) -> Response:
+    """Joins vLLM's tokens with what the processor recorded; raises where the two disagree."""
+    tokens = list(output.token_ids)
+    drawn = np.full((4, len(tokens)), np.nan, dtype=np.float32)
+    for table in tables:
+        used = table[:, table[0] < len(tokens)]
+        drawn[:, used[0].astype(int)] = used[1:]
+    if drawn[0].tolist() != tokens:
+        raise RuntimeError(
+            f"problem {request.problem_id}, response {request.sample}: vLLM gave other tokens than its processor drew"
+        )
+    return Response(
+        problem_id=request.problem_id,
+        sample=request.sample,
+        prompt_ids=request.prompt_ids,
+        response_ids=tokens,
+        logprobs=drawn[1].tolist(),
+        temperatures=drawn[2].tolist(),
+        entropies=drawn[3].tolist(),
+        finish_reason="stop" if output.finish_reason == "stop" else "length",
+    )
+
+
+def _start(folder: Path, options: Vllm, batch_size: int) -> Any:
+    """vLLM's engine; raises MtpipeError with the setting to change where it does not start."""
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.platforms import current_platform
+    from vllm.v1.engine.llm_engine import LLMEngine
+
+    from mtpipe.sampling.vllm.plugin import processors
+    from mtpipe.sampling.vllm.worker import TokenRecords
+
+    on_cpu = current_platform.is_cpu()
+    cache_gib = options.kv_cache_gib if options.kv_cache_gib is not None else (1.0 if on_cpu else None)
+    arguments: dict[str, Any] = {
+        "model": str(folder),
+        "dtype": options.dtype,
+        "quantization": options.quantization,
+        "tensor_parallel_size": options.tensor_parallel_size,
+        "max_model_len": options.max_model_len,
+        "max_num_seqs": batch_size,
+        "gpu_memory_utilization": options.gpu_memory_utilization,
+        "kv_cache_memory_bytes": None if cache_gib is None else int(cache_gib * 2**30),
+        "enforce_eager": options.enforce_eager,
+        "logits_processors": processors(),
+        "worker_extension_cls": f"{TokenRecords.__module__}.{TokenRecords.__qualname__}",
+        "generation_config": "vllm",
+        "disable_log_stats": True,
+        "trust_remote_code": False,
+    }
+    if taken := sorted(options.engine_args.keys() & arguments.keys() | options.engine_args.keys() & _REFUSED):
+        raise MtpipeError(f"params.yaml: sampling.vllm.engine_args may not set {', '.join(taken)}")
+    arguments = {"max_num_batched_tokens": max(8192, batch_size), **arguments, **options.engine_args}
+    try:
+        engine = LLMEngine.from_engine_args(EngineArgs(**arguments))
+    except Exception as error:  # vLLM has no common class for what can go wrong here
+        raise MtpipeError(f"vLLM does not start with the policy in {folder}: {_reason(error)}") from error
+    if on_cpu:
+        from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
+
+        head_size, known = engine.model_config.get_head_size(), CPUAttentionBackend.get_supported_head_sizes()
+        if head_size not in known:
+            engine.engine_core.shutdown()
+            raise MtpipeError(
+                f"{folder}: its attention heads have {head_size} dimensions, and vLLM's CPU build knows "
+                f"{', '.join(map(str, known))}; take another model.heads or model.hidden_size, or sampling.engine torch"
+            )
+    return engine
+
+
+def _reason(error: Exception) -> str:
+    """vLLM's own words, and which setting they are about."""
+    words = str(error).strip() or type(error).__name__
+    if "KV cache" in words or "kv cache" in words:
+        words += " (in params.yaml, sampling.vllm: max_model_len, kv_cache_gib, gpu_memory_utilization)"
+    elif "architectures" in words or "Transformers" in words:
+        words += " (sampling.engine torch takes any causal language model of transformers)"
+    return words
+
+
+def _check_same_model(running: Path, wanted: Path) -> None:
+    """Raises MtpipeError where a checkpoint has another vocabulary or other sizes than the running engine's."""
+    if (running / "tokenizer.json").read_bytes() != (wanted / "tokenizer.json").read_bytes():
+        raise MtpipeError(f"{wanted} has another vocabulary than {running}, which vLLM runs with; start a new engine")
+    ours, theirs = (json.loads((folder / "config.json").read_text(encoding="utf-8")) for folder in (running, wanted))
+    for key in sorted(set(ours) | set(theirs)):
+        if key not in _NOT_OF_THE_MODEL and ours.get(key) != theirs.get(key):
+            raise MtpipeError(
+                f"{wanted}/config.json has {key} {theirs.get(key)!r}, and vLLM runs with {ours.get(key)!r} from "
+                f"{running}; start a new engine"
+            )

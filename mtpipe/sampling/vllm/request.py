@@ -1,0 +1,123 @@
+"""What a request to vLLM may say of its temperatures, in `SamplingParams.extra_args`.
+
+    extra_args={"token_temperature": {"kind": "entropy_threshold", "low": 1.0, "high": 1.2, "nats": 0.5}}
+    extra_args={"token_temperature": {"kind": "uniform", "temperature": 1.1}}
+
+Over HTTP the same goes into `vllm_xargs`, whose values cannot be nested; so the setting may also be JSON text.
+"""
+
+import json
+import logging
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from mtpipe.settings import Settings, Temperature, faults
+from mtpipe.temperature.apply import ResponseTemperatures
+
+SETTING = "token_temperature"
+DRAW = "token_draw"
+
+logger = logging.getLogger(__name__)
+
+
+class UniformTemperature(Settings):
+    """Every token at one temperature."""
+
+    kind: Literal["uniform"]
+    temperature: Temperature
+
+    def resolved(self) -> ResponseTemperatures:
+        return ResponseTemperatures(self.temperature, self.temperature, math.inf)
+
+
+class EntropyThresholdTemperature(Settings):
+    """Tokens whose untempered entropy reaches `nats` at `high`, the others at `low`."""
+
+    kind: Literal["entropy_threshold"]
+    low: Temperature
+    high: Temperature
+    nats: float = Field(ge=0)
+
+    def resolved(self) -> ResponseTemperatures:
+        return ResponseTemperatures(self.low, self.high, self.nats)
+
+
+TokenTemperature = Annotated[UniformTemperature | EntropyThresholdTemperature, Field(discriminator="kind")]
+_TEMPERATURE = TypeAdapter[TokenTemperature](TokenTemperature)
+
+
+class Draw(Settings):
+    """Asks the processor to draw the tokens itself, and to keep what it drew under `record`.
+
+    The random numbers are those of `mtpipe.sampling.randomness` for this identity. Only the engine of mtpipe asks
+    for it: nothing else fetches the records.
+    """
+
+    seed: int
+    purpose: str
+    problem_id: str
+    sample: int
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    record: str
+
+
+def read_temperature(extra_args: dict[str, Any] | None) -> TokenTemperature | None:
+    """The request's setting, or None for an ordinary request.
+
+    Raises ValueError, naming key, value and remedy.
+    """
+    found = (extra_args or {}).get(SETTING)
+    if found is None:
+        return None
+    if isinstance(found, str):
+        try:
+            found = json.loads(found)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{SETTING} is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{SETTING} has to be a mapping with a kind, or such a mapping as JSON text; found {found!r}")
+    return _checked(_TEMPERATURE, found, SETTING)
+
+
+def read_draw(extra_args: dict[str, Any] | None) -> Draw | None:
+    """The request's identity for drawing, or None where vLLM draws. Raises ValueError as above."""
+    found = (extra_args or {}).get(DRAW)
+    return None if found is None else _checked(TypeAdapter(Draw), found, DRAW)
+
+
+def validate(sampling: Any) -> None:
+    """Checks the SamplingParams of a request at admission, before anything is sampled.
+
+    Raises ValueError, which vLLM turns into a failed request (HTTP 400). Warns where `high` is below `low`: that is
+    allowed, and rarely meant.
+    """
+    temperature, draw = read_temperature(sampling.extra_args), read_draw(sampling.extra_args)
+    if temperature is None:
+        if draw is not None:
+            raise ValueError(f"{DRAW} needs {SETTING}")
+        return
+    if isinstance(temperature, EntropyThresholdTemperature) and temperature.high < temperature.low:
+        logger.warning(
+            "%s: high (%g) is below low (%g): high-entropy tokens will be the colder ones",
+            SETTING,
+            temperature.high,
+            temperature.low,
+        )
+    if sampling.temperature != 1.0:
+        raise ValueError(
+            f"{SETTING} sets the temperature of every token; found temperature={sampling.temperature:g} beside it: "
+            f"set temperature to 1.0"
+        )
+    if sampling.min_p != 0.0:
+        raise ValueError(f"{SETTING} does not go with min_p, which cuts before the entropy is taken; set min_p to 0")
+    if draw is not None and (sampling.top_p != 1.0 or sampling.top_k > 0 or sampling.n != 1):
+        raise ValueError(f"{DRAW} needs top_p=1, top_k=0 and n=1: the processor draws, and truncates by its own top_p")
+
+
+def _checked(adapter: TypeAdapter[Any], found: Any, key: str) -> Any:
+    try:
+        return adapter.validate_python(found)
+    except ValidationError as error:
+        raise ValueError(f"{key}: " + "; ".join(faults(error, whole="its value"))) from None
