@@ -101,6 +101,13 @@ class Sampling(Settings):
     batch_size: int = Field(ge=1, description="responses sampled at once; changes speed and memory, not results")
 
 
+class Ray(Settings):
+    """Sampling on several processes or machines; changes speed, not results, so no stage has it among its params."""
+
+    workers: int | None = Field(ge=1, description="engines that sample at once; null: one, in the stage's own process")
+    address: str | None = Field(description="of a running Ray cluster, auto say; null starts one on this machine")
+
+
 class Reward(Settings):
     """What a verdict is worth."""
 
@@ -173,6 +180,7 @@ class Params(Settings):
     compute: Compute
     sft: WarmStart
     sampling: Sampling
+    ray: Ray
     reward: Reward
     update: Update
     evaluate: Evaluate
