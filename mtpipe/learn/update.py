@@ -75,7 +75,7 @@ def _take(
     torch.manual_seed(optimizer.step_count)  # dropout, where a model has any, is the same after a resume
     totals = Totals()
     for batch in micro_batches(responses, settings.tokens_per_micro_batch):
-        loss, logged = _micro_batch_loss(scorer, batch, settings, check)
+        loss, logged = micro_batch_loss(scorer, batch, settings, check)
         if not torch.isfinite(loss):
             raise MtpipeError(
                 f"the loss is {loss.item()} in the batch of {_named(batch)}; the round stops here, its inputs are kept"
@@ -92,7 +92,7 @@ def _take(
     return {**totals.described(), "grad_norm": norm}
 
 
-def _micro_batch_loss(
+def micro_batch_loss(
     scorer: Scorer, batch: list[Scored], settings: Update, check: bool
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The micro-batch's share of the step's loss, and what is logged of its tokens."""
