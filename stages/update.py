@@ -1,11 +1,18 @@
 """Stage update: one round's policy update, and the entropies that the next round's threshold is taken from."""
 
+import sys
+from pathlib import Path
+
+import mtpipe.learn
 from mtpipe import paths
 from mtpipe.files import atomic, read_json, write_json
+from mtpipe.learn.batches import optimizer_steps
 from mtpipe.learn.groups import join_groups
 from mtpipe.learn.optimizer import Optimizer
 from mtpipe.learn.round_metrics import entropy_histogram, round_metrics
-from mtpipe.learn.update import temperature_shares, update_policy
+from mtpipe.learn.temperature_shares import temperature_shares
+from mtpipe.learn.update import update_policy
+from mtpipe.learn.work import Work, fingerprint
 from mtpipe.params import load_params
 from mtpipe.policy import load_policy, prepare_torch, save_policy
 from mtpipe.records import ROLLOUTS, VERDICTS, read_rows
@@ -36,8 +43,20 @@ def main(arm: str, seed: int, round: int) -> None:
     optimizer.load(folder)
     steps_before = optimizer.step_count
 
+    inputs = [folder, paths.rollouts(arm, seed, round), paths.verdicts(arm, seed, round), paths.WARM_START / "policy"]
+    inputs += sorted(Path(mtpipe.learn.__file__).parent.rglob("*.py"))
+    shaping = [settings.model_dump(), params.compute.model_dump(), plan.base, params.sampling.max_new_tokens]
+    work = Work(paths.update_work(arm, seed, round), lambda: fingerprint(inputs, shaping), tokenizer_from=folder)
+    reference = load_policy(paths.WARM_START / "policy", policy.device) if settings.kl_coefficient else None
+    planned = optimizer_steps(groups, plan.base, settings, params.sampling.max_new_tokens)
     with progress_bar(len(groups), f"update {arm} round {round}", "groups") as bar:
-        steps = update_policy(policy, optimizer, groups, settings, bar)
+        steps = update_policy(policy, optimizer, planned, settings, bar, reference, work)
+    if not any("loss" in step for step in steps):
+        print(
+            f"update {arm} round {round}: in none of the {len(groups)} groups do rewards differ, so there was nothing "
+            f"to learn; the weights stay as they are",
+            file=sys.stderr,
+        )
 
     entropies = [entropy for row in rollouts for entropy in row["entropies"]]
     with atomic(paths.policy(arm, seed, round + 1)) as target:
@@ -53,6 +72,7 @@ def main(arm: str, seed: int, round: int) -> None:
             "entropy": entropy_histogram(rollouts, round_threshold(plan.rule, folder)),
         },
     )
+    work.remove()
 
 
 if __name__ == "__main__":

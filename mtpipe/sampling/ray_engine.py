@@ -86,10 +86,11 @@ class RayEngine:
         try:
             for table in sampled.iter_batches(batch_size=None, batch_format="pyarrow"):
                 yield from (Response(**row) for row in table.to_pylist())
-        except MtpipeError:
-            raise
         except self._ray.exceptions.RayError as error:
-            raise MtpipeError(f"sampling on Ray's workers failed: {_reason(error)}") from error
+            cause = _cause(error)
+            if isinstance(cause, MtpipeError):
+                raise cause from None
+            raise MtpipeError(f"sampling on Ray's workers failed: {type(cause).__name__}: {cause}") from error
 
     def close(self) -> None:
         """Leaves the cluster, and ends it where `__init__` started it."""
@@ -135,6 +136,7 @@ def _start_ray(workers: Workers) -> Any:
     return ray
 
 
-def _reason(error: BaseException) -> str:
-    """The last line that says something, of an error that Ray hands on with the worker's traceback."""
-    return [line.strip() for line in str(error).splitlines() if line.strip()][-1]
+def _cause(error: BaseException) -> BaseException:
+    """What went wrong in the worker, out of the errors that Ray wraps it in."""
+    inner = getattr(error, "cause", None) or error.__cause__
+    return _cause(inner) if isinstance(inner, BaseException) else error

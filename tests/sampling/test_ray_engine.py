@@ -76,6 +76,7 @@ def cluster():
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     started = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "include_dashboard": False})
     yield started.address
+    ray.shutdown()
     started.shutdown()
 
 
@@ -107,8 +108,8 @@ def test_more_workers_than_the_cluster_has_room_for_are_refused(folder, cluster)
 
 @needs_ray
 def test_an_address_without_a_cluster_is_refused(folder):
-    with pytest.raises(MtpipeError, match=r"ray\.address is 'auto'"):
-        RayEngine(folder, partial(Witness, ""), Workers(2, 1, 0, "auto"))
+    with pytest.raises(MtpipeError, match=r"ray\.address is '127\.0\.0\.1:1'"):
+        RayEngine(folder, partial(Witness, ""), Workers(2, 1, 0, "127.0.0.1:1"))
 
 
 def test_without_ray_the_error_says_what_to_install(folder, monkeypatch):
