@@ -124,7 +124,7 @@ class Reward(Settings):
 class Update(Settings):
     """The policy update of one round."""
 
-    processes: int = Field(ge=1, description="1, or the processes of one machine that share the model by FSDP2")
+    processes: int = Field(ge=1, description="that share the model by FSDP2, one a GPU; 1 does without")
     optimizer: Literal["adamw", "adamw_8bit"] = Field(description="adamw_8bit: state in a quarter of the bytes")
     loss: Literal["grpo", "dapo", "bnpo", "dr_grpo", "gspo", "cispo"] = Field(description="docs/update.md has each")
     target: Literal["tempered", "untempered"] = Field(description="score tokens at the T they were sampled at, or at 1")
@@ -226,6 +226,11 @@ class Params(Settings):
             raise ValueError(
                 f"evaluate.after is {self.evaluate.after}; expected ascending policy numbers that end with "
                 f"{len(self.rounds)}, the policy of the last round"
+            )
+        if self.update.processes > 1 and self.update.optimizer == "adamw_8bit":
+            raise ValueError(
+                f"update.optimizer is adamw_8bit, which one process keeps whole, and update.processes is "
+                f"{self.update.processes}; set the one to adamw or the other to 1"
             )
         if self.update.prompts_per_step > self.sampling.prompts:
             raise ValueError(

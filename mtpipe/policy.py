@@ -106,10 +106,12 @@ def load_policy(folder: Path, device: torch.device | str = "cpu") -> Policy:
     return Policy(vocabulary.tokenizer, vocabulary.stop_ids, model.to(device).eval())
 
 
-def save_policy(policy: Policy, folder: Path, tokenizer_from: Path) -> None:
-    """Writes weights, configuration and tokenizer into a new folder."""
+def save_policy(
+    policy: Policy, folder: Path, tokenizer_from: Path, weights: dict[str, torch.Tensor] | None = None
+) -> None:
+    """Writes weights, configuration and tokenizer into a new folder; `weights`, where given, in the model's place."""
     folder.mkdir(parents=True)
-    policy.model.save_pretrained(folder, safe_serialization=True)
+    policy.model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
         if (tokenizer_from / name).is_file():
             shutil.copyfile(tokenizer_from / name, folder / name)

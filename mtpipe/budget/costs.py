@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from mtpipe.budget.model_size import ModelSize
+from mtpipe.learn.chunked_head import LOGITS_PER_CHUNK
 from mtpipe.params import Params
 from mtpipe.tasks.arithmetic import BENCHMARKS
 
@@ -17,7 +18,7 @@ DRAW_BYTES = 32
 """A vocabulary entry of one row while its token is drawn: four float32 and two float64 tensors of that shape."""
 
 LOGIT_BYTES = 16
-"""A vocabulary entry of one token in the update: logits, tempered log-probs, and the gradients of both, float32."""
+"""A vocabulary entry of one token in the update: logits, two log-probs and their gradient, float32."""
 
 
 @dataclass(frozen=True)
@@ -107,26 +108,30 @@ def sampling_memory(params: Params, size: ModelSize, lengths: Lengths) -> float:
     return WEIGHT_BYTES * size.parameters + cache + rows * size.vocabulary * DRAW_BYTES
 
 
-def activation_bytes(size: ModelSize) -> int:
+def activation_bytes(size: ModelSize, checkpointing: bool = False) -> int:
     """Bytes that one token leaves for the backward pass of all layers, float32, attention by a fused kernel.
+
+    With gradient checkpointing a layer keeps its input alone, and one layer at a time the rest.
 
     Of a layer with two RMS norms, rotary embedding and a gated MLP, in float32 tensors kept: 8 of the hidden width
     (what the norms read and scale, queries, attention's output), 3 of the keys' width, 4 of the MLP's (gate, its
     activation, up, their product); 3 of the hidden width for the last norm. tests/budget holds it against autograd.
     """
     layer = 8 * size.hidden + 3 * size.key_value + 4 * size.intermediate
-    return 4 * (size.layers * layer + 3 * size.hidden)
+    layers = size.layers * size.hidden + layer if checkpointing else size.layers * layer
+    return 4 * (layers + 3 * size.hidden)
 
 
 def update_memory(params: Params, size: ModelSize) -> float:
-    """Peak bytes of one update process, float32.
+    """Peak bytes of one update process; bfloat16 activations take less, and are not told apart.
 
     Weights, gradients and the optimizer's state, divided among `update.processes` (FSDP2), and what one micro-batch
-    of `update.tokens_per_micro_batch` needs: its layers' activations and its logits.
+    of `update.tokens_per_micro_batch` needs: its layers' activations, and the logits of one chunk of its tokens.
     """
     sharded = (2 * WEIGHT_BYTES * size.parameters + state_bytes(params, size)) / params.update.processes
     tokens = params.update.tokens_per_micro_batch
-    return sharded + tokens * (activation_bytes(size) + size.vocabulary * LOGIT_BYTES)
+    logits = min(LOGITS_PER_CHUNK, tokens * size.vocabulary)
+    return sharded + tokens * activation_bytes(size, params.update.gradient_checkpointing) + logits * LOGIT_BYTES
 
 
 def sampling_hours(params: Params, lengths: Lengths, throughput: Throughput) -> float | None:

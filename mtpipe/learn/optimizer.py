@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.eight_bit import adamw_8bit, from_tensors, new_moment, to_tensors
+from mtpipe.learn.shards import fill, whole
 
 STATE_FILE = Path("training") / "optimizer.safetensors"
 """Within a policy folder; in a folder of its own, because some loaders read every safetensors file as weights."""
@@ -45,7 +46,7 @@ class Optimizer:
 
     def clip(self) -> float:
         """Clips the gradients' joint norm and returns what it was."""
-        return float(torch.nn.utils.clip_grad_norm_(self._parameters.values(), self._max_grad_norm))
+        return float(whole(torch.nn.utils.clip_grad_norm_(self._parameters.values(), self._max_grad_norm)))
 
     def step(self) -> None:
         """One update of the parameters, after which their gradients are gone."""
@@ -59,17 +60,15 @@ class Optimizer:
             self._adamw.step()
         self._adamw.zero_grad(set_to_none=True)
 
-    def save(self, policy: Path) -> None:
-        """Writes the state into a policy folder."""
-        file = policy / STATE_FILE
-        file.parent.mkdir()
+    def tensors(self) -> dict[str, Tensor]:
+        """The state as plain whole tensors; processes that share it have to call this together."""
         tensors = {_STEP: torch.tensor(self.step_count)}
         for name, parameter in self._parameters.items():
             state = self._adamw.state.get(parameter, {})
             for key in _SIGNED:
                 moment = state[key] if key in state else self._new_moment(parameter, key)
-                tensors |= {f"{name}.{key}{ending}": value for ending, value in to_tensors(moment).items()}
-        save_file(tensors, file)
+                tensors |= {f"{name}.{key}{ending}": value for ending, value in to_tensors(whole(moment)).items()}
+        return tensors
 
     def load(self, policy: Path) -> None:
         """Takes up the state of a policy folder; a folder without one starts anew, which is right in round 0.
@@ -90,8 +89,10 @@ class Optimizer:
                     raise MtpipeError(
                         f"{file}: {name} has shape {tuple(moments['exp_avg'].shape)}, the policy's {name} another"
                     )
-                moments = {key: self._new_moment(parameter, key).copy_(moment) for key, moment in moments.items()}
-                self._adamw.state[parameter] = {_STEP: torch.tensor(float(self.step_count)), **moments}
+                state = {key: self._new_moment(parameter, key) for key in moments}
+                for key, moment in moments.items():
+                    fill(state[key], moment)
+                self._adamw.state[parameter] = {_STEP: torch.tensor(float(self.step_count)), **state}
         except (SafetensorError, KeyError, OSError) as error:
             raise MtpipeError(f"{file} is not the optimizer state of this policy: {error}") from error
 
@@ -99,3 +100,10 @@ class Optimizer:
         if self._eight_bit:
             return new_moment(self._adamw, parameter, _SIGNED[key])
         return torch.zeros_like(parameter, requires_grad=False)
+
+
+def write_state(tensors: dict[str, Tensor], policy: Path) -> None:
+    """Writes `Optimizer.tensors` into a policy folder."""
+    file = policy / STATE_FILE
+    file.parent.mkdir()
+    save_file(tensors, file)

@@ -14,6 +14,7 @@ from mtpipe.learn.batches import Scored, Step, micro_batches
 from mtpipe.learn.fit import check_logprobs, check_tokens
 from mtpipe.learn.objective import flatten, policy_loss
 from mtpipe.learn.optimizer import Optimizer
+from mtpipe.learn.ranks import Ranks
 from mtpipe.learn.scorer import Scorer
 from mtpipe.learn.token_logprobs import pad
 from mtpipe.learn.totals import Totals
@@ -32,17 +33,19 @@ def update_policy(
     progress: tqdm,
     reference: Policy | None = None,
     work: Work | None = None,
+    ranks: Ranks | None = None,
 ) -> list[dict[str, float]]:
     """Takes the steps and returns the metrics of each, in order; a step without responses is skipped.
 
     Args:
         reference: the policy that `kl_coefficient` pulls towards.
         work: where a killed update left its last step and this one leaves its own.
+        ranks: the processes that share the update; the policy's parameters are divided among them already.
 
     Raises MtpipeError where the policy's log-probs do not match the rollouts' before the first step, where a loss or
     gradient is not finite, or where memory does not suffice.
     """
-    scorer = Scorer(policy.model)
+    scorer = ranks.scorer if ranks else Scorer(policy.model)
     for step in steps:
         check_tokens(step.responses, policy.model.config.get_text_config().vocab_size)
     with _memory(settings):
@@ -60,28 +63,38 @@ def update_policy(
             taken = {}
             if step.responses:
                 checked = any("loss" in earlier for earlier in metrics)
-                taken = _take(scorer, optimizer, step.responses, settings, check=not checked)
+                taken = _take(scorer, optimizer, step.responses, settings, not checked, ranks)
             metrics.append(step.described | taken)
             if work:
-                work.save(policy, optimizer, metrics)
+                work.save(policy, optimizer, metrics, ranks)
             progress.update(step.groups)
     return metrics
 
 
 def _take(
-    scorer: Scorer, optimizer: Optimizer, responses: list[Scored], settings: Update, check: bool
+    scorer: Scorer,
+    optimizer: Optimizer,
+    responses: list[Scored],
+    settings: Update,
+    check: bool,
+    ranks: Ranks | None,
 ) -> dict[str, float]:
     """One optimizer step."""
     torch.manual_seed(optimizer.step_count)  # dropout, where a model has any, is the same after a resume
     totals = Totals()
-    for batch in micro_batches(responses, settings.tokens_per_micro_batch):
+    whole = micro_batches(responses, settings.tokens_per_micro_batch)
+    shared = ranks.share(responses, settings.tokens_per_micro_batch) if ranks else ((batch, 1) for batch in whole)
+    for batch, scale in shared:
         loss, logged = micro_batch_loss(scorer, batch, settings, check)
         if not torch.isfinite(loss):
             raise MtpipeError(
                 f"the loss is {loss.item()} in the batch of {_named(batch)}; the round stops here, its inputs are kept"
             )
-        loss.backward()
-        totals.add(loss, logged)
+        (loss * scale).backward()
+        if scale:
+            totals.add(loss, logged)
+    if ranks:
+        totals = ranks.join(totals)
     norm = optimizer.clip()
     if not torch.isfinite(torch.tensor(norm)):
         raise MtpipeError(

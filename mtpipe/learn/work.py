@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mtpipe.files import atomic, read_json, write_json
+from mtpipe.learn.checkpoint import checkpoint, load_weights
 from mtpipe.learn.optimizer import Optimizer
-from mtpipe.policy import Policy, load_policy, save_policy
+from mtpipe.learn.ranks import Ranks
+from mtpipe.policy import Policy, load_policy
 
 SECONDS_BETWEEN_SAVES = 120.0
 """A kill loses at most about this much work; an update that takes less never saves."""
@@ -45,18 +47,21 @@ class Work:
         if state["fingerprint"] != self._fingerprint():
             self.remove()
             return []
-        policy.model.load_state_dict(load_policy(self._folder, policy.device).model.state_dict())
+        load_weights(policy.model, dict(load_policy(self._folder).model.named_parameters()))
         optimizer.load(self._folder)
         return state["metrics"]
 
-    def save(self, policy: Policy, optimizer: Optimizer, metrics: list[dict[str, float]]) -> None:
-        """Keeps the present step, unless the last save is recent."""
-        if time.monotonic() - self._saved_at < self._seconds:
+    def save(
+        self, policy: Policy, optimizer: Optimizer, metrics: list[dict[str, float]], ranks: Ranks | None = None
+    ) -> None:
+        """Keeps the present step, unless the last save is recent; processes that share it call this together."""
+        due = time.monotonic() - self._saved_at >= self._seconds
+        if not (ranks.agree(due) if ranks else due):
             return
-        with atomic(self._folder) as folder:
-            save_policy(policy, folder, self._tokenizer_from)
-            optimizer.save(folder)
-            write_json(folder / _STATE, {"fingerprint": self._fingerprint(), "metrics": metrics})
+        if saved := checkpoint(policy, optimizer, ranks):
+            with atomic(self._folder) as folder:
+                saved.write(folder, self._tokenizer_from)
+                write_json(folder / _STATE, {"fingerprint": self._fingerprint(), "metrics": metrics})
         self._saved_at = time.monotonic()
 
     def remove(self) -> None:
