@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtpipe.errors import MtpipeError
+from mtpipe.grade import grade, read_rows
 from mtpipe.params import Reward
 from mtpipe.verify.answers import verify_themselves
-from mtpipe.verify.grade import grade, read_rows
 from mtpipe.verify.judging import judge_responses
 from mtpipe.verify.rewards import reward_of
 
@@ -54,7 +54,9 @@ def test_a_response_to_no_problem_and_a_task_nobody_knows_are_errors():
 
 
 def test_golds_verify_themselves_or_are_told():
-    metas = [{"golds": golds, "match": "any"} for golds in (["42"], [r"\frac{1}{2}", "1/2"], [r"\text{east}"], [""], [])]
+    metas = [
+        {"golds": golds, "match": "any"} for golds in (["42"], [r"\frac{1}{2}", "1/2"], [r"\text{east}"], [""], [])
+    ]
     assert verify_themselves(metas) == [True, True, True, False, False]
 
 
@@ -122,5 +124,8 @@ def test_the_command_explains_itself_and_fails_without_a_traceback(tmp_path):
     shown = run("--help")
     assert "a whole response or a bare answer" in shown.stdout
     missing = run(str(tmp_path / "none.jsonl"), str(tmp_path / "out.jsonl"))
-    assert (missing.returncode, missing.stderr) == (1, f"error: {tmp_path / 'none.jsonl'} could not be read: No such file or directory\n")
+    assert (missing.returncode, missing.stderr) == (
+        1,
+        f"error: {tmp_path / 'none.jsonl'} could not be read: No such file or directory\n",
+    )
     assert list(tmp_path.iterdir()) == []
