@@ -1,4 +1,4 @@
-"""Speed, printed as ratios against a peer measured in the same run: `python -m benchmarks [sampling] [verify] [pipeline]`."""
+"""Speed, as ratios against a peer measured in the same run: `python -m benchmarks [sampling] [verify] [pipeline]`."""
 
 import argparse
 

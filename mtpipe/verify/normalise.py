@@ -21,9 +21,11 @@ _UNIT = re.compile(
     r"(?P<value>[\d.)}!]|\\pi|\^\\circ)\s*\\(?:text|mbox|textnormal|textrm|mathrm)\s?\{\s*(?!and\b|or\b)[A-Za-z][^{}\d]*\}"
     r"(?:\s?\^\s?\{?[23]\}?)?\s*$"
 )
+_NO_UNIT = r"(?!(?:and|or|sin|cos|tan|log|ln|exp|sqrt|pi|choose|mod)\b)"
+_LENGTHS = r"(?:square |cubic )?(?:units?|inches|feet|met(?:er|re)s?|miles?|cm|km|hours?)"
 _WORDS = re.compile(
-    r"(?P<value>[-+]?[\d,.]*\d)\s+(?!(?:and|or|sin|cos|tan|log|ln|exp|sqrt|pi|choose|mod)\b)[A-Za-z]{2,}(?:[ ][A-Za-z]+){0,4}"
-    r"|(?P<formula>.*[\d})])\s+(?:radians?|(?:square |cubic )?(?:units?|inches|feet|met(?:er|re)s?|miles?|cm|km|hours?))",
+    rf"(?P<value>[-+]?[\d,.]*\d)\s+{_NO_UNIT}[A-Za-z]{{2,}}(?:[ ][A-Za-z]+){{0,4}}"
+    rf"|(?P<formula>.*[\d}})])\s+(?:radians?|{_LENGTHS})",
     re.A,
 )
 _PERCENT = re.compile(r"(?<=[\d}$)])\s*(?:\\?%|\\text\s?\{\s?\\?%\s?\}|percent(?:age)?\b|pct\b)")

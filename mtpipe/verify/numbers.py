@@ -28,8 +28,8 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+", re.ASCII)
 def exact(text: str) -> Fraction | None:
     """The rational number that a normalised answer writes down, or None where it is anything else.
 
-    Read are integers, decimals, 0.1\\overline{6}, a/b, \\frac{a}{b} and a\\times 10^{b}. More than 300 characters, an exponent beyond
-    ±400 or a denominator of zero is no number here.
+    Read are integers, decimals, 0.1\\overline{6}, a/b, \\frac{a}{b} and a\\times 10^{b}. More than 300 characters,
+    an exponent beyond ±400 or a denominator of zero is no number here.
     """
     text = text.strip()
     while len(text) > 2 and (text[0], text[-1]) in (("(", ")"), ("{", "}")):

@@ -17,9 +17,9 @@ from mtpipe.verify.numbers import exact, same_number
 
 PIECES = [
     "1", "27.0", "0.5", "x", "=", ",", " ", "{", "}", "(", ")", "[", "]", "\\", "$", "^", "_", "-", "+", "/", "%", ".",
-    ";",     r"\boxed{", r"\frac", r"\dfrac{1}{2}", r"\text{", r"\text{ cm}", r"\left", r"\pm", r"\%", r"\$", r"\{", r"\}", "\n",
-    "e5", r"\circ", r"\,", r"\!", " and ", " or ", "answer is", "<answer>", "</answer>", "Answer:", "therefore ", "<|im_end|>", "√",
-    "²",
+    ";", r"\boxed{", r"\frac", r"\dfrac{1}{2}", r"\text{", r"\text{ cm}", r"\left", r"\pm", r"\%", r"\$", r"\{", r"\}",
+    "\n", "e5", r"\circ", r"\,", r"\!", " and ", " or ", "answer is", "<answer>", "</answer>", "Answer:", "therefore ",
+    "<|im_end|>", "√", "²",
 ]  # fmt: skip
 latexish = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 
