@@ -169,9 +169,9 @@ class _Worker:
         if not self._ready:
             self._restart()
             return None
-        job, self._ready = self._finish(), False
+        self._ready = False
         self._process.send_signal(signal.SIGUSR1)
-        return job
+        return self._finish()
 
     def end(self) -> None:
         """Kills the nursery, and with it the judge."""
