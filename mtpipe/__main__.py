@@ -10,8 +10,9 @@ from pathlib import Path
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
+from mtpipe.grade import add_grade
 from mtpipe.params import load_params
-from mtpipe.verify.grade import add_grade
+
 
 
 def main() -> None:
@@ -143,7 +144,7 @@ def _prune(arguments: argparse.Namespace) -> None:
 
 
 def _grade(arguments: argparse.Namespace) -> None:
-    from mtpipe.verify.grade import grade
+    from mtpipe.grade import grade
 
     print(grade(arguments.input, arguments.output, arguments.processes, arguments.seconds))
 

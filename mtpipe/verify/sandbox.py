@@ -22,12 +22,13 @@ with three checked fields from it.
 import ctypes
 import os
 import resource
+import signal
 import sys
 from typing import Any
 
 CPU_SECONDS = 3600
 _NOBODY = 65534
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _SIGKILL = 1, 38, 9
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _FORBIDDEN = (
     "compile", "exec", "open", "socket.", "subprocess.", "os.", "shutil.", "ctypes.", "pty.", "signal.",
     "marshal.", "pickle.", "code.", "gc.", "sqlite3.", "urllib.", "tempfile.", "mmap.", "syslog.",
@@ -42,6 +43,12 @@ def hide_modules() -> None:
         sys.modules[name] = None  # type: ignore[assignment]
 
 
+def end_with_parent(by: signal.Signals) -> None:
+    """Has the kernel send this process a signal when its parent ends, however it ends (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by, 0, 0, 0)
+
+
 def lock_down(memory_bytes: int) -> None:
     """Puts every layer on this process, for good. `memory_bytes` bounds its whole address space.
 
@@ -54,10 +61,9 @@ def lock_down(memory_bytes: int) -> None:
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+    end_with_parent(signal.SIGKILL)
     if sys.platform == "linux":
-        system = ctypes.CDLL(None, use_errno=True)
-        system.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
-        system.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     for limit, value in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CPU, CPU_SECONDS),

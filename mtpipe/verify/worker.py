@@ -20,7 +20,7 @@ import sys
 from fractions import Fraction
 from typing import NoReturn
 
-from mtpipe.verify.sandbox import hide_modules, lock_down
+from mtpipe.verify.sandbox import end_with_parent, hide_modules, lock_down
 
 hide_modules()  # before sympy, which would load what is hidden
 
@@ -66,6 +66,7 @@ def main() -> None:
     judges: list[int] = []
     signal.signal(signal.SIGUSR1, lambda *_: os.kill(judges[-1], signal.SIGKILL))
     signal.signal(signal.SIGTERM, lambda *_: _end(judges[-1]))
+    end_with_parent(signal.SIGTERM)
     while True:
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         judges.append(os.fork())
