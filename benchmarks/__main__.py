@@ -1,16 +1,18 @@
-"""Speed, printed as ratios against a peer measured in the same run: `python -m benchmarks [sampling] [pipeline]`."""
+"""Speed, as ratios against a peer measured in the same run: `python -m benchmarks [sampling] [verify] [pipeline]`."""
 
 import argparse
 
-from benchmarks import pipeline, sampling
+from benchmarks import pipeline, sampling, verify
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("which", nargs="*", choices=["sampling", "pipeline", []], help="default: sampling")
+    parser.add_argument("which", nargs="*", choices=["sampling", "verify", "pipeline", []], help="default: sampling")
     which = parser.parse_args().which or ["sampling"]
     if "sampling" in which:
         sampling.main()
+    if "verify" in which:
+        verify.main()
     if "pipeline" in which:
         pipeline.main()
 

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from mtpipe.errors import MtpipeError
+from mtpipe.grade import add_grade, grade
 from mtpipe.params import load_params
 from mtpipe.temperature.table import draw_plans, format_plans
-from mtpipe.verify.grade import add_grade, grade
 
 
 def main() -> None:

@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mtpipe.params import Params, load_params
+
+settings.register_profile("mtpipe", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("mtpipe")
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,9 +11,10 @@ math-verify takes (2,4) for {2,4} and {42} for 42:
 * tuples and intervals are ordered, and equal only with the same brackets;
 * lists (`1, 2`, `1 and 2`) and sets are unordered, and equal each other; a tuple is neither;
 * a set of one is not its element; \pm a is the list a, -a;
+* x = 1, y = 2 is the tuple (1, 2);
 * `x = 5` answers a gold of 5, and a gold of `x = 5` is answered by 5, but not by y = 5;
 * in a chain a = b = c the last counts, unless two of its parts are different plain numbers;
-* 28 answers a gold of 28\%, but 1\% does not answer 1;
+* 28 and 0.28 answer a gold of 28\%, but 1\% does not answer 1;
 * a ratio 10:30 is no fraction; digits with a base, 204_5, are compared as such.
 """
 
@@ -76,6 +77,15 @@ def _compare(gold: str, answer: str, leniency: Leniency, scalar: Scalar, depth: 
         gold_kind = kind = "()"
     if gold_kind == "one" and kind == "one":
         return _one(gold, answer, leniency, scalar, depth)
+    if {gold_kind, kind} == {"list", "()"}:  # x = 1, y = 2 and (1, 2)
+        named = gold_parts if gold_kind == "list" else parts
+        if not all(len(_sides(part)) == 2 and _NAME.fullmatch(_sides(part)[0]) for part in named):
+            return False
+        if len({_sides(part)[0] for part in named}) < len(named):
+            return False
+        values = [_sides(part)[1] for part in named]
+        pair = (values, parts) if gold_kind == "list" else (gold_parts, values)
+        return _ordered(*pair, leniency, scalar, depth)
     if {gold_kind, kind} <= {"list", "set", "group"}:
         return _unordered(gold_parts, parts, leniency, scalar, depth)
     if gold_kind == kind:
@@ -98,8 +108,11 @@ def _one(gold: str, answer: str, leniency: Leniency, scalar: Scalar, depth: int)
         if not gold.endswith(r"\%"):
             return False
         plain = gold.removesuffix(r"\%").strip(), answer.removesuffix(r"\%").strip()
+        hundredfold = exact(plain[0])
+        if hundredfold is not None and plain[1] == answer and exact(answer) == hundredfold / 100:
+            return True
         return _compare(*plain, leniency, scalar, depth + 1)
-    gold, answer = gold.partition(r"\approx")[0].strip() or gold, answer.partition(r"\approx")[0].strip() or answer
+    gold, answer = _before_approximation(gold), _before_approximation(answer)
     gold_sides, sides = _sides(gold), _sides(answer)
     literals = {number for side in sides if (number := exact(side)) is not None}
     if len(literals) > 1:
@@ -125,8 +138,8 @@ def _one(gold: str, answer: str, leniency: Leniency, scalar: Scalar, depth: int)
         return digits == answer
     if (r"\begin" in gold) != (r"\begin" in answer) and min(len(gold), len(answer)) < 20 and exact(answer) is not None:
         return False
-    if gold.isalpha() and answer.isalpha() and max(len(gold), len(answer)) > 1:
-        return gold.lower() == answer.lower()
+    if gold.isalpha() and answer.isalpha() and sorted(gold) != sorted(answer):  # words; xy and yx are products
+        return gold.lower() == answer.lower() and len(gold) > 1
     return scalar(gold, answer, leniency)
 
 
@@ -173,7 +186,7 @@ def _structure(text: str) -> tuple[str, list[str]]:
         return "set", _split(tokens[1:-1])
     if len(tokens) > 2 and tokens[0] in "([" and tokens[-1] in ")]" and _encloses(tokens):
         inner = _split(tokens[1:-1])
-        if len(inner) > 1:
+        if len(inner) > 1 or tokens[0] + tokens[-1] == "[]":
             return tokens[0] + tokens[-1], inner
     parts = [sign for part in _split(tokens) for sign in _plus_minus(part)]
     return ("list", parts) if len(parts) > 1 else ("one", parts)
@@ -221,6 +234,12 @@ def _values(group: str) -> str:
     return ", ".join(_sides(part)[-1] for part in group.split(","))
 
 
+def _before_approximation(text: str) -> str:
+    """What stands before an \\approx, unless that is but a name."""
+    before = text.partition(r"\approx")[0].strip()
+    return text if not before or before.isalpha() else before
+
+
 def _sides(text: str) -> list[str]:
     """The sides of an equation or a chain of them; an = within braces, as under a sum, splits nothing."""
     depth, start, sides = 0, 0, []
@@ -251,4 +270,5 @@ def _without_membership(gold: str, answer: str) -> tuple[str, str]:
 
 
 def _squeezed(text: str) -> str:
+    text = re.sub(r"(?<=\d)\s+(?=\d)", "_", text)  # 4 2 is not 42
     return re.sub(r"\s|(?<=\^|_)\{(?=\w\})|(?<=[\^_]\{\w)\}", "", text)

@@ -110,13 +110,13 @@ def _free(text: str) -> str | None:
     bare = len(text) <= _LONGEST_BARE and (_QUANTITY.fullmatch(text) or len(_PROSE.findall(text)) <= 1)
     if bare and not strong and not weak:
         return text or None
-    if strong or weak:
-        rest = text[(strong or weak)[-1].end() :].strip()
+    for marker in [*strong[::-1][:3], *weak[::-1][:3]]:
+        rest = text[marker.end() :].strip(" .\n")
         found = [*_FORMULA.finditer(rest), *_NUMBER.finditer(_FORMULA.sub(lambda m: " " * len(m[0]), rest))]
         if found:
             return _inside(max(found, key=lambda match: match.start()))
-        if strong and rest and len(rest) <= _LONGEST_BARE and len(rest.split()) <= 3:
-            return rest.removesuffix(".")
+        if rest and marker in strong and len(rest) <= _LONGEST_BARE and len(rest.split()) <= 3:
+            return rest
     formulas = list(_FORMULA.finditer(text))
     return _inside(formulas[-1]) if formulas else None
 

@@ -21,7 +21,13 @@ _UNIT = re.compile(
     r"(?P<value>[\d.)}!]|\\pi|\^\\circ)\s*\\(?:text|mbox|textnormal|textrm|mathrm)\s?\{\s*(?!and\b|or\b)[A-Za-z][^{}\d]*\}"
     r"(?:\s?\^\s?\{?[23]\}?)?\s*$"
 )
-_WORDS = re.compile(r"(?P<value>[-+]?[\d,.]*\d)\s+(?!and\b|or\b)[A-Za-z]{2,}(?:[ ][A-Za-z]+){0,4}", re.A)
+_NO_UNIT = r"(?!(?:and|or|sin|cos|tan|log|ln|exp|sqrt|pi|choose|mod)\b)"
+_LENGTHS = r"(?:square |cubic )?(?:units?|inches|feet|met(?:er|re)s?|miles?|cm|km|hours?)"
+_WORDS = re.compile(
+    rf"(?P<value>[-+]?[\d,.]*\d)\s+{_NO_UNIT}[A-Za-z]{{2,}}(?:[ ][A-Za-z]+){{0,4}}"
+    rf"|(?P<formula>.*[\d}})])\s+(?:radians?|{_LENGTHS})",
+    re.A,
+)
 _PERCENT = re.compile(r"(?<=[\d}$)])\s*(?:\\?%|\\text\s?\{\s?\\?%\s?\}|percent(?:age)?\b|pct\b)")
 _DEGREES = re.compile(
     r"\s?\^\s?(?:\\circ\b|\{\s?\\circ\s?\})|\\degrees?\b|(?<=\d)\s?(?:\\text\s?\{\s?)?degrees?\b\s?\}?"
@@ -90,9 +96,9 @@ def _once(text: str) -> str:
     text = _UNIT.sub(r"\g<value>", text)
     text = _E_NOTATION.sub(lambda m: rf"{m[1]}\times 10^{{{m[2].replace('+', '')}{m[3]}}}", text)
     text = re.sub(r"\s+", " ", text).strip(" ,;:")
-    text = re.sub(r"(?<!\\)\.$", "", text).rstrip()
+    text = re.sub(r"(?<=\d)\.(?![\d.\\])|(?<![\\.])\.$", "", text).rstrip()
     if words := _WORDS.fullmatch(text):
-        text = words["value"]
+        text = words["value"] or words["formula"]
     if whole := _WHOLE_TEXT.fullmatch(text):
         text = whole[1].strip()
     if letter := _LETTER.fullmatch(text):

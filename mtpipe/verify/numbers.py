@@ -20,6 +20,7 @@ _NUMBER = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
+_REPEATING = re.compile(r"([-+]?)(\d+\.\d*)\\overline\s*\{(\d+)\}", re.ASCII)
 _DECIMAL_PLACES = re.compile(r"[-+]?\d*\.(\d+)", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+", re.ASCII)
 
@@ -27,12 +28,17 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+", re.ASCII)
 def exact(text: str) -> Fraction | None:
     """The rational number that a normalised answer writes down, or None where it is anything else.
 
-    Read are integers, decimals, a/b, \\frac{a}{b} and a\\times 10^{b}. More than 300 characters, an exponent beyond
-    ±400 or a denominator of zero is no number here.
+    Read are integers, decimals, 0.1\\overline{6}, a/b, \\frac{a}{b} and a\\times 10^{b}. More than 300 characters,
+    an exponent beyond ±400 or a denominator of zero is no number here.
     """
     text = text.strip()
     while len(text) > 2 and (text[0], text[-1]) in (("(", ")"), ("{", "}")):
         text = text[1:-1].strip()
+    if len(text) <= _DIGITS and (repeating := _REPEATING.fullmatch(text)):
+        sign, head, period = repeating.groups()
+        scale = 10 ** len(head.partition(".")[2])
+        value = (Fraction(head.replace(".", "")) + Fraction(int(period), 10 ** len(period) - 1)) / scale
+        return -value if sign == "-" else value
     found = _NUMBER.fullmatch(text) if len(text) <= _DIGITS else None
     if found is None:
         return None

@@ -17,9 +17,9 @@ from mtpipe.verify.numbers import exact, same_number
 
 PIECES = [
     "1", "27.0", "0.5", "x", "=", ",", " ", "{", "}", "(", ")", "[", "]", "\\", "$", "^", "_", "-", "+", "/", "%", ".",
-    ";",     r"\boxed{", r"\frac", r"\dfrac{1}{2}", r"\text{", r"\text{ cm}", r"\left", r"\pm", r"\%", r"\$", r"\{", r"\}", "\n",
-    "e5", r"\circ", r"\,", r"\!", " and ", " or ", "answer is", "<answer>", "</answer>", "Answer:", "therefore ", "<|im_end|>", "√",
-    "²",
+    ";", r"\boxed{", r"\frac", r"\dfrac{1}{2}", r"\text{", r"\text{ cm}", r"\left", r"\pm", r"\%", r"\$", r"\{", r"\}",
+    "\n", "e5", r"\circ", r"\,", r"\!", " and ", " or ", "answer is", "<answer>", "</answer>", "Answer:", "therefore ",
+    "<|im_end|>", "√", "²",
 ]  # fmt: skip
 latexish = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 
@@ -199,7 +199,7 @@ def test_a_hostile_length_takes_linear_time():
 
 def test_judging_loads_neither_torch_nor_math_verify_in_the_parent():
     program = (
-        "import sys, mtpipe.verify.judging, mtpipe.verify.grade; "
+        "import sys, mtpipe.verify.judging, mtpipe.grade; "
         "print([name for name in ('torch', 'math_verify') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True).strip() == "[]"
