@@ -1,8 +1,11 @@
+import json
+
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from mtpipe.sampling.records import Request
+from mtpipe.sampling.rounds import sample_evaluation, sample_round
 from mtpipe.sampling.stop_strings import StopStrings
 from mtpipe.sampling.torch_engine import SamplingPlan, sample
 from mtpipe.temperature.token_rule import ResolvedUniform
@@ -40,6 +43,17 @@ def test_stop_strings_do_not_depend_on_the_batch(policy):
     assert {key: found.response_ids for key, found in one.items()} == {
         key: found.response_ids for key, found in together.items()
     }
+
+
+def test_rounds_and_evaluations_stop_where_their_problems_say(policy, params):
+    problems = [{"problem_id": one, "prompt": one, "meta": json.dumps({"stop": ["=", "+"]})} for one in PROMPTS]
+    rule = ResolvedUniform(temperature=[1.0] * 4)
+    sampling = params.sampling.model_copy(update={"group_size": 4, "max_new_tokens": 30})
+    drawn = list(sample_round(policy, problems, rule, None, 1, 0, sampling))
+    drawn += sample_evaluation(policy, problems, params.evaluate.model_copy(update={"samples": 4}), 100)
+    texts = [policy.decode(response.response_ids) for response in drawn]
+    assert sum(text.endswith(("=", "+")) for text in texts) > len(texts) / 2
+    assert not any(mark in text[:-1] for text in texts for mark in "=+")
 
 
 @pytest.fixture(scope="module")
