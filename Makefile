@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 VLLM := 0.32.0
 
-.PHONY: help setup setup-vllm repro test lint bench ui clean
+.PHONY: help setup setup-vllm repro test lint bench ui experiments clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -42,7 +42,10 @@ bench: setup  ## speed, as ratios against a peer measured in the same run
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks
 
 ui: setup  ## MLflow in the browser
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow/mlflow.db
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --workers 1 --backend-store-uri sqlite:///mlflow/mlflow.db
+
+experiments: setup  ## this commit's DVC experiments: the settings and scores in which they differ
+	$(BIN)/dvc exp show --only-changed --drop '.*/|State|Executor' --no-pager
 
 clean:  ## remove the environment; results stay
 	rm -rf $(VENV)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from mlflow import MlflowClient
 from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.pipeline
@@ -204,6 +205,21 @@ def test_editing_the_report_does_not_retrain(project):
     page = next((project / "mtpipe" / "report").glob("*.py"))
     page.write_text(page.read_text() + "\n# edited\n")
     assert repro(project) <= PUBLISHING
+
+
+def test_live_metrics_run_no_training_again_and_change_no_output(project):
+    edited = read_params(project)
+    edited["tracking"]["live"] = True
+    write_params(project, edited)
+    assert repro(project) == {"plan", "track"}
+    before = (project / "dvc.lock").read_text()
+    forced = ("rollout@token-1-round1", "update@token-1-round1")
+    dvc(project, "repro", "--force", "--single-item", *forced)
+    assert (project / "dvc.lock").read_text() == before
+    mlflow = MlflowClient(f"sqlite:///{project}/mlflow/mlflow.db")
+    (live,) = mlflow.search_runs([mlflow.get_experiment_by_name("mtpipe").experiment_id], "tags.`mtpipe.live` = 'true'")
+    assert live.info.run_name == "token-seed1 (live)"
+    assert {"rollout/tokens", "step/reward"} <= live.data.metrics.keys()
 
 
 def test_a_bad_edit_fails_with_its_reason_and_loses_nothing(project):
