@@ -60,7 +60,7 @@ def update_policy(
             taken = {}
             if step.responses:
                 checked = any("loss" in earlier for earlier in metrics)
-                taken = _take(scorer, optimizer, step.responses, settings, check=not checked)
+                taken = take_step(scorer, optimizer, step.responses, settings, check=not checked)
             metrics.append(step.described | taken)
             if work:
                 work.save(policy, optimizer, metrics)
@@ -68,7 +68,7 @@ def update_policy(
     return metrics
 
 
-def _take(
+def take_step(
     scorer: Scorer, optimizer: Optimizer, responses: list[Scored], settings: Update, check: bool
 ) -> dict[str, float]:
     """One optimizer step."""
