@@ -1,18 +1,17 @@
-"""Speed, printed as ratios against a peer measured in the same run: `python -m benchmarks [sampling] [pipeline]`."""
+"""Speed and memory, printed as ratios against a peer measured in the same run: `python -m benchmarks NAME …`."""
 
 import argparse
 
-from benchmarks import pipeline, sampling
+from benchmarks import memory, pipeline, sampling, update
+
+MEASUREMENTS = {"sampling": sampling.main, "update": update.main, "memory": memory.main, "pipeline": pipeline.main}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("which", nargs="*", choices=["sampling", "pipeline", []], help="default: sampling")
-    which = parser.parse_args().which or ["sampling"]
-    if "sampling" in which:
-        sampling.main()
-    if "pipeline" in which:
-        pipeline.main()
+    parser.add_argument("which", nargs="*", choices=[*MEASUREMENTS, []], help="default: sampling")
+    for name in parser.parse_args().which or ["sampling"]:
+        MEASUREMENTS[name]()
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def update_policy(
             taken = {}
             if step.responses:
                 checked = any("loss" in earlier for earlier in metrics)
-                taken = _take(scorer, optimizer, step.responses, settings, not checked, ranks)
+                taken = take_step(scorer, optimizer, step.responses, settings, not checked, ranks)
             metrics.append(step.described | taken)
             if work:
                 work.save(policy, optimizer, metrics, ranks)
@@ -71,13 +71,13 @@ def update_policy(
     return metrics
 
 
-def _take(
+def take_step(
     scorer: Scorer,
     optimizer: Optimizer,
     responses: list[Scored],
     settings: Update,
     check: bool,
-    ranks: Ranks | None,
+    ranks: Ranks | None = None,
 ) -> dict[str, float]:
     """One optimizer step."""
     torch.manual_seed(optimizer.step_count)  # dropout, where a model has any, is the same after a resume

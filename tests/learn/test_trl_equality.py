@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from trl_peer import local_batch, trainer
 
+from benchmarks.trl_peer import local_batch, trainer
 from mtpipe.learn.batches import optimizer_steps
 from mtpipe.learn.groups import Group
 from mtpipe.learn.scorer import Scorer

@@ -1,4 +1,5 @@
 import copy
+import random
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from mtpipe.learn.temperature_shares import temperature_shares
 from mtpipe.learn.update import update_policy
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
-from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, Threshold
+from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, ResolvedUniform, Threshold
 
 GROUP_SIZE = 4
 RULE = ResolvedEntropyThreshold(low=[0.8] * GROUP_SIZE, high=[1.4] * GROUP_SIZE, threshold=Threshold(nats=2.2))
@@ -174,3 +175,109 @@ def test_micro_batches_hold_every_response_once_and_stay_within_their_tokens():
     assert sorted(one.problem_id for batch in batches for one in batch) == sorted(one.problem_id for one in responses)
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(3 + len(one.response_ids) for one in batch) <= 30
+
+
+def lengths_of_rollouts(count: int, longest: int) -> list[Scored]:
+    generator = random.Random(0)
+    lengths = [max(4, min(longest, round(generator.lognormvariate(6.0, 0.9)))) for _ in range(count)]
+    return [Scored("p", [1] * generator.randrange(40, 200), [1] * n, [0.0] * n, [1.0] * n, 1.0) for n in lengths]
+
+
+@pytest.mark.parametrize("tokens", [4096, 16384, 65536])
+def test_padding_stays_below_a_tenth_of_what_is_computed(tokens):
+    responses = lengths_of_rollouts(512, longest=4096)
+    batches = list(micro_batches(responses, tokens))
+    computed = sum(max(map(len, batch)) * len(batch) for batch in batches)
+    assert 1 - sum(map(len, responses)) / computed < 0.10
+
+
+@pytest.mark.parametrize("importance", ["token_truncate", "sequence_mask"])
+def test_the_untempered_target_scores_at_one_and_weighs_what_temperature_changed(policy, groups, settings, importance):
+    untempered = settings.model_copy(update={"target": "untempered", "importance": importance, "importance_cap": 3.0})
+    first, second = update(policy, groups, untempered)
+    assert first["ratio"] == pytest.approx(1.0, abs=1e-5), "both sides of the ratio are at T=1"
+    assert second["ratio_max"] > 1.001
+    assert abs(first["importance"] - 1) > 0.01
+    assert 0 <= first["importance_capped"] < 1
+    assert 0 < first["effective_share"] < 1
+
+
+def test_where_every_temperature_is_one_both_targets_take_the_same_step(policy, groups, settings):
+    twin = copy.deepcopy(policy)
+    plan = SamplingPlan(ResolvedUniform(temperature=[1.0] * GROUP_SIZE), None, 0, "round 0", 16, 100)
+    requests = [Request(row["problem_id"], row["sample"], row["prompt_ids"]) for g in groups for row in g.rollouts]
+    rows = [vars(response) for response in sample(policy, requests, plan)]
+    verdicts = [
+        {"problem_id": row["problem_id"], "sample": row["sample"], "reward": float(len(row["response_ids"]) % 2)}
+        for row in rows
+    ]
+    groups = join_groups(rows, verdicts, GROUP_SIZE)
+    tempered = update(policy, groups, settings)
+    untempered = update(twin, groups, settings.model_copy(update={"target": "untempered"}))
+    assert tempered[0]["loss"] == pytest.approx(untempered[0]["loss"], abs=1e-5)
+    assert tempered[0]["kl_behaviour"] == pytest.approx(0, abs=1e-5)
+    assert tempered[1]["kl_behaviour"] > 1e-5, "by the second step the policy has drifted"
+    torch.testing.assert_close(weights(policy), weights(twin), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("loss", ["grpo", "dapo", "bnpo", "dr_grpo", "gspo", "cispo"])
+def test_no_loss_depends_on_the_micro_batches(policy, groups, settings, loss):
+    twin = copy.deepcopy(policy)
+    chosen = settings.model_copy(update={"loss": loss, "prompts_per_step": 6})
+    whole = update(policy, groups, chosen)
+    split = update(twin, groups, chosen.model_copy(update={"tokens_per_micro_batch": 40}))
+    for key in ("loss", "grad_norm", "clip_fraction", "effective_share", "kl_behaviour"):
+        assert whole[0][key] == pytest.approx(split[0][key], rel=1e-4, abs=1e-5)
+
+
+def test_a_kl_to_a_reference_holds_the_policy_back(policy, groups, settings):
+    twin, reference = copy.deepcopy(policy), copy.deepcopy(policy)
+    start = weights(policy)
+    held = settings.model_copy(update={"kl_coefficient": 10.0, "prompts_per_step": 2, "learning_rate": 3e-4})
+    steps = update(policy, groups, held, reference=reference)
+    free = update(twin, groups, held.model_copy(update={"kl_coefficient": 0.0}))
+    assert steps[0]["kl_reference"] == pytest.approx(0, abs=1e-6)
+    assert steps[-1]["kl_reference"] > 0
+    assert steps[-1]["kl_behaviour"] != free[-1]["kl_behaviour"]
+    assert torch.equal(weights(reference), start)
+
+
+def test_gradient_checkpointing_changes_nothing(policy, groups, settings):
+    twin = copy.deepcopy(policy)
+    update(policy, groups, settings)
+    update(twin, groups, settings.model_copy(update={"gradient_checkpointing": True}))
+    torch.testing.assert_close(weights(policy), weights(twin), atol=1e-5, rtol=0)
+
+
+def test_bfloat16_keeps_float32_weights(policy, groups, settings):
+    steps = update(policy, groups, settings.model_copy(update={"precision": "bfloat16", "logprob_tolerance": 1e9}))
+    assert all("loss" in step for step in steps)
+    assert {parameter.dtype for parameter in policy.model.parameters()} == {torch.float32}
+
+
+def test_a_token_outside_the_vocabulary_is_refused(policy, groups, settings):
+    def widen(row):
+        row["response_ids"] = [*row["response_ids"][:-1], 5000]
+        return row
+
+    with pytest.raises(MtpipeError, match=r"has the token 5000, the policy's vocabulary ends at \d+"):
+        update(policy, with_rows(groups, widen), settings)
+
+
+def test_out_of_memory_names_the_setting_to_lower(policy, groups, settings, monkeypatch):
+    def exhausted(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    monkeypatch.setattr(policy.model.base_model, "forward", exhausted)
+    with pytest.raises(MtpipeError, match=r"lower update\.tokens_per_micro_batch \(now 16384\)"):
+        update(policy, groups, settings)
+
+
+def test_a_flat_group_counts_in_the_denominator_only_where_asked(policy, groups, settings):
+    flat = [Group(groups[0].problem_id, groups[0].rollouts, [1.0] * GROUP_SIZE), *groups[1:3]]
+    dropped, kept = (
+        optimizer_steps(flat, [1.0] * GROUP_SIZE, settings.model_copy(update={"keep_flat_groups": keep}), 16)[0]
+        for keep in (False, True)
+    )
+    assert len(kept.responses) == len(dropped.responses) + GROUP_SIZE
+    assert kept.responses[-1].weight < dropped.responses[-1].weight

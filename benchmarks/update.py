@@ -1,0 +1,99 @@
+"""Our update against TRL's GRPOTrainer: one optimizer step of DAPO on the same rollouts, model and threads.
+
+Response lengths are log-normal, as those of reasoning models are. Both sides take the forward and backward passes,
+gradient clipping and AdamW, with micro-batches of at most the same padded size. TRL's batch is laid out and split as
+its trainer does it, by its own functions: one width for the whole generation batch, rows in random order. The sides
+take turns, and the ratio is taken turn by turn; tokens are response tokens.
+"""
+
+import copy
+import random
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from benchmarks.sampling import compare
+from mtpipe.learn.batches import Scored, micro_batches
+from mtpipe.learn.losses.aggregation import token_mean
+from mtpipe.learn.optimizer import Optimizer
+from mtpipe.learn.scorer import Scorer
+from mtpipe.learn.update import take_step
+from mtpipe.params import load_params
+from mtpipe.policy import load_policy, new_checkpoint, prepare_torch
+from mtpipe.tasks import arithmetic
+
+PROMPTS, GROUP_SIZE = 16, 8
+LONGEST = 384
+MICRO_BATCH = 8192
+HIDDEN, LAYERS = 128, 4
+
+
+def main() -> None:
+    from trl.trainer.utils import shuffle_sequence_dict, split_tensor_dict
+
+    from benchmarks.trl_peer import local_batch, trainer
+
+    params = load_params()
+    device = prepare_torch(params.compute)
+    settings = params.update.model_copy(update={"tokens_per_micro_batch": MICRO_BATCH, "dual_clip": None})
+    responses = rollouts()
+    tokens = sum(len(one.response_ids) for one in responses)
+    splits = -(-len(responses) // (MICRO_BATCH // max(map(len, responses))))
+    with tempfile.TemporaryDirectory() as folder:
+        sizes = params.model.model_copy(update={"hidden_size": HIDDEN, "layers": LAYERS})
+        new_checkpoint(Path(folder) / "policy", sizes, arithmetic.VOCABULARY, max_positions=1024)
+        policy = load_policy(Path(folder) / "policy", device)
+        options = {"loss_type": "dapo", "beta": 0.0, "epsilon": 0.2, "epsilon_high": 0.28}
+        peer = trainer(copy.deepcopy(policy), folder, max_completion_length=LONGEST, **options)
+    peer.current_gradient_accumulation_steps = peer.args.steps_per_generation = splits
+    generated = local_batch(responses, tokens)
+    items = generated.pop("num_items_in_batch")
+    optimizer = Optimizer(policy.model, 1e-6, 0)
+    adamw = torch.optim.AdamW(peer.model.parameters(), lr=1e-6, betas=(0.9, 0.95), weight_decay=0.0)
+    scorer = Scorer(policy.model.train())
+    peer.model.train()
+
+    def ours() -> int:
+        take_step(scorer, optimizer, responses, settings, check=False)
+        return tokens
+
+    def trl() -> int:
+        for batch in split_tensor_dict(shuffle_sequence_dict(generated), splits):
+            peer.compute_loss(peer.model, {**batch, "num_items_in_batch": items}).backward()
+        torch.nn.utils.clip_grad_norm_(peer.model.parameters(), 1.0)
+        adamw.step()
+        adamw.zero_grad()
+        return tokens
+
+    batches = list(micro_batches(responses, MICRO_BATCH))
+    real = sum(map(len, responses))
+    width = generated["prompt_ids"].shape[1] + generated["completion_ids"].shape[1]
+    print(
+        f"{len(responses)} responses, {tokens} response tokens, {torch.get_num_threads()} threads on {device};", end=" "
+    )
+    print(
+        f"padding of the computed tokens: ours {1 - real / sum(max(map(len, b)) * len(b) for b in batches):.1%}", end=""
+    )
+    print(f" in {len(batches)} micro-batches, TRL {1 - real / (width * len(responses)):.1%} in {splits}")
+    compare("our update / TRL's GRPOTrainer step", ours, trl)
+
+
+def rollouts() -> list[Scored]:
+    """Random tokens; the lengths are log-normal with a median of 90 and cut at `LONGEST`."""
+    generator = random.Random(0)
+    responses = []
+    for problem in range(PROMPTS):
+        prompt = [generator.randrange(2, 16) for _ in range(generator.randrange(20, 60))]
+        for _ in range(GROUP_SIZE):
+            length = max(4, min(LONGEST, round(generator.lognormvariate(4.5, 0.8))))
+            ids = [generator.randrange(2, 16) for _ in range(length)]
+            advantage = generator.choice([-1.0, 1.0])
+            responses.append(Scored(str(problem), prompt, ids, [-2.8] * length, [1.0] * length, advantage))
+    weights = token_mean([len(one.response_ids) for one in responses])
+    return [replace(one, weight=weight) for one, weight in zip(responses, weights, strict=True)]
+
+
+if __name__ == "__main__":
+    main()

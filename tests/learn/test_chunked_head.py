@@ -1,0 +1,109 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from mtpipe.learn.chunked_head import token_scores
+from mtpipe.learn.token_logprobs import entropies, tempered_logprobs
+
+HIDDEN = 24
+
+
+def made(tokens: int, vocabulary: int, bias: bool, seed: int = 0):
+    generator = torch.Generator().manual_seed(seed)
+    hidden = torch.randn(tokens, HIDDEN, generator=generator, requires_grad=True)
+    weight = torch.randn(vocabulary, HIDDEN, generator=generator, requires_grad=True)
+    offset = torch.randn(vocabulary, generator=generator, requires_grad=True) if bias else None
+    targets = torch.randint(vocabulary, (tokens,), generator=generator)
+    temperatures = torch.rand(tokens, generator=generator) + 0.4
+    return hidden, weight, offset, targets, temperatures
+
+
+def plain(hidden, weight, bias, softcap, targets, temperatures):
+    logits = torch.nn.functional.linear(hidden, weight, bias)
+    if softcap:
+        logits = softcap * torch.tanh(logits / softcap)
+    tempered, entropy_tempered = tempered_logprobs(logits, targets, temperatures)
+    untempered, entropy = tempered_logprobs(logits, targets, torch.ones_like(temperatures))
+    return tempered, untempered, entropy_tempered, entropy
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    tokens=st.integers(1, 30),
+    vocabulary=st.integers(2, 60),
+    chunk=st.integers(1, 40),
+    bias=st.booleans(),
+    softcap=st.sampled_from([None, 5.0]),
+    used=st.sampled_from(["tempered", "untempered", "both"]),
+)
+def test_chunks_change_neither_values_nor_gradients(tokens, vocabulary, chunk, bias, softcap, used):
+    hidden, weight, offset, targets, temperatures = made(tokens, vocabulary, bias)
+    leaves = [leaf for leaf in (hidden, weight, offset) if leaf is not None]
+    slopes = torch.linspace(-1, 2, tokens)
+
+    def gradients(tempered, untempered):
+        loss = {"tempered": tempered, "untempered": untempered, "both": tempered * untempered}[used]
+        return torch.autograd.grad((loss * slopes).sum(), leaves)
+
+    expected = plain(hidden, weight, offset, softcap, targets, temperatures)
+    scores = token_scores(hidden, weight, offset, softcap, targets, temperatures, chunk)
+    found = (scores.tempered, scores.untempered, scores.entropy_tempered, scores.entropy)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+    for ours, theirs in zip(gradients(*found[:2]), gradients(*expected[:2]), strict=True):
+        assert (ours - theirs).norm() <= 1e-5 * theirs.norm() + 1e-6
+
+
+class Largest(TorchDispatchMode):
+    """The largest tensor that any operation makes, in elements."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        for part in result if isinstance(result, tuple) else (result,):
+            if isinstance(part, torch.Tensor):
+                self.elements = max(self.elements, part.numel())
+        return result
+
+
+def test_no_tensor_holds_the_logits_of_all_tokens():
+    tokens, vocabulary, chunk = 512, 1000, 8
+    hidden, weight, _, targets, temperatures = made(tokens, vocabulary, bias=False)
+    with Largest() as largest:
+        token_scores(hidden, weight, None, None, targets, temperatures, chunk).tempered.sum().backward()
+    assert 0 < largest.elements <= vocabulary * max(chunk, HIDDEN)
+
+
+def test_dividing_the_hidden_state_is_dividing_the_logits_of_a_head_without_bias():
+    hidden, weight, _, targets, temperatures = made(20, 50, bias=False)
+    ours = token_scores(hidden, weight, None, None, targets, temperatures)
+    divided = token_scores(hidden / temperatures[:, None], weight, None, None, targets, torch.ones(20))
+    torch.testing.assert_close(ours.tempered, divided.untempered, rtol=1e-5, atol=1e-5)
+
+
+def test_bfloat16_products_keep_float32_gradients_near_the_exact_ones():
+    hidden, weight, _, targets, temperatures = made(64, 100, bias=False)
+    exact = torch.autograd.grad(
+        token_scores(hidden, weight, None, None, targets, temperatures).tempered.sum(), [hidden, weight]
+    )
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = token_scores(hidden, weight, None, None, targets, temperatures, chunk=10)
+    found = torch.autograd.grad(scores.tempered.sum(), [hidden, weight])
+    assert scores.tempered.dtype == torch.float32
+    for ours, theirs in zip(found, exact, strict=True):
+        assert ours.dtype == torch.float32
+        assert (ours - theirs).norm() < 0.02 * theirs.norm()
+
+
+def test_entropies_are_those_of_the_distributions():
+    hidden, weight, _, targets, temperatures = made(9, 30, bias=False)
+    scores = token_scores(hidden, weight, None, None, targets, temperatures, chunk=4)
+    logits = (hidden @ weight.t()).detach()
+    torch.testing.assert_close(scores.entropy, entropies(logits.log_softmax(-1)), rtol=1e-5, atol=1e-6)
+    assert scores.entropy.requires_grad is False
+    assert pytest.approx(scores.entropy_tempered[0].item(), rel=1e-5) == (
+        torch.distributions.Categorical(logits=logits[0] / temperatures[0]).entropy().item()
+    )
