@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtpipe.learn.advantages import group_advantages
@@ -13,16 +13,19 @@ def advantages(values, scale, temperatures=None) -> torch.Tensor:
     return group_advantages(torch.tensor([values], dtype=torch.float64), scale, temperatures)[0][0]
 
 
+@settings(deadline=None)
 @given(rewards, st.sampled_from(SCALES))
 def test_one_temperature_for_all_is_the_whole_group(values, scale):
     torch.testing.assert_close(advantages(values, scale, [0.7] * 4), advantages(values, scale))
 
 
+@settings(deadline=None)
 @given(rewards, st.sampled_from(SCALES))
 def test_a_temperature_for_each_response_falls_back_to_the_whole_group(values, scale):
     torch.testing.assert_close(advantages(values, scale, [0.7, 0.8, 0.9, 1.0]), advantages(values, scale))
 
 
+@settings(deadline=None)
 @given(rewards, st.floats(-1, 1))
 def test_a_temperature_that_does_better_earns_its_responses_nothing(values, bonus):
     better = [values[0] + bonus, values[1] + bonus, *values[2:]]
