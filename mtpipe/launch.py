@@ -6,21 +6,23 @@ does what `python -m stages.rollout --arm token --seed 1 --round 0` does. Import
 about six seconds, and the default pipeline needs them some sixty times; so the first such stage of a `dvc repro`
 also starts a server that loads them (`mtpipe.preload`), and the next ones are forked from it. Set `MTPIPE_PRELOAD=0`
 to do without; without Linux's /proc it is off. Where the server cannot be reached a stage simply runs in its own
-process.
+process; and so does one that may start vLLM, which binds memory and threads and does not expect to be forked.
 """
 
 import array
 import contextlib
 import json
 import os
+import re
 import runpy
 import socket
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
-STAGES_WITH_TORCH = ("sft", "rollout", "update", "evaluate", "evaluate_start")
+STAGES_WITH_TORCH = ("sft", "rollout", "update", "evaluate", "evaluate_start", "sweep")
 _KILLED = 137
 
 
@@ -30,12 +32,22 @@ def main() -> None:
         names = ", ".join(sorted(path.stem for path in Path("stages").glob("*.py"))) or "none in this folder"
         sys.exit(f"usage: python -m mtpipe.launch STAGE [ARGUMENTS], from the project's root; stages: {names}")
     stage, arguments = sys.argv[1], sys.argv[2:]
-    if stage in STAGES_WITH_TORCH:
+    if stage in STAGES_WITH_TORCH and not _may_start_vllm():
         status = _run_forked(stage, arguments)
         if status is not None:
             sys.exit(status)
     sys.argv = [stage, *arguments]
     runpy.run_module(f"stages.{stage}", run_name="__main__", alter_sys=True)
+
+
+def _may_start_vllm() -> bool:
+    """Whether params.yaml leads to vLLM, as far as can be told without torch; the stage itself reports a bad file."""
+    if find_spec("vllm") is None:
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        engine = re.search(r"^\s+engine:\s*(\w+)", Path("params.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+        return engine is not None and engine[1] != "torch"
+    return False
 
 
 def _run_forked(stage: str, arguments: list[str]) -> int | None:

@@ -14,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from mtpipe.errors import MtpipeError
 from mtpipe.settings import Settings, Temperature, faults
+from mtpipe.tasks.settings import Task
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.plan import plan_round
 from mtpipe.temperature.round_plan import RoundPlan
@@ -26,21 +27,6 @@ class Round(Settings):
 
     n: int = Field(ge=0)
     next: int = Field(ge=1, description="always n + 1, because dvc.yaml cannot add")
-
-
-class Task(Settings):
-    """The embedded task: order-of-operations arithmetic, generated from a seed."""
-
-    name: Literal["arithmetic"]
-    seed: int = Field(ge=0)
-    operands: int = Field(ge=3, le=8, description="numbers in a training problem")
-    largest: int = Field(ge=2, le=99, description="largest number in a training problem")
-    bound: int = Field(ge=10, description="no intermediate value is larger than this, either sign")
-    warm_start_problems: int = Field(ge=1, description="problems with worked answers, for the warm start")
-    wider: float = Field(ge=0, le=1, description="share of those that are longer or have larger numbers")
-    train_problems: int = Field(ge=1, description="problems for reinforcement learning")
-    benchmark_problems: int = Field(ge=1, description="held-out problems in each benchmark")
-    right_order: float = Field(ge=0, le=1, description="share of the warm start's answers that obey precedence")
 
 
 class Model(Settings):
@@ -113,6 +99,10 @@ class Reward(Settings):
 
     correct: float
     wrong: float
+    format: float = Field(ge=0, description="added where the answer stands in the form asked for, right or wrong")
+    overlong_buffer: int = Field(ge=0, description="last tokens before the limit that are penalised; 0 turns it off")
+    overlong_penalty: float = Field(ge=0, description="taken off at the limit, less before it, in a straight line")
+    truncated: float | None = Field(description="reward of a response cut off at the limit; null judges it as any")
 
     @model_validator(mode="after")
     def _correct_is_better(self) -> "Reward":
@@ -153,17 +143,49 @@ class Update(Settings):
     logprob_tolerance: float = Field(gt=0, description="largest |log-prob - rollout's| allowed before step 1, nats")
 
 
-class Evaluate(Settings):
+class EvaluationSampling(Settings):
+    """How the responses to one benchmark are sampled."""
+
+    samples: int = Field(ge=1, description="responses a problem")
+    temperature: Temperature
+    top_p: float = Field(gt=0, le=1, description="nucleus: the likeliest tokens that together reach this; 1 keeps all")
+    max_new_tokens: int = Field(ge=1, description="tokens a response")
+
+
+class EvaluationOverrides(Settings):
+    """What one benchmark has in the place of the settings above; null leaves them."""
+
+    samples: int | None = Field(default=None, ge=1)
+    temperature: Temperature | None = None
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_new_tokens: int | None = Field(default=None, ge=1)
+
+
+class Evaluate(EvaluationSampling):
     """Held-out evaluation of the warm start and of each arm's policy."""
 
     after: list[Annotated[int, Field(ge=1)]] = Field(
         min_length=1, description="policies to evaluate, the last included"
     )
-    samples: int = Field(ge=1, description="responses a problem")
-    temperature: Temperature
-    top_p: float = Field(gt=0, le=1, description="nucleus: the likeliest tokens that together reach this; 1 keeps all")
-    max_new_tokens: int = Field(ge=1, description="tokens a response")
     seed: int = Field(ge=0)
+    benchmarks: dict[str, EvaluationOverrides] = Field(description="other settings for single benchmarks, by name")
+    sweep: list[Annotated[int | float, Field(gt=0)]] = Field(
+        description="further temperatures at which the last policies are evaluated, each once more on every benchmark"
+    )
+
+    @field_validator("sweep")
+    @classmethod
+    def _each_once(cls, temperatures: list[int | float]) -> list[int | float]:
+        if len(set(temperatures)) < len(temperatures):
+            raise ValueError(f"{temperatures} lists a temperature more than once")
+        return temperatures
+
+    def of(self, benchmark: str) -> EvaluationSampling:
+        """The settings of one benchmark."""
+        settings = self.model_dump(include=set(EvaluationSampling.model_fields))
+        if benchmark in self.benchmarks:
+            settings |= self.benchmarks[benchmark].model_dump(exclude_none=True)
+        return EvaluationSampling(**settings)
 
 
 class Report(Settings):
@@ -180,6 +202,7 @@ class Tracking(Settings):
     uri: str | None = Field(description="a tracking URI; null means sqlite in mlflow/")
     experiment: str = Field(min_length=1)
     sample_rollouts: int = Field(ge=0, description="responses of the last round kept as an artifact")
+    live: bool = Field(description="whether running rollouts and updates log their progress to MLflow")
 
 
 class Params(Settings):
@@ -227,6 +250,12 @@ class Params(Settings):
                 f"evaluate.after is {self.evaluate.after}; expected ascending policy numbers that end with "
                 f"{len(self.rounds)}, the policy of the last round"
             )
+        unknown = sorted(set(self.evaluate.benchmarks) - set(self.task.benchmark_names))
+        if unknown:
+            raise ValueError(
+                f"evaluate.benchmarks has an entry {unknown[0]!r}; "
+                f"the benchmarks of task {self.task.name} are {', '.join(self.task.benchmark_names)}"
+            )
         if self.update.processes > 1 and self.update.optimizer == "adamw_8bit":
             raise ValueError(
                 f"update.optimizer is adamw_8bit, which one process keeps whole, and update.processes is "
@@ -236,6 +265,15 @@ class Params(Settings):
             raise ValueError(
                 f"update.prompts_per_step is {self.update.prompts_per_step}; "
                 f"expected at most sampling.prompts ({self.sampling.prompts})"
+            )
+        if self.sft.steps and not self.task.has_worked_answers:
+            raise ValueError(
+                f"sft.steps is {self.sft.steps}, but task {self.task.name} has no worked answers; set it to 0"
+            )
+        if self.reward.overlong_buffer > self.sampling.max_new_tokens:
+            raise ValueError(
+                f"reward.overlong_buffer is {self.reward.overlong_buffer}; "
+                f"expected at most sampling.max_new_tokens ({self.sampling.max_new_tokens})"
             )
         self.plans()
         return self

@@ -6,6 +6,9 @@ DATA = Path("data")
 PROBLEMS = DATA / "problems"
 TRAIN = PROBLEMS / "train.parquet"
 WARM_START_EXAMPLES = PROBLEMS / "warm_start.parquet"
+SOURCES = PROBLEMS / "sources.json"
+DROPPED = PROBLEMS / "dropped.jsonl"
+BENCHMARKS = DATA / "benchmarks"
 WARM_START = DATA / "warm_start"
 PLAN = DATA / "plan"
 METRICS = DATA / "metrics"
@@ -19,7 +22,7 @@ MLFLOW = Path("mlflow")
 
 def benchmark(name: str) -> Path:
     """A held-out benchmark's problems."""
-    return PROBLEMS / f"{name}.parquet"
+    return BENCHMARKS / f"{name}.parquet"
 
 
 def round_plan(arm: str, round: int) -> Path:
@@ -63,6 +66,24 @@ def samples(arm: str, seed: int, round: int) -> Path:
 def evaluation(arm: str, seed: int, after: int) -> Path:
     """The judged benchmark responses of the policy that stands after `after` rounds."""
     return EVALUATION / arm / f"seed{seed}" / f"after{after}.parquet"
+
+
+def sweep(arm: str, seed: int, after: int, temperature: float | str) -> Path:
+    """The same at a temperature of evaluate.sweep, which the name has as DVC writes it: 0.6, 1.0, and 1 for 1."""
+    return EVALUATION / arm / f"seed{seed}" / f"after{after}-temperature{temperature}.parquet"
+
+
+def viewer(arm: str, seed: int, round: int) -> Path:
+    """The page that shows a round's rollouts token by token; made by `python -m mtpipe look`, untracked."""
+    return REPORT / "rollouts" / f"{arm}-seed{seed}-round{round}.html"
+
+
+def viewer_of(rollouts: Path) -> Path:
+    """The same for a rollouts file by its path; for one that is not a run's, a page beside it."""
+    parts = rollouts.parts
+    if len(parts) >= 5 and parts[-5] == "runs" and parts[-1] == "rollouts.parquet":
+        return REPORT / "rollouts" / f"{'-'.join(parts[-4:-1])}.html"
+    return rollouts.with_suffix(".html")
 
 
 WARM_START_EVALUATION = EVALUATION / "warm_start.parquet"

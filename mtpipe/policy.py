@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,10 +118,29 @@ def save_policy(
             shutil.copyfile(tokenizer_from / name, folder / name)
 
 
-def new_config(sizes: Model, vocabulary: str, max_positions: int) -> Qwen2Config:
-    """The configuration of `new_checkpoint`: token 0 pads, token 1 ends a response, then come the characters."""
+def new_config(sizes: Model, vocabulary: str | None, max_positions: int) -> Qwen2Config:
+    """The configuration of `new_checkpoint`."""
+    return _new_config(sizes, _new_tokenizer(vocabulary), max_positions)
+
+
+def new_checkpoint(folder: Path, sizes: Model, vocabulary: str | None, max_positions: int) -> None:
+    """Writes a new, randomly initialised Qwen2 whose tokens are the vocabulary's characters; without one, bytes.
+
+    Token 0 pads, token 1 ends a response.
+    """
+    tokenizer = _new_tokenizer(vocabulary)
+    torch.manual_seed(sizes.seed)
+    model = Qwen2ForCausalLM(_new_config(sizes, tokenizer, max_positions))
+    model.generation_config = GenerationConfig(eos_token_id=1, pad_token_id=0)
+    model.save_pretrained(folder, safe_serialization=True)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<eos>", pad_token="<pad>", clean_up_tokenization_spaces=False
+    ).save_pretrained(folder)
+
+
+def _new_config(sizes: Model, tokenizer: Tokenizer, max_positions: int) -> Qwen2Config:
     return Qwen2Config(
-        vocab_size=2 + len(vocabulary),
+        vocab_size=tokenizer.get_vocab_size(),
         hidden_size=sizes.hidden_size,
         intermediate_size=4 * sizes.hidden_size,
         num_hidden_layers=sizes.layers,
@@ -134,18 +154,26 @@ def new_config(sizes: Model, vocabulary: str, max_positions: int) -> Qwen2Config
     )
 
 
-def new_checkpoint(folder: Path, sizes: Model, vocabulary: str, max_positions: int) -> None:
-    """Writes a new, randomly initialised Qwen2 whose tokens are the vocabulary's characters."""
-    tokens = ["<pad>", "<eos>", *vocabulary]
-    tokenizer = Tokenizer(models.WordLevel({token: index for index, token in enumerate(tokens)}, unk_token="<pad>"))
+def _new_tokenizer(vocabulary: str | None) -> Tokenizer:
+    tokenizer = _byte_tokenizer() if vocabulary is None else _character_tokenizer(vocabulary)
+    tokenizer.add_special_tokens(["<pad>", "<eos>"])
+    return tokenizer
+
+
+def _numbered(tokens: Iterable[str]) -> dict[str, int]:
+    return {token: index for index, token in enumerate(["<pad>", "<eos>", *tokens])}
+
+
+def _character_tokenizer(vocabulary: str) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordLevel(_numbered(vocabulary), unk_token="<pad>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), behavior="isolated")  # type: ignore[assignment]
     tokenizer.decoder = decoders.Fuse()  # type: ignore[assignment]
-    tokenizer.add_special_tokens(["<pad>", "<eos>"])
-    config = new_config(sizes, vocabulary, max_positions)
-    torch.manual_seed(sizes.seed)
-    model = Qwen2ForCausalLM(config)
-    model.generation_config = GenerationConfig(eos_token_id=1, pad_token_id=0)
-    model.save_pretrained(folder, safe_serialization=True)
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<eos>", pad_token="<pad>", clean_up_tokenization_spaces=False
-    ).save_pretrained(folder)
+    return tokenizer
+
+
+def _byte_tokenizer() -> Tokenizer:
+    """Byte pairs without a single pair: 256 tokens that any text can be written in."""
+    tokenizer = Tokenizer(models.BPE(_numbered(sorted(pre_tokenizers.ByteLevel.alphabet())), []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)  # type: ignore[assignment]
+    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    return tokenizer

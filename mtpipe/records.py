@@ -57,6 +57,7 @@ EVALUATION = pa.schema(
         ("verdict", pa.string()),
         ("answer", pa.string()),
         ("tokens", pa.int32()),
+        ("finish_reason", pa.string()),
         ("text", pa.string()),
     ]
 )

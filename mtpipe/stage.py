@@ -6,9 +6,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -41,13 +42,14 @@ def run_stage(main: Callable[..., None], **arguments: type) -> None:
         sys.exit(f"error in stage {name}: {error}")
 
 
-def progress_bar(items: int | Sized, what: str, counting: str, shown: bool = True) -> tqdm:
-    """A bar on standard error over a number of items, or over a collection that it then iterates.
+def progress_bar(items: int | Iterable[Any], what: str, counting: str, shown: bool = True) -> tqdm:
+    """A bar on standard error over a number of items, or over items that it then iterates, sized or not.
 
     Where standard error is a file or a pipe, it prints a line now and then.
     """
     interactive = sys.stderr.isatty()
-    total, iterable = (items, None) if isinstance(items, int) else (len(items), items)
+    iterable = None if isinstance(items, int) else items
+    total = items if isinstance(items, int) else len(items) if isinstance(items, Sized) else None
     interval = 0.2 if interactive else 5.0
     return tqdm(
         iterable,

@@ -1,34 +1,25 @@
-"""Stage prepare: generates the task's problems, its held-out benchmarks and the warm start's worked answers."""
+"""Stage prepare: the task's problems, its held-out benchmarks, and worked answers where it has them."""
+
+import json
 
 from mtpipe import paths
-from mtpipe.errors import MtpipeError
+from mtpipe.files import atomic, write_json, write_text
 from mtpipe.params import load_params
 from mtpipe.records import EXAMPLES, PROBLEMS, write_rows
 from mtpipe.stage import run_stage
-from mtpipe.tasks import arithmetic
+from mtpipe.tasks.prepare import prepare
 
 
 def main() -> None:
-    """Generates the problems of every split."""
-    task = load_params().task
-    try:
-        splits = arithmetic.generate_problems(
-            task.seed,
-            task.operands,
-            task.largest,
-            task.bound,
-            task.warm_start_problems,
-            task.wider,
-            task.train_problems,
-            task.benchmark_problems,
-        )
-    except ValueError as error:
-        raise MtpipeError(f"params.yaml: task: {error}") from None
-    for benchmark in arithmetic.BENCHMARKS:
-        write_rows(paths.benchmark(benchmark), splits[benchmark], PROBLEMS)
-    write_rows(paths.TRAIN, splits["train"], PROBLEMS)
-    examples = arithmetic.demonstrations(splits["warm_start"], task.right_order, task.seed)
-    write_rows(paths.WARM_START_EXAMPLES, examples, EXAMPLES)
+    """Generates or loads the problems of every split."""
+    prepared = prepare(load_params())
+    with atomic(paths.BENCHMARKS) as folder:
+        for name, problems in prepared.benchmarks.items():
+            write_rows(folder / paths.benchmark(name).name, problems, PROBLEMS)
+    write_rows(paths.TRAIN, prepared.train, PROBLEMS)
+    write_rows(paths.WARM_START_EXAMPLES, prepared.examples, EXAMPLES)
+    write_json(paths.SOURCES, prepared.sources)
+    write_text(paths.DROPPED, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in prepared.dropped))
 
 
 if __name__ == "__main__":

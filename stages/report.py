@@ -4,7 +4,8 @@ from mtpipe.files import write_json, write_text
 from mtpipe.params import load_params
 from mtpipe.paths import REPORT
 from mtpipe.report.collect import collect
-from mtpipe.report.comparison import as_json, compare, summary_metrics
+from mtpipe.report.comparison import compare
+from mtpipe.report.exported import as_json, summary_metrics
 from mtpipe.report.page import render_markdown, render_page
 from mtpipe.report.series import QUANTITIES, csv_by_arm, long_csv
 from mtpipe.stage import run_stage

@@ -9,6 +9,7 @@ from mtpipe.sampling.rounds import draw_problems, sample_round
 from mtpipe.stage import progress_bar, run_stage
 from mtpipe.temperature.entropy_table import round_threshold
 from mtpipe.temperature.round_plan import RoundPlan
+from mtpipe.tracking.live import live_log
 
 
 def main(arm: str, seed: int, round: int) -> None:
@@ -20,11 +21,17 @@ def main(arm: str, seed: int, round: int) -> None:
     problems = draw_problems(read_rows(paths.TRAIN, PROBLEMS), seed, round, params.sampling.prompts)
 
     rows = []
-    count = len(problems) * params.sampling.group_size
-    with open_engine(params, folder) as engine, progress_bar(count, f"rollout {arm} round {round}", "responses") as bar:
+    total, tokens = len(problems) * params.sampling.group_size, 0
+    with (
+        open_engine(params, folder) as engine,
+        progress_bar(total, f"rollout {arm} round {round}", "responses") as bar,
+        live_log(params, arm, seed) as log,
+    ):
         for response in sample_round(engine, problems, plan.rule, threshold, seed, round, params.sampling):
             rows.append({**vars(response), "text": engine.vocabulary.decode(response.response_ids)})
-            bar.update()
+            tokens += len(response.response_ids)
+            if bar.update() or len(rows) == total:
+                log("rollout", {"tokens": tokens}, round * total + len(rows))
     order = {problem["problem_id"]: index for index, problem in enumerate(problems)}
     rows.sort(key=lambda row: (order[row["problem_id"]], row["sample"]))
     write_rows(paths.rollouts(arm, seed, round), rows, ROLLOUTS)

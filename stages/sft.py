@@ -11,22 +11,23 @@ from mtpipe.records import EXAMPLES, PROBLEMS, read_rows
 from mtpipe.sampling.engine import open_engine
 from mtpipe.sampling.rounds import calibration_entropies
 from mtpipe.stage import progress_bar, run_stage
-from mtpipe.tasks import arithmetic
+from mtpipe.tasks.vocabulary import VOCABULARIES
 from mtpipe.temperature.entropy_table import write_entropy_table
 
 
 def main() -> None:
-    """Trains the warm start on worked answers."""
+    """Trains the warm start on worked answers, where the task has any."""
     params = load_params()
     device = prepare_torch(params.compute)
-    examples = read_rows(paths.WARM_START_EXAMPLES, EXAMPLES)
+    examples = read_rows(paths.WARM_START_EXAMPLES, EXAMPLES) if params.sft.steps else []
     problems = read_rows(paths.TRAIN, PROBLEMS)
 
     with atomic(paths.WARM_START / "policy") as folder:
         source = folder.with_name(".initial")
         shutil.rmtree(source, ignore_errors=True)
         if params.model.checkpoint is None:
-            new_checkpoint(source, params.model, arithmetic.VOCABULARY, max_positions=512)
+            vocabulary = VOCABULARIES[params.task.name]
+            new_checkpoint(source, params.model, vocabulary.characters, vocabulary.max_positions)
         else:
             shutil.copytree(params.model.checkpoint, source)
         policy = load_policy(source, device)

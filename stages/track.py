@@ -5,7 +5,7 @@ from collections import Counter
 from mtpipe import paths
 from mtpipe.params import load_params
 from mtpipe.stage import run_stage
-from mtpipe.tracking import publish
+from mtpipe.tracking.publishing import publish
 
 
 def main() -> None:

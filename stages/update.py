@@ -24,6 +24,7 @@ from mtpipe.records import ROLLOUTS, VERDICTS, read_rows
 from mtpipe.stage import progress_bar, run_stage
 from mtpipe.temperature.entropy_table import round_threshold, write_entropy_table
 from mtpipe.temperature.round_plan import RoundPlan
+from mtpipe.tracking.live import live_log
 
 
 def main(arm: str, seed: int, round: int) -> None:
@@ -67,8 +68,21 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
     reference = load_policy(paths.WARM_START / "policy", policy.device) if settings.kl_coefficient else None
     planned = optimizer_steps(groups, plan.base, settings, params.sampling.max_new_tokens)
     shown = ranks is None or ranks.first
-    with progress_bar(len(groups), f"update {arm} round {round}", "groups", shown) as bar:
-        steps = update_policy(policy, optimizer, planned, settings, bar, reference, work, ranks)
+    with (
+        progress_bar(len(groups), f"update {arm} round {round}", "groups", shown) as bar,
+        live_log(params, arm, seed, shown) as log,
+    ):
+        steps = update_policy(
+            policy,
+            optimizer,
+            planned,
+            settings,
+            bar,
+            reference,
+            work,
+            ranks,
+            after_step=lambda step, metrics: log("step", metrics, steps_before + step),
+        )
     saved = checkpoint(policy, optimizer, ranks)
     if saved is None:  # one of several processes, and not the one that writes
         return

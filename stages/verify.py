@@ -2,12 +2,15 @@
 
 import json
 
+import pyarrow.compute as pc
+
 from mtpipe import paths
 from mtpipe.files import write_text
 from mtpipe.params import load_params
 from mtpipe.records import PROBLEMS, ROLLOUTS, VERDICTS, read_rows, read_table, write_rows
 from mtpipe.stage import progress_bar, run_stage
 from mtpipe.verify.judging import judge_responses
+from mtpipe.verify.rewards import reward_of
 
 
 def main(arm: str, seed: int, round: int) -> None:
@@ -16,8 +19,13 @@ def main(arm: str, seed: int, round: int) -> None:
     problems = read_rows(paths.TRAIN, PROBLEMS)
     rollouts = read_table(paths.rollouts(arm, seed, round), ROLLOUTS)
     responses = rollouts.select(["problem_id", "sample", "text", "finish_reason"]).to_pylist()
-    counted = progress_bar(responses, f"verify {arm} round {round}", "responses")
-    rows = judge_responses(problems, counted, params.reward)
+    lengths = pc.list_value_length(rollouts["response_ids"]).to_pylist()
+    with progress_bar(len(responses), f"verify {arm} round {round}", "responses") as bar:
+        rows = judge_responses(problems, responses, bar.update)
+    for row, response, tokens in zip(rows, responses, lengths, strict=True):
+        row["reward"] = reward_of(
+            row["verdict"], response["finish_reason"], tokens, params.reward, params.sampling.max_new_tokens
+        )
     write_rows(paths.verdicts(arm, seed, round), rows, VERDICTS)
     shown = [{"text": response["text"], **row} for response, row in zip(responses, rows, strict=True)]
     write_text(

@@ -1,4 +1,4 @@
-"""What several tests share: a tiny untrained policy, and params.yaml as the repository ships it."""
+"""What several tests share: params.yaml as the repository ships it, a tiny untrained policy, and a browser."""
 
 from pathlib import Path
 
@@ -39,3 +39,22 @@ def policy(policy_folder):
             if parameter.dim() > 1:
                 parameter.mul_(12.0)
     return loaded
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A headless Chromium; the test skips where none is installed."""
+    from browser import chromium
+
+    with chromium(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory) -> Path:
+    """An MLflow database without runs. MLflow takes seconds to make its tables, so tests start from a copy."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path

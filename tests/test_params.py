@@ -45,6 +45,11 @@ def test_the_shipped_file_is_valid_and_has_the_five_arms(params):
         ("group_size: 8", "group_size: 6", "8 entries for a group of 6"),
         ("n: 3, next: 4", "n: 4, next: 5", "rounds[3]"),
         ("  after: [1, 3, 5]", "  after: [1, 4]", "evaluate.after is [1, 4]"),
+        ("benchmarks: {}", "benchmarks: {longer: {sample: 9}}", "benchmarks.longer: unknown key 'sample'"),
+        ("benchmarks: {}", "benchmarks: {longer: {top_p: 0}}", "evaluate.benchmarks.longer.top_p"),
+        ("benchmarks: {}", "benchmarks: {lnger: {samples: 2}}", "evaluate.benchmarks has an entry 'lnger'; the bench"),
+        ("sweep: []", "sweep: [0.6, 0.0]", "evaluate.sweep.1"),
+        ("sweep: []", "sweep: [0.6, 0.6]", "more than once"),
         ("baseline: uniform", "baseline: unifrm", "report.baseline is 'unifrm'"),
         (
             "{kind: linear, start: 1.0, end: 1.4, over: 4}\n  spike",
@@ -57,6 +62,14 @@ def test_the_shipped_file_is_valid_and_has_the_five_arms(params):
 )
 def test_a_fault_is_named_with_its_key_its_value_and_the_remedy(tmp_path, found, replaced_by, expected):
     assert expected in fault(tmp_path, found, replaced_by)
+
+
+def test_a_benchmark_has_its_own_settings_where_it_names_them_and_the_common_ones_elsewhere(tmp_path, params):
+    edited = SHIPPED.replace("benchmarks: {}", "benchmarks: {longer: {samples: 256, temperature: 0.6}}")
+    (tmp_path / "params.yaml").write_text(edited)
+    evaluate = load_params(tmp_path / "params.yaml").evaluate
+    assert evaluate.of("same") == params.evaluate.of("same")
+    assert evaluate.of("longer") == evaluate.of("same").model_copy(update={"samples": 256, "temperature": 0.6})
 
 
 def test_zero_rounds_are_refused(tmp_path):

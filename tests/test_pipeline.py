@@ -1,6 +1,7 @@
 """The real pipeline, small: which stages run after which edit, and that nothing but the inputs decides the result."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -26,6 +27,8 @@ def make_project(folder: Path) -> Path:
     folder.mkdir()
     for name in ("mtpipe", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "inputs").mkdir()
+    shutil.copy(ROOT / "inputs" / "README.md", folder / "inputs")
     for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, folder / name)
     (folder / ".dvc").mkdir()
@@ -106,6 +109,22 @@ def test_a_second_run_runs_nothing(finished):
     assert repro(finished) == set()
 
 
+def dvc(project: Path, *arguments: str) -> str:
+    """What a dvc command prints; it has to succeed."""
+    return subprocess.run(
+        ["dvc", *arguments], cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_dvc_shows_every_arms_metrics_and_curves(finished):
+    metrics = json.loads(dvc(finished, "metrics", "show", "--json"))[""]["data"]["report/metrics.json"]["data"]
+    assert {"warm_start", "uniform", "token"} <= metrics.keys()
+    plots = json.loads(dvc(finished, "plots", "show", "--json"))["data"]
+    assert {"reward", "entropy", "temperature"} <= plots.keys()
+    drawn = plots["temperature"][0]["content"]["data"]["values"]
+    assert {(row["field"], row["round"]) for row in drawn} == {(arm, n) for arm in ("uniform", "token") for n in "01"}
+
+
 def test_editing_a_round_of_one_arm_runs_that_arm_from_that_round_and_reverting_it_comes_from_the_cache(project):
     before = (project / "dvc.lock").read_text()
     original = read_params(project)
@@ -141,6 +160,21 @@ def test_a_new_round_runs_alone(project):
     write_params(project, edited)
     new = {f"evaluate@{arm}-1-3" for arm in ("uniform", "token")}
     assert repro(project) == {"plan", *new, *stages_of_round("uniform", 2), *stages_of_round("token", 2), *PUBLISHING}
+
+
+def test_editing_the_evaluation_of_one_benchmark_and_sweeping_temperatures_evaluate_again_and_train_nothing(project):
+    edited = read_params(project)
+    edited["evaluate"] |= {"benchmarks": {"longer": {"samples": 3, "temperature": 0.7}}, "sweep": [0.6]}
+    write_params(project, edited)
+    again = {f"evaluate@{arm}-1-2" for arm in ("uniform", "token")} | {"evaluate_start"}
+    assert repro(project) == {"plan", *again, "sweep@uniform-1-0.6", "sweep@token-1-0.6", *PUBLISHING}
+    tables = json.loads((project / "report" / "tables.json").read_text())
+    assert {name: score["samples"] for name, score in tables["warm_start"].items()} == {
+        "same": 2,
+        "longer": 3,
+        "larger": 2,
+    }
+    assert list(tables["sweep"]["token"]["longer"]) == ["0.6", "0.7"]
 
 
 def test_after_a_prune_nothing_runs_and_a_new_round_runs_alone(project):

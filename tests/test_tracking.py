@@ -16,10 +16,14 @@ from mtpipe import paths, records
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json, write_json, write_text
 from mtpipe.params import Params, load_params
-from mtpipe.tracking import publish
+from mtpipe.tracking.publishing import publish
 from mtpipe.tracking.record import read_record
 
 ROOT = Path(__file__).parent.parent
+SOURCES = [
+    {"name": "mine", "role": "training", "files": ["inputs/mine.jsonl"], "digest": "d1", "rows": 9, "kept": 7}
+    | {"dropped": {"duplicate": 2}}
+]
 CORRECT = {0: 2, 1: 4, 2: 6, 3: 8}
 """How many of a round's 10 responses, and of a benchmark's 10 after that many rounds, are right."""
 
@@ -43,7 +47,7 @@ def shrink(found) -> None:
 def write_evaluation(path: Path, correct: int) -> None:
     rows = [
         {"benchmark": "same", "problem_id": str(n // 2), "sample": n % 2, "correct": n < correct, "verdict": "correct"}
-        | {"answer": "1", "tokens": 3, "text": "1"}
+        | {"answer": "1", "tokens": 3, "finish_reason": "stop", "text": "1"}
         for n in range(10)
     ]
     records.write_rows(path, rows, records.EVALUATION)
@@ -63,6 +67,8 @@ def write_data(params: Params) -> None:
     problem = dict.fromkeys(records.PROBLEMS.names, "1")
     for path in (paths.TRAIN, paths.benchmark("same")):
         records.write_rows(path, [problem], records.PROBLEMS)
+    write_json(paths.SOURCES, SOURCES)
+    write_text(paths.DROPPED, "{}\n")
     for plan in params.plans():
         write_text(paths.round_plan(plan.arm, plan.round), plan.model_dump_json())
     write_evaluation(paths.WARM_START_EVALUATION, 1)
@@ -73,14 +79,6 @@ def write_data(params: Params) -> None:
                 write_text(paths.samples(arm, seed, round.n), "{}\n")
             for after in params.evaluate.after:
                 write_evaluation(paths.evaluation(arm, seed, after), CORRECT[after])
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory) -> Path:
-    """MLflow takes seconds to make its tables, so the tests start from a copy."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
 
 
 @pytest.fixture
@@ -154,12 +152,12 @@ def test_each_arm_and_seed_has_one_complete_run_with_every_rounds_metrics(projec
         assert run.info.status == "FINISHED"
         assert run.data.tags["mtpipe.content"]
         assert run.data.tags["mtpipe.current"] == "true"
-        assert history(project, run, "reward") == [(0, 0.2), (1, 0.4)]
-        assert history(project, run, "verdict.wrong_end") == [(0, 0.8), (1, 0.6)]
-        assert history(project, run, "reward_at_temperature/0.9") == [(0, 0.2), (1, 0.4)]
-        assert history(project, run, "positive_advantage_share_at_temperature/0.9") == [(0, 0.25), (1, 0.25)]
+        assert history(project, run, "round/reward") == [(0, 0.2), (1, 0.4)]
+        assert history(project, run, "verdict/wrong_end") == [(0, 0.8), (1, 0.6)]
+        assert history(project, run, "temperature/reward_at_0.9") == [(0, 0.2), (1, 0.4)]
+        assert history(project, run, "temperature/positive_advantage_share_at_0.9") == [(0, 0.25), (1, 0.25)]
         assert history(project, run, "step/loss") == [(1, 0.0), (2, 0.125), (3, 0.0), (4, 0.125)]
-        assert history(project, run, "eval/same/avg") == [(0, 0.1), (2, 0.6)]
+        assert history(project, run, "eval/same") == [(0, 0.1), (2, 0.6)]
 
 
 def test_a_run_says_what_it_was_made_from(project, tmp_path):
@@ -167,12 +165,16 @@ def test_a_run_says_what_it_was_made_from(project, tmp_path):
     publish(load_params())
     token, uniform = run_of(project, "token-seed2"), run_of(project, "uniform-seed2")
     assert (token.data.tags["arm"], token.data.tags["seed"]) == ("token", "2")
-    assert token.data.params["temperature.token.threshold.quantile"] == "0.8"
-    assert uniform.data.params["temperature.schedule.value"] == "1.0"
-    assert uniform.data.params["temperature.token.kind"] == "uniform"
+    assert token.data.params["token.threshold.quantile"] == "0.8"
+    assert uniform.data.params["schedule.value"] == "1.0"
+    assert uniform.data.params["token.kind"] == "uniform"
     assert uniform.data.params["rounds"] == "2"
     datasets = {each.dataset.name: json.loads(each.dataset.source)["uri"] for each in token.inputs.dataset_inputs}
-    assert datasets == {"train": "data/problems/train.parquet", "same": "data/problems/same.parquet"}
+    assert datasets == {"train": "data/problems/train.parquet", "same": "data/benchmarks/same.parquet"}
+    assert token.data.params["data.training.mine.digest"] == "d1"
+    assert token.data.params["data.training.mine.dropped.duplicate"] == "2"
+    assert json.loads(artifact(project, token, "data/sources.json", tmp_path)) == SOURCES
+    assert artifact(project, token, "data/dropped.jsonl", tmp_path) == b"{}\n"
     assert artifact(project, token, "plan/round1.json", tmp_path) == paths.round_plan("token", 1).read_bytes()
     assert artifact(project, token, "samples/round1.jsonl", tmp_path) == b"{}\n"
     assert artifact(project, token, "params.yaml", tmp_path) == Path("params.yaml").read_bytes()
@@ -188,7 +190,7 @@ def test_times_come_from_the_clock_files_where_all_are_there(project):
     publish(load_params())
     token = run_of(project, "token-seed1")
     assert (token.info.start_time, token.info.end_time) == (1_800_000_000_000, 1_800_000_150_000)
-    points = client(project).get_metric_history(token.info.run_id, "reward")
+    points = client(project).get_metric_history(token.info.run_id, "round/reward")
     assert [point.timestamp for point in points] == [1_800_000_050_000, 1_800_000_150_000]
     assert run_of(project, "token-seed2").info.start_time == 946_684_800_000
 
@@ -231,7 +233,7 @@ def test_a_changed_report_is_logged_again_without_touching_the_metrics(project, 
     assert set(publish(load_params()).done.values()) == {"new artifacts"}
     after = run_of(project, "token-seed1")
     assert after.info.run_id == before.info.run_id
-    assert history(project, after, "reward") == [(0, 0.2), (1, 0.4)]
+    assert history(project, after, "round/reward") == [(0, 0.2), (1, 0.4)]
     assert artifact(project, after, "report/tables.md", tmp_path) == b"new"
     assert set(publish(load_params()).done.values()) == {"unchanged"}
 
@@ -251,7 +253,7 @@ def test_the_stage_rebuilds_a_deleted_database_and_says_how_to_open_it(project):
     found = rebuilt.search_runs([rebuilt.get_experiment_by_name("mtpipe").experiment_id])
     names = sorted(run.info.run_name for run in found)
     assert names == ["token-seed1", "token-seed2", "uniform-seed1", "uniform-seed2"]
-    assert all(run.data.metrics["reward"] == 0.4 for run in found)
+    assert all(run.data.metrics["round/reward"] == 0.4 for run in found)
 
 
 def test_two_processes_at_once_publish_each_run_once(project):
@@ -293,7 +295,7 @@ def test_a_changed_evaluation_replaces_the_run(project):
     write_evaluation(paths.evaluation("token", 1, 2), 9)
     publish(load_params())
     assert len(runs(project)) == 4
-    assert history(project, run_of(project, "token-seed1"), "eval/same/avg") == [(0, 0.1), (2, 0.9)]
+    assert history(project, run_of(project, "token-seed1"), "eval/same") == [(0, 0.1), (2, 0.9)]
 
 
 def test_more_rounds_extend_a_run_and_keep_its_identity(project):
@@ -310,7 +312,7 @@ def test_more_rounds_extend_a_run_and_keep_its_identity(project):
     assert len(runs(project)) == 4
     extended = run_of(project, "token-seed1")
     assert extended.data.tags["mtpipe.identity"] == identity
-    assert history(project, extended, "reward") == [(0, 0.2), (1, 0.4), (2, 0.6)]
+    assert history(project, extended, "round/reward") == [(0, 0.2), (1, 0.4), (2, 0.6)]
 
 
 def test_an_edited_temperature_makes_a_new_current_run_and_keeps_the_old(project):
@@ -318,7 +320,7 @@ def test_an_edited_temperature_makes_a_new_current_run_and_keeps_the_old(project
         edit_params(lambda found: found["temperature"]["token"]["token"].update(high=to))
         publish(load_params())
         return {
-            run.data.params["temperature.token.high"]: run.data.tags["mtpipe.current"]
+            run.data.params["token.high"]: run.data.tags["mtpipe.current"]
             for run in runs(project)
             if run.info.run_name == "token-seed1"
         }
@@ -363,17 +365,52 @@ def test_a_run_of_the_users_own_is_left_alone(project):
     assert "mtpipe.current" not in mlflow.get_run(own).data.tags
 
 
-def test_a_queued_dvc_experiment_publishes_into_the_projects_database(project, monkeypatch):
-    publish(load_params())
+def start_queued_experiment(project: Path, monkeypatch) -> None:
+    """Goes to a copy of the project such as DVC makes for a queued experiment; the clock files stay behind."""
     copy = project / ".dvc" / "tmp" / "exps" / "tmp1234"
     copy.mkdir(parents=True)
-    shutil.copytree("data", copy / "data")
+    shutil.copytree("data", copy / "data", ignore=shutil.ignore_patterns("clock"))
     shutil.copy("params.yaml", copy)
     monkeypatch.chdir(copy)
+    monkeypatch.setenv("DVC_EXP_NAME", "hotter")
+
+
+def test_a_queued_dvc_experiment_publishes_into_the_projects_database(project, monkeypatch):
+    publish(load_params())
+    before = state(project)
+    start_queued_experiment(project, monkeypatch)
     edit_params(lambda found: found["temperature"]["token"]["token"].update(high=1.4))
     publish(load_params())
-    assert [run.info.run_name for run in runs(project)].count("token-seed1") == 2
-    assert [path.name for path in (copy / "mlflow").iterdir()] == ["receipt.json"]
+    assert set(publish(load_params()).done.values()) == {"unchanged"}
+    added = [run for run in runs(project) if run.data.tags.get("dvc.experiment") == "hotter"]
+    assert [run.info.run_name for run in added] == ["token-seed1 (hotter)", "token-seed2 (hotter)"]
+    assert [run.data.tags["mtpipe.current"] for run in added] == ["false", "false"]
+    kept = [each for each in state(project) if "dvc.experiment" not in each[1]]
+    assert kept == before
+    assert [path.name for path in Path("mlflow").iterdir()] == ["receipt.json"]
+
+
+def test_an_experiment_with_another_evaluation_keeps_the_projects_runs_until_it_is_applied(project, monkeypatch):
+    publish(load_params())
+    before = state(project)
+    start_queued_experiment(project, monkeypatch)
+    write_evaluation(paths.evaluation("token", 1, 2), 9)
+    publish(load_params())
+    assert [each for each in state(project) if "dvc.experiment" not in each[1]] == before
+    monkeypatch.delenv("DVC_EXP_NAME")
+    monkeypatch.chdir(project)
+    write_evaluation(paths.evaluation("token", 1, 2), 9)  # what `dvc exp apply` does
+    publish(load_params())
+    (applied,) = [run for run in runs(project) if run.data.tags["arm"] == "token" and run.data.tags["seed"] == "1"]
+    assert (applied.data.tags["dvc.experiment"], applied.data.tags["mtpipe.current"]) == ("hotter", "true")
+
+
+def test_rounds_that_a_queued_experiment_took_from_the_cache_have_the_projects_times(project, monkeypatch):
+    write_json(paths.CLOCK / "update-token-1-0.json", {"started": 1.8e9, "seconds": 50.0})
+    start_queued_experiment(project, monkeypatch)
+    write_json(paths.CLOCK / "update-token-1-1.json", {"started": 1.9e9, "seconds": 50.0})
+    record = read_record(load_params(), "token", 1)
+    assert (record.started, record.ended) == (1_800_000_000_000, 1_900_000_050_000)
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense://x", "postgresql://me:secret@127.0.0.1:9/runs"])

@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from math import ceil
 
+import pyarrow.parquet as pq
+
+from mtpipe import paths
 from mtpipe.budget.model_size import ModelSize
+from mtpipe.errors import MtpipeError
 from mtpipe.learn.chunked_head import LOGITS_PER_CHUNK
 from mtpipe.params import Params
-from mtpipe.tasks.arithmetic import BENCHMARKS
+from mtpipe.tasks.settings import MathTask
 
 WEIGHT_BYTES = 4
 """A parameter on disk and in memory: float32."""
@@ -54,8 +58,32 @@ def round_tokens(params: Params, lengths: Lengths) -> float:
 
 
 def evaluation_tokens(params: Params, lengths: Lengths) -> float:
-    """Response tokens of one evaluation: all benchmarks, `evaluate.samples` to each problem."""
-    return len(BENCHMARKS) * params.task.benchmark_problems * params.evaluate.samples * lengths.response
+    """Response tokens of one evaluation: all benchmarks, with each one's own number of samples."""
+    responses = sum(
+        problems * params.evaluate.of(name).samples for name, problems in benchmark_problems(params).items()
+    )
+    return responses * lengths.response
+
+
+def benchmark_problems(params: Params) -> dict[str, int]:
+    """Each benchmark's number of problems: as prepared, else as params.yaml says.
+
+    Raises MtpipeError where neither tells.
+    """
+    return {name: _problems(params, name) for name in params.task.benchmark_names}
+
+
+def _problems(params: Params, benchmark: str) -> int:
+    if paths.benchmark(benchmark).is_file():
+        return pq.read_metadata(paths.benchmark(benchmark)).num_rows
+    if not isinstance(params.task, MathTask):
+        return params.task.benchmark_problems
+    if number := params.task.benchmarks[benchmark].number:
+        return number
+    raise MtpipeError(
+        f"how many problems benchmark {benchmark!r} has is not known before it is loaded: run `dvc repro prepare` "
+        f"first, or give it a number in params.yaml: task.benchmarks.{benchmark}.number"
+    )
 
 
 def evaluations(params: Params) -> int:

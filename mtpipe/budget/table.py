@@ -9,7 +9,7 @@ from mtpipe.budget.measured import measured_prompt_length, measured_response_len
 from mtpipe.budget.model_size import model_size, read_config
 from mtpipe.params import Params
 from mtpipe.policy import new_config
-from mtpipe.tasks.arithmetic import VOCABULARY
+from mtpipe.tasks.vocabulary import VOCABULARIES
 
 _ASSUMED_PROMPT = 200.0
 
@@ -31,7 +31,9 @@ def format_budget(params: Params, given: Given) -> str:
         source = given.config or Path(str(params.model.checkpoint))
         config = read_config(source)
     else:
-        source, config = Path("params.yaml"), new_config(params.model, VOCABULARY, max_positions=512)
+        vocabulary = VOCABULARIES[params.task.name]
+        source = Path("params.yaml")
+        config = new_config(params.model, vocabulary.characters, vocabulary.max_positions)
     size = model_size(config)
     prompt, prompt_from = _first(
         (given.prompt_tokens, "given"), (measured_prompt_length(params), "measured"), (_ASSUMED_PROMPT, "assumed")

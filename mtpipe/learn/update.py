@@ -1,6 +1,6 @@
 """The policy update of one round: a step per `prompts_per_step` groups, each over micro-batches of its tokens."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
@@ -34,6 +34,7 @@ def update_policy(
     reference: Policy | None = None,
     work: Work | None = None,
     ranks: Ranks | None = None,
+    after_step: Callable[[int, dict[str, float]], None] = lambda step, metrics: None,
 ) -> list[dict[str, float]]:
     """Takes the steps and returns the metrics of each, in order; a step without responses is skipped.
 
@@ -41,6 +42,7 @@ def update_policy(
         reference: the policy that `kl_coefficient` pulls towards.
         work: where a killed update left its last step and this one leaves its own.
         ranks: the processes that share the update; the policy's parameters are divided among them already.
+        after_step: called with each step's number in the round, from 1, and its metrics.
 
     Raises MtpipeError where the policy's log-probs do not match the rollouts' before the first step, where a loss or
     gradient is not finite, or where memory does not suffice.
@@ -67,6 +69,7 @@ def update_policy(
             metrics.append(step.described | taken)
             if work:
                 work.save(policy, optimizer, metrics, ranks)
+            after_step(len(metrics), metrics[-1])
             progress.update(step.groups)
     return metrics
 

@@ -6,82 +6,92 @@ from typing import Any
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
-from mtpipe.evaluate.statistics import count_correct
+from mtpipe.evaluate.judged import Judged, read_judged
 from mtpipe.files import read_json
 from mtpipe.params import Params
-from mtpipe.records import EVALUATION, read_table
 from mtpipe.temperature.round_plan import RoundPlan
 
-_ROUND_KEYS = ("reward", "entropy", "verdicts", "temperature_mean", "temperature_min", "temperature_max")
-_EXAMPLE_CHARACTERS = 400
+_ROUND_KEYS = (
+    *("reward", "entropy", "verdicts", "temperature_mean", "temperature_min", "temperature_max"),
+    *("responses", "tokens", "response_tokens", "truncated"),
+)
 
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One policy's judged responses: correct ones by benchmark and problem, verdicts by benchmark, one text each."""
-
-    source: str
-    correct: dict[str, dict[str, int]]
-    verdicts: dict[str, dict[str, int]]
-    examples: dict[str, dict[str, str]]
+Evaluation = dict[str, Judged]
+"""One policy's judged responses by benchmark."""
 
 
 @dataclass(frozen=True)
 class Study:
     """Everything the report is made of.
 
-    `evaluations` has keys (arm, seed, after), `updates` (arm, seed, round) and `plans` (arm, round); `curve` has the
-    warm start's loss (nats a token) by optimizer step.
+    `evaluations` has keys (arm, seed, after), `sweep` (arm, seed, temperature), `updates` (arm, seed, round) and
+    `plans` (arm, round); `curve` has the warm start's loss (nats a token) by optimizer step; `sources` says what
+    became of each data set's rows.
     """
 
     params: Params
     warm_start: Evaluation
     evaluations: dict[tuple[str, int, int], Evaluation]
+    sweep: dict[tuple[str, int, float], Evaluation]
     updates: dict[tuple[str, int, int], dict[str, Any]]
     plans: dict[tuple[str, int], RoundPlan]
     curve: list[dict[str, float]]
+    sources: list[dict[str, Any]]
 
     @property
     def benchmarks(self) -> list[str]:
-        """In the order of the warm start's evaluation."""
-        return list(self.warm_start.correct)
+        """In the order of params.yaml."""
+        return [name for name in self.params.task.benchmark_names if name in self.warm_start]
 
     @property
     def last_round(self) -> int:
         return self.params.rounds[-1].n
 
+    @property
+    def after(self) -> int:
+        """The number of the last policy."""
+        return self.params.evaluate.after[-1]
+
     def over_seeds(self, arm: str, round: int) -> list[dict[str, Any]]:
         """The update metrics of one arm's round, seed by seed."""
         return [self.updates[arm, seed, round] for seed in self.params.seeds]
+
+    def judged(self, benchmark: str, arm: str, after: int | None = None) -> list[Judged]:
+        """One arm's responses to a benchmark, seed by seed; without `after` its last policy's."""
+        after = self.after if after is None else after
+        return [self.evaluations[arm, seed, after][benchmark] for seed in self.params.seeds]
 
 
 def collect(params: Params) -> Study:
     """Reads the study that params.yaml lists.
 
     Raises MtpipeError where a file is missing, unreadable or incomplete, or where the policies were not evaluated on
-    the same benchmarks.
+    the same problems.
     """
-    warm_start = _evaluation(paths.WARM_START_EVALUATION, params.evaluate.samples)
-    evaluations = {}
-    for arm in params.arms:
-        for seed in params.seeds:
-            for after in params.evaluate.after:
-                found = _evaluation(paths.evaluation(arm, seed, after), params.evaluate.samples)
-                if found.correct.keys() != warm_start.correct.keys():
-                    raise MtpipeError(
-                        f"{found.source} has the benchmarks {', '.join(found.correct)} and {warm_start.source} has "
-                        f"{', '.join(warm_start.correct)}; run both evaluations again"
-                    )
-                evaluations[arm, seed, after] = found
+    warm_start = _evaluation(paths.WARM_START_EVALUATION, params)
+    runs = [(arm, seed) for arm in params.arms for seed in params.seeds]
+    last = params.evaluate.after[-1]
+    evaluations = {
+        (arm, seed, after): _evaluation(paths.evaluation(arm, seed, after), params)
+        for arm, seed in runs
+        for after in params.evaluate.after
+    }
+    sweep = {
+        (arm, seed, temperature): _evaluation(paths.sweep(arm, seed, last, temperature), params)
+        for arm, seed in runs
+        for temperature in params.evaluate.sweep
+    }
+    for found in (*evaluations.values(), *sweep.values()):
+        _check_same_problems(warm_start, found)
     rounds = [round.n for round in params.rounds]
     return Study(
         params=params,
         warm_start=warm_start,
         evaluations=evaluations,
+        sweep=sweep,
         updates={
             (arm, seed, round): _update(paths.update_metrics(arm, seed, round))
-            for arm in params.arms
-            for seed in params.seeds
+            for arm, seed in runs
             for round in rounds
         },
         plans={
@@ -90,21 +100,29 @@ def collect(params: Params) -> Study:
             for round in rounds
         },
         curve=read_json(paths.WARM_START / "curve.json"),
+        sources=read_json(paths.SOURCES),
     )
 
 
-def _evaluation(path: Path, samples: int) -> Evaluation:
-    rows = read_table(path, EVALUATION).to_pylist()
-    verdicts: dict[str, dict[str, int]] = {}
-    examples: dict[str, dict[str, str]] = {}
-    for row in rows:
-        counts = verdicts.setdefault(row["benchmark"], {})
-        counts[row["verdict"]] = counts.get(row["verdict"], 0) + 1
-        text = row["text"]
-        if len(text) > _EXAMPLE_CHARACTERS:
-            text = text[:_EXAMPLE_CHARACTERS] + " …"
-        examples.setdefault(row["benchmark"], {**row, "text": text})
-    return Evaluation(path.as_posix(), count_correct(rows, samples, path.as_posix()), verdicts, examples)
+def _evaluation(path: Path, params: Params) -> Evaluation:
+    return read_judged(path, lambda benchmark: params.evaluate.of(benchmark).samples)
+
+
+def _check_same_problems(warm_start: Evaluation, found: Evaluation) -> None:
+    source, other = next(iter(found.values())).source, next(iter(warm_start.values())).source
+    if found.keys() != warm_start.keys():
+        raise MtpipeError(
+            f"{source} has the benchmarks {', '.join(found)} and {other} has {', '.join(warm_start)}; "
+            f"run both evaluations again"
+        )
+    for benchmark, judged in found.items():
+        only = sorted(set(judged.problems) ^ set(warm_start[benchmark].problems))
+        if only:
+            has, lacks = (source, other) if only[0] in judged.problems else (other, source)
+            raise MtpipeError(
+                f"{has} has problem {only[0]!r} and {lacks} does not ({len(only)} problems are in only one of them); "
+                f"they were not evaluated on the same problems, so run both evaluations again"
+            )
 
 
 def _update(path: Path) -> dict[str, Any]:
@@ -114,6 +132,7 @@ def _update(path: Path) -> dict[str, Any]:
         histogram = found["entropy"]
         return {
             **{key: found["round"][key] for key in _ROUND_KEYS},
+            "trained_tokens": sum(step.get("trained_tokens", 0) for step in found["steps"]),
             "temperatures": found["temperatures"],
             "histogram": {key: histogram[key] for key in ("edges", "counts", "threshold", "hot_share")},
         }

@@ -1,16 +1,14 @@
-"""The study's numbers: every policy's avg@k and pass@k on every benchmark, and the paired differences."""
+"""The study's numbers: every policy's scores on every benchmark, and the paired differences with their tests."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from mtpipe.evaluate.statistics import (
-    Estimate,
-    estimate_mean,
-    mean_over_runs,
-    paired_difference,
-    problem_values,
-)
-from mtpipe.params import Params
+import numpy as np
+from numpy.typing import NDArray
+
+from mtpipe.evaluate.bootstrap import Estimate, estimate_means
+from mtpipe.evaluate.judged import Judged
+from mtpipe.evaluate.metrics import mean_pass_curve, pass_table
+from mtpipe.evaluate.paired_tests import holm, sign_flip_p_values, smallest_detectable
 from mtpipe.report.collect import Study
 
 WARM_START = "warm start"
@@ -18,133 +16,169 @@ _ALL_K_UP_TO = 8
 
 
 @dataclass(frozen=True)
-class Score:
-    """One policy on one benchmark; all values are shares of 1. The baseline has no `minus_baseline`."""
+class Difference:
+    """An arm minus the baseline.
 
+    `p_value` is the sign-flip test's over problems, `adjusted` Holm's over all arms and benchmarks of the study, and
+    `detectable` the smallest true difference that the test finds with a chance of 80 %, uncorrected. `holds`: the
+    adjusted p-value is at most 1 - confidence and the interval, which with several seeds spans them too, excludes 0.
+    """
+
+    estimate: Estimate
+    p_value: float
+    adjusted: float
+    detectable: float
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Score:
+    """One policy on one benchmark, its seeds together; values are shares of 1, `length` is in tokens.
+
+    `curve` has pass@k for k = 1 … samples. `majority` is maj@samples, None where answers have no canonical form.
+    """
+
+    samples: int
     avg: Estimate
     passes: dict[int, Estimate]
+    curve: list[float]
+    majority: Estimate | None
+    length: float
+    truncated: float
     by_seed: dict[int, float]
-    minus_baseline: Estimate | None
+    minus_baseline: Difference | None
     minus_warm_start: Estimate | None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Scores by benchmark, for the warm start and for each arm's last policy, its seeds averaged.
+    """Scores by benchmark, for the warm start and by arm for each arm's last policy.
 
-    `history` has avg@k by arm, benchmark and number of rounds, where 0 is the warm start.
+    `history` has avg@k by arm, benchmark and number of rounds, where 0 is the warm start; `sweep` by arm, benchmark and
+    evaluation temperature, the benchmark's own among them, and is empty without a sweep.
     """
 
-    samples: int
     warm_start: dict[str, Score]
     arms: dict[str, dict[str, Score]]
     history: dict[str, dict[str, dict[int, Estimate]]]
+    sweep: dict[str, dict[str, dict[float, Estimate]]]
 
 
 def shown_k(samples: int) -> list[int]:
-    """The k of pass@k that are worked out: all of them up to 8 samples, else the powers of 2 and the last."""
+    """The k of pass@k that have an interval: all of them up to 8 samples, else the powers of 2 and the last."""
     if samples <= _ALL_K_UP_TO:
         return list(range(1, samples + 1))
     return [*(2**power for power in range(samples.bit_length()) if 2**power < samples), samples]
 
 
 def compare(study: Study) -> Comparison:
-    """Works out the comparison. Raises MtpipeError where policies were not evaluated on the same problems."""
-    params = study.params
-    last = params.evaluate.after[-1]
-    warm_start = {benchmark: _score(study, benchmark, None) for benchmark in study.benchmarks}
+    """Works out the comparison."""
+    found = {benchmark: _Benchmark(study, benchmark) for benchmark in study.benchmarks}
+    arms = study.params.arms
+    differences = _tested(study, found)
     return Comparison(
-        samples=params.evaluate.samples,
-        warm_start=warm_start,
+        warm_start={name: benchmark.score(WARM_START, None) for name, benchmark in found.items()},
         arms={
-            arm: {benchmark: _score(study, benchmark, arm, last) for benchmark in study.benchmarks}
-            for arm in params.arms
+            arm: {name: benchmark.score(arm, differences.get((arm, name))) for name, benchmark in found.items()}
+            for arm in arms
         },
-        history={
-            arm: {
-                benchmark: {
-                    0: warm_start[benchmark].avg,
-                    **{after: _estimate(study, benchmark, arm, after) for after in params.evaluate.after},
-                }
-                for benchmark in study.benchmarks
-            }
-            for arm in params.arms
-        },
+        history={arm: {name: benchmark.history(arm) for name, benchmark in found.items()} for arm in arms},
+        sweep={arm: {name: benchmark.sweep(arm) for name, benchmark in found.items()} for arm in arms}
+        if study.sweep
+        else {},
     )
 
 
-def _values(study: Study, benchmark: str, arm: str | None, after: int, k: int = 1) -> dict[str, float]:
-    """Each problem's pass@k, averaged over the arm's seeds; without an arm the warm start's."""
-    found = [study.warm_start] if arm is None else [study.evaluations[arm, seed, after] for seed in study.params.seeds]
-    samples = study.params.evaluate.samples
-    return mean_over_runs(
-        {evaluation.source: problem_values(evaluation.correct[benchmark], samples, k) for evaluation in found}
-    )
+class _Benchmark:
+    """One benchmark's tables of values, [seeds, problems] each, and their estimates, made in one go."""
 
+    def __init__(self, study: Study, benchmark: str) -> None:
+        self.study = study
+        self.policies = {WARM_START: [study.warm_start[benchmark]] * len(study.params.seeds)}
+        self.policies |= {arm: study.judged(benchmark, arm) for arm in study.params.arms}
+        self.samples = study.warm_start[benchmark].samples
+        self.own_temperature = study.params.evaluate.of(benchmark).temperature
+        self.has_majority = all(one.majority is not None for runs in self.policies.values() for one in runs)
+        tables: dict[tuple[object, ...], NDArray[np.float64]] = {}
+        table = pass_table(self.samples)
+        for policy, runs in self.policies.items():
+            counts = np.array([one.correct.sum(axis=1) for one in runs])
+            tables |= {("pass", policy, k): table[counts, k - 1] for k in shown_k(self.samples)}
+            if self.has_majority:
+                tables["majority", policy] = np.array([one.majority for one in runs])
+        for arm in study.params.arms:
+            for after in study.params.evaluate.after[:-1]:
+                tables["after", arm, after] = _shares(study.judged(benchmark, arm, after))
+            for temperature in study.params.evaluate.sweep:
+                runs = [study.sweep[arm, seed, temperature][benchmark] for seed in study.params.seeds]
+                tables["sweep", arm, temperature] = _shares(runs)
+            for other in {study.params.report.baseline, WARM_START} - {arm}:
+                tables["minus", arm, other] = tables["pass", arm, 1] - tables["pass", other, 1]
+        report = study.params.report
+        estimates = estimate_means(np.stack(list(tables.values())), report.resamples, report.confidence)
+        self.tables = tables
+        self.estimates = dict(zip(tables, estimates, strict=True))
 
-def _estimate(study: Study, benchmark: str, arm: str | None, after: int, k: int = 1) -> Estimate:
-    return estimate_mean(_values(study, benchmark, arm, after, k), *_resampling(study.params))
+    def score(self, policy: str, difference: Difference | None) -> Score:
+        runs = self.policies[policy]
+        arm = policy != WARM_START
+        return Score(
+            samples=self.samples,
+            avg=self.estimates["pass", policy, 1],
+            passes={k: self.estimates["pass", policy, k] for k in shown_k(self.samples)},
+            curve=mean_pass_curve(np.array([one.correct for one in runs])).tolist(),
+            majority=self.estimates.get(("majority", policy)),
+            length=float(np.mean([one.tokens.mean() for one in runs])),
+            truncated=float(np.mean([one.truncated.mean() for one in runs])),
+            by_seed={
+                seed: float(one.correct.mean()) for seed, one in zip(self.study.params.seeds, runs, strict=True) if arm
+            },
+            minus_baseline=difference,
+            minus_warm_start=self.estimates.get(("minus", policy, WARM_START)),
+        )
 
-
-def _score(study: Study, benchmark: str, arm: str | None, after: int = 0) -> Score:
-    passes = {k: _estimate(study, benchmark, arm, after, k) for k in shown_k(study.params.evaluate.samples)}
-    if arm is None:
-        return Score(passes[1], passes, {}, None, None)
-    values = _values(study, benchmark, arm, after)
-
-    def minus(other: str | None) -> Estimate:
-        names = (f"arm {arm!r}", f"arm {other!r}" if other else "the warm start")
-        return paired_difference(values, _values(study, benchmark, other, after), names, *_resampling(study.params))
-
-    samples = study.params.evaluate.samples
-    by_seed = {
-        seed: sum(counts.values()) / (samples * len(counts))
-        for seed in study.params.seeds
-        for counts in [study.evaluations[arm, seed, after].correct[benchmark]]
-    }
-    baseline = study.params.report.baseline
-    return Score(passes[1], passes, by_seed, None if arm == baseline else minus(baseline), minus(None))
-
-
-def _resampling(params: Params) -> tuple[int, float]:
-    return params.report.resamples, params.report.confidence
-
-
-def as_json(comparison: Comparison, params: Params) -> dict[str, Any]:
-    """report/tables.json: the numbers of the tables, unrounded, as shares of 1."""
-    return {
-        "unit": "share of responses or problems, 0 to 1",
-        "samples": comparison.samples,
-        "rounds": params.evaluate.after[-1],
-        "seeds": params.seeds,
-        "baseline": params.report.baseline,
-        "interval": {
-            "confidence": params.report.confidence,
-            "resamples": params.report.resamples,
-            "method": "percentile bootstrap over problems",
-        },
-        "warm_start": {benchmark: asdict(score) for benchmark, score in comparison.warm_start.items()},
-        "arms": {
-            arm: {benchmark: asdict(score) for benchmark, score in scores.items()}
-            for arm, scores in comparison.arms.items()
-        },
-        "history": {
-            arm: {
-                benchmark: {after: asdict(estimate) for after, estimate in by_after.items()}
-                for benchmark, by_after in by_benchmark.items()
-            }
-            for arm, by_benchmark in comparison.history.items()
-        },
-    }
-
-
-def summary_metrics(comparison: Comparison, study: Study) -> dict[str, dict[str, float]]:
-    """report/metrics.json, for `dvc metrics`: avg@k by benchmark, and the last round's reward and entropy (nats)."""
-    metrics = {"warm_start": {benchmark: score.avg.mean for benchmark, score in comparison.warm_start.items()}}
-    for arm, scores in comparison.arms.items():
-        updates = study.over_seeds(arm, study.last_round)
-        metrics[arm] = {
-            **{benchmark: score.avg.mean for benchmark, score in scores.items()},
-            **{f"train_{key}": sum(update[key] for update in updates) / len(updates) for key in ("reward", "entropy")},
+    def history(self, arm: str) -> dict[int, Estimate]:
+        after = self.study.params.evaluate.after
+        return {
+            0: self.estimates["pass", WARM_START, 1],
+            **{number: self.estimates["after", arm, number] for number in after[:-1]},
+            after[-1]: self.estimates["pass", arm, 1],
         }
-    return {policy: {key: round(value, 4) for key, value in values.items()} for policy, values in metrics.items()}
+
+    def sweep(self, arm: str) -> dict[float, Estimate]:
+        found = {value: self.estimates["sweep", arm, value] for value in self.study.params.evaluate.sweep}
+        return dict(sorted({self.own_temperature: self.estimates["pass", arm, 1], **found}.items()))
+
+
+def _shares(runs: list[Judged]) -> NDArray[np.float64]:
+    return np.array([one.correct.mean(axis=1) for one in runs])
+
+
+def _tested(study: Study, found: dict[str, _Benchmark]) -> dict[tuple[str, str], Difference]:
+    """Every arm against the baseline on every benchmark, by arm and benchmark: one family for Holm's correction."""
+    report = study.params.report
+    others = [arm for arm in study.params.arms if arm != report.baseline]
+    if not others:
+        return {}
+    p_values = np.array(
+        [
+            sign_flip_p_values(
+                np.array([benchmark.tables["minus", arm, report.baseline].mean(axis=0) for arm in others]),
+                report.resamples,
+            )
+            for benchmark in found.values()
+        ]
+    )
+    adjusted = holm(p_values.ravel()).reshape(p_values.shape)
+    differences = {}
+    for row, (name, benchmark) in enumerate(found.items()):
+        for column, arm in enumerate(others):
+            estimate = benchmark.estimates["minus", arm, report.baseline]
+            differences[arm, name] = Difference(
+                estimate=estimate,
+                p_value=float(p_values[row, column]),
+                adjusted=float(adjusted[row, column]),
+                detectable=smallest_detectable(estimate.error, report.confidence),
+                holds=bool(adjusted[row, column] <= 1 - report.confidence and estimate.excludes_zero),
+            )
+    return differences

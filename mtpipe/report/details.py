@@ -1,6 +1,5 @@
-"""The report's other tables: temperatures, verdicts, responses to look at, and the settings."""
+"""The report's other tables: temperatures, verdicts, responses to look at, and tokens."""
 
-from pathlib import Path
 from typing import Any
 
 from mtpipe.report.collect import Study
@@ -24,8 +23,13 @@ def temperature_table(study: Study) -> Table | None:
             total = sum(entry["responses"] for entries in by_seed for entry in entries.values())
             reward = sum(entry["reward"] for entry in entries) / len(entries)
             share = sum(entry["positive_advantage_share"] for entry in entries) / len(entries)
-            cells = [f"{responses}", f"{reward:.3f}", percent(share), percent(responses / total)]
-            rows.append((f"T = {temperature:g}", [Cell(text) for text in cells]))
+            cells = [
+                Cell(f"{responses:,}", order=responses),
+                Cell(f"{reward:.3f}", order=reward),
+                Cell(percent(share), order=share),
+                Cell(percent(responses / total), order=responses / total),
+            ]
+            rows.append((f"T = {temperature:g}", cells))
         groups.append((arm, rows))
     if not groups:
         return None
@@ -43,7 +47,7 @@ def temperature_table(study: Study) -> Table | None:
 
 def verdicts_table(study: Study) -> Table:
     """Verdict counts: the last round's training responses, and each benchmark's."""
-    arms, seeds, after = study.params.arms, study.params.seeds, study.params.evaluate.after[-1]
+    arms = study.params.arms
     blocks: list[tuple[str, dict[str, list[dict[str, int]]]]] = [
         (
             f"training, round {study.last_round}",
@@ -51,12 +55,13 @@ def verdicts_table(study: Study) -> Table:
         )
     ]
     for benchmark in study.benchmarks:
-        arm_counts = {arm: [study.evaluations[arm, seed, after].verdicts[benchmark] for seed in seeds] for arm in arms}
-        blocks.append((benchmark, {WARM_START: [study.warm_start.verdicts[benchmark]], **arm_counts}))
+        arm_counts = {arm: [one.verdicts for one in study.judged(benchmark, arm)] for arm in arms}
+        blocks.append((benchmark, {WARM_START: [study.warm_start[benchmark].verdicts], **arm_counts}))
     verdicts = sorted({name for _, policies in blocks for runs in policies.values() for run in runs for name in run})
 
     def row(policy: str, runs: list[dict[str, int]]) -> Row:
-        return policy, [Cell(str(sum(run.get(verdict, 0) for run in runs))) for verdict in verdicts]
+        counts = [sum(run.get(verdict, 0) for run in runs) for verdict in verdicts]
+        return policy, [Cell(f"{count:,}", order=count) for count in counts]
 
     return Table(
         title="Verdicts",
@@ -69,10 +74,10 @@ def verdicts_table(study: Study) -> Table:
 
 def examples_table(study: Study) -> Table:
     """The first response to each benchmark's first problem, as the policies wrote it."""
-    seed, after = study.params.seeds[0], study.params.evaluate.after[-1]
+    seed = study.params.seeds[0]
     policies = {
         WARM_START: study.warm_start,
-        **{arm: study.evaluations[arm, seed, after] for arm in study.params.arms},
+        **{arm: study.evaluations[arm, seed, study.after] for arm in study.params.arms},
     }
     return Table(
         title="One response each",
@@ -81,9 +86,9 @@ def examples_table(study: Study) -> Table:
         columns=["verdict", "answer", "response"],
         groups=[
             (
-                f"{benchmark}, problem {study.warm_start.examples[benchmark]['problem_id']}",
+                f"{benchmark}, problem {study.warm_start[benchmark].example['problem_id']}",
                 [
-                    (policy, [Cell(found.examples[benchmark][key]) for key in ("verdict", "answer", "text")])
+                    (policy, [Cell(found[benchmark].example[key]) for key in ("verdict", "answer", "text")])
                     for policy, found in policies.items()
                 ],
             )
@@ -92,44 +97,53 @@ def examples_table(study: Study) -> Table:
     )
 
 
-def settings_table(study: Study) -> Table:
-    """What was run: the arms' temperatures and the settings that training and evaluation depend on."""
-    params = study.params
-    model = params.model.model_dump()
-    if params.model.checkpoint is not None:
-        model["checkpoint"] = Path(params.model.checkpoint).name
-    sections = {name: getattr(params, name).model_dump() for name in ("task", "sft", "sampling", "reward", "update")}
-    run = {
-        "arms": params.arms,
-        "seeds": params.seeds,
-        "rounds": len(params.rounds),
-        "model": model,
-        **sections,
-        "evaluate": params.evaluate.model_dump(),
-    }
-    temperatures = {arm: params.temperature[arm].model_dump(exclude_none=True) for arm in params.arms}
+def sources_table(study: Study) -> Table | None:
+    """What was loaded of each data set, and what was left out, for tasks that load their problems."""
+
+    def row(source: dict[str, Any]) -> Row:
+        where = [str(source.get("hub") or ", ".join(source.get("files", [])))]
+        where += [*source.get("config", []), *(source[key] for key in ("split", "revision") if source.get(key))]
+        dropped = ", ".join(f"{count} {reason}" for reason, count in source["dropped"].items())
+        cells = [", ".join(where), source["rows"], source["kept"], dropped or "–", source["digest"][:12]]
+        return source["name"], [Cell(str(cell)) for cell in cells]
+
+    if not study.sources:
+        return None
+    roles = sorted({source["role"] for source in study.sources}, reverse=True)
     return Table(
-        title="What was run",
-        note="As params.yaml has it.",
-        label="setting",
-        columns=["value"],
-        groups=[
-            ("temperature", [(arm, [Cell(_flow(found))]) for arm, found in temperatures.items()]),
-            ("the rest", [(name, [Cell(_flow(found))]) for name, found in run.items()]),
-        ],
+        title="Data sets",
+        note="Rows as loaded, problems kept, and why the others were not; data/problems/dropped.jsonl lists faults.",
+        label="data set",
+        columns=["loaded from", "rows", "kept", "left out", "digest"],
+        groups=[(role, [row(source) for source in study.sources if source["role"] == role]) for role in roles],
     )
 
 
-def _flow(value: Any) -> str:
-    """A setting on one line, the way YAML's flow style has it."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_nested(found)}" for key, found in value.items())
-    return _nested(value)
-
-
-def _nested(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + _flow(value) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_nested, value)) + "]"
-    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+def cost_table(study: Study) -> Table:
+    """Tokens by arm: what was sampled, trained on and evaluated. Seconds differ from machine to machine."""
+    params = study.params
+    rows: list[Row] = []
+    for arm in params.arms:
+        updates = [study.updates[arm, seed, round.n] for seed in params.seeds for round in params.rounds]
+        sampled = sum(update["tokens"] for update in updates)
+        responses = sum(update["responses"] for update in updates)
+        trained = sum(update["trained_tokens"] for update in updates)
+        cut = sum(update["truncated"] * update["responses"] for update in updates) / responses
+        evaluations = [
+            *(study.evaluations[arm, seed, after] for seed in params.seeds for after in params.evaluate.after),
+            *(study.sweep[arm, seed, value] for seed in params.seeds for value in params.evaluate.sweep),
+        ]
+        evaluated = sum(int(judged.tokens.sum()) for found in evaluations for judged in found.values())
+        counts = [Cell(f"{count:,}", order=count) for count in (responses, sampled, trained, evaluated)]
+        length = sampled / responses
+        rows.append((arm, [*counts, Cell(f"{length:.1f}", order=length), Cell(percent(cut), order=cut)]))
+    return Table(
+        title="Tokens",
+        note=(
+            "Over all rounds and seeds. Trained: groups of equal rewards are left out. Seconds differ from machine to "
+            "machine, so they are not in this file, which does not; python -m mtpipe cost prints them."
+        ),
+        label="arm",
+        columns=["responses", "sampled", "trained", "evaluated", "tokens each", "cut %"],
+        groups=[("", rows)],
+    )

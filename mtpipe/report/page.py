@@ -1,66 +1,90 @@
 """The report as one HTML page that needs nothing outside itself."""
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mtpipe.report import plots
+from mtpipe import paths
 from mtpipe.report.collect import Study
-from mtpipe.report.comparison import Comparison
-from mtpipe.report.details import examples_table, settings_table, temperature_table, verdicts_table
-from mtpipe.report.svg import look
+from mtpipe.report.comparison import WARM_START, Comparison
+from mtpipe.report.curves import evaluation_curves, pass_curves, sweep_curves, training_curves, warm_start_picture
+from mtpipe.report.details import cost_table, examples_table, sources_table, temperature_table, verdicts_table
+from mtpipe.report.entropy_pictures import entropy_pictures
+from mtpipe.report.forest import forest_pictures
+from mtpipe.report.html import render
+from mtpipe.report.provenance import differences_table, settings_table, versions_table
+from mtpipe.report.svg import WARM_START_LOOK, Picture, look
 from mtpipe.report.table import Table, as_markdown
 from mtpipe.report.tables import (
+    claim_table,
     intervals_note,
     pass_table,
     results_table,
     seeds_table,
+    tests_table,
     verdict_sentences,
 )
+from mtpipe.report.temperature_pictures import contribution_pictures, temperature_pictures
 
 
 def render_page(study: Study, comparison: Comparison) -> str:
     """report/index.html. Everything but our own SVG is escaped, because verdicts and texts came from a model."""
-    environment = Environment(
-        loader=PackageLoader("mtpipe.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2").render(
-        params=study.params,
+    params = study.params
+    colours = {arm: Markup(look(index).css) for index, arm in enumerate(params.arms)}
+    return render(
+        "page",
+        params=params,
         sentences=verdict_sentences(study, comparison),
         intervals=intervals_note(study),
-        colours={arm: Markup(look(index).css) for index, arm in enumerate(study.params.arms)},
+        colours={**colours, WARM_START: Markup(WARM_START_LOOK.css)},
+        claims=claim_table(study, comparison),
+        tests=tests_table(study, comparison),
+        forest=_marked(forest_pictures(study, comparison)) if len(params.arms) > 1 else [],
         results=results_table(study, comparison),
         passes=pass_table(study, comparison),
         seeds=seeds_table(study, comparison),
         by_temperature=temperature_table(study),
         verdicts=verdicts_table(study),
         examples=examples_table(study),
-        settings=settings_table(study),
-        training=_marked(plots.training_curves(study)),
-        evaluation=_marked(plots.evaluation_curves(study, comparison)),
-        pass_curves=_marked(plots.pass_curves(study, comparison)),
-        temperatures=_marked(plots.temperature_pictures(study)),
-        entropies=_marked(plots.entropy_pictures(study)),
-        warm_start=_marked([plots.warm_start_picture(study)]),
+        cost=cost_table(study),
+        sources=sources_table(study),
+        differences=differences_table(params),
+        versions=versions_table(),
+        settings=settings_table(params),
+        training=_marked(training_curves(study)),
+        evaluation=_marked(evaluation_curves(study, comparison)),
+        sweep=_marked(sweep_curves(study, comparison)),
+        pass_curves=_marked(pass_curves(study, comparison)),
+        temperatures=_marked(temperature_pictures(study)),
+        contributions=_marked(contribution_pictures(study)),
+        entropies=_marked(entropy_pictures(study)),
+        warm_start=_marked([warm_start_picture(study)] if study.curve else []),
+        viewers=[
+            (arm, seed, paths.viewer(arm, seed, study.last_round).relative_to(paths.REPORT).as_posix())
+            for arm in params.arms
+            for seed in params.seeds
+        ],
+        last_round=study.last_round,
     )
 
 
-def _marked(pictures: list[plots.Picture]) -> list[tuple[Markup, str]]:
+def _marked(pictures: list[Picture]) -> list[tuple[Markup, str]]:
     return [(Markup(picture.svg), picture.caption) for picture in pictures]
 
 
 def render_markdown(study: Study, comparison: Comparison) -> str:
     """report/tables.md: the page's tables without the responses, which are not ours to put into Markdown."""
     tables: list[Table | None] = [
+        claim_table(study, comparison),
+        tests_table(study, comparison),
         results_table(study, comparison),
         pass_table(study, comparison),
         seeds_table(study, comparison),
         temperature_table(study),
         verdicts_table(study),
-        settings_table(study),
+        cost_table(study),
+        sources_table(study),
+        differences_table(study.params),
+        versions_table(),
+        settings_table(study.params),
     ]
     opening = "\n".join(["# mtpipe report", "", *verdict_sentences(study, comparison), "", intervals_note(study), ""])
     return "\n".join([opening, *(as_markdown(table) for table in tables if table)])

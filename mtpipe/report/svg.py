@@ -7,12 +7,14 @@ dark theme. The same figure gives the same bytes on every run.
 import html
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 INK, MUTED = "#010203", "#010204"
 _SERIES = [f"#0a0b{index:02x}" for index in range(1, 7)]
@@ -63,6 +65,14 @@ class Look(NamedTuple):
     css: str
 
 
+@dataclass(frozen=True)
+class Picture:
+    """An SVG element and the sentence under it."""
+
+    svg: str
+    caption: str
+
+
 WARM_START_LOOK = Look(MUTED, "x", "-", _CSS_COLOURS[MUTED])
 
 
@@ -74,24 +84,25 @@ def look(index: int) -> Look:
     return Look(colour, _MARKERS[position], dash, _CSS_COLOURS[colour])
 
 
-def draw(name: str, description: str, plot: Callable[[Axes], None]) -> str:
+def draw(name: str, description: str, plot: Callable[[Axes], None], height: float = _HEIGHT) -> str:
     """One SVG element of the axes that `plot` fills.
 
     Args:
         name: letters, digits and hyphens; every id in the SVG starts with it, so that no two figures share one.
         description: what the figure shows, for those who do not see it.
+        height: in inches; the width is the same for all.
     """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({**_STYLE, "svg.hashsalt": name})
-        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         plot(figure.add_subplot())
         written = io.StringIO()
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return _inline(written.getvalue(), name, description)
+    return _inline(written.getvalue(), name, description, height)
 
 
-def _inline(document: str, name: str, description: str) -> str:
+def _inline(document: str, name: str, description: str, height: float) -> str:
     """The <svg> element of an SVG document, without what a page does not need, and with the page's colours."""
     body = document[document.index(">", document.index("<svg")) + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
@@ -101,5 +112,16 @@ def _inline(document: str, name: str, description: str) -> str:
     for colour, css in _CSS_COLOURS.items():
         body = body.replace(colour, css)
     title = f'<title id="{name}-title">{html.escape(description)}</title>'
-    size = f"0 0 {_WIDTH * 72:g} {_HEIGHT * 72:g}"
+    size = f"0 0 {_WIDTH * 72:g} {height * 72:g}"
     return f'<svg viewBox="{size}" role="img" aria-labelledby="{name}-title">{title}{body.strip()}'
+
+
+def round_axis(axes: Axes, name: str) -> None:
+    """Whole numbers along the x axis."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel(name)
+
+
+def listed(parts: Iterable[str]) -> str:
+    """The end of a description for those who do not see the picture."""
+    return "; ".join(parts) + "."

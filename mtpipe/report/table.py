@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell says; `interval` is its bracket and `mark` says that the interval excludes 0."""
+    """What a cell says; `interval` is its bracket, `mark` says that a difference holds, and `order` sorts it."""
 
     text: str
     interval: str = ""
     mark: str = ""
+    order: float | None = None
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.text, self.interval, self.mark) if part)

@@ -19,6 +19,8 @@ class Request:
 class SamplingPlan:
     """How the tokens of a set of requests are drawn; `threshold` is in nats, None for a rule without one.
 
+    A `stop` string ends a response as a stop token does, and stays in it.
+
     `top_p` below 1 is for evaluation: log-probs are then those of the truncated distribution, which an update
     could not score.
     """
@@ -30,6 +32,7 @@ class SamplingPlan:
     max_new_tokens: int
     batch_size: int
     top_p: float = 1.0
+    stop: tuple[str, ...] = ()
 
 
 @dataclass
@@ -37,7 +40,8 @@ class Response:
     """A sampled response; entry j of the four lists belongs to the same token.
 
     `logprobs` (nats) are those the tokens were sampled with, at `temperatures`; `entropies` (nats) are those of
-    the untempered distributions. `finish_reason` is "stop" after a stop token, which is kept, else "length".
+    the untempered distributions. `finish_reason` is "stop" after a stop token or a stop string, which is kept, else
+    "length".
     """
 
     problem_id: str

@@ -1,10 +1,12 @@
 """Which problems a round draws, and the three places where a policy is sampled: rounds, calibration, evaluation."""
 
+import json
 import random
 from collections.abc import Iterator
 from typing import Any
 
-from mtpipe.params import Evaluate, Sampling
+from mtpipe.errors import MtpipeError
+from mtpipe.params import EvaluationSampling, Sampling
 from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.records import Request, Response, SamplingPlan
 from mtpipe.temperature.token_rule import ResolvedRule, ResolvedUniform
@@ -13,16 +15,18 @@ from mtpipe.temperature.token_rule import ResolvedRule, ResolvedUniform
 def draw_problems(problems: list[dict[str, Any]], seed: int, round: int, count: int) -> list[dict[str, Any]]:
     """The problems of one round: the next `count` of a shuffled epoch, a new shuffle after each epoch.
 
-    A pure function of its arguments, so a resumed or edited run draws the same.
+    A pure function of its arguments, so a resumed or edited run draws the same. An epoch ends where fewer than
+    `count` are left of it: a round that went on into the next shuffle could draw a problem twice, with the same
+    random numbers.
+
+    Raises MtpipeError where there are fewer than `count` problems.
     """
-    drawn: list[dict[str, Any]] = []
-    for position in range(round * count, (round + 1) * count):
-        epoch, index = divmod(position, len(problems))
-        if not drawn or index == 0:
-            order = list(range(len(problems)))
-            random.Random(f"problems/{seed}/{epoch}").shuffle(order)
-        drawn.append(problems[order[index]])
-    return drawn
+    if count > len(problems):
+        raise MtpipeError(f"params.yaml: sampling.prompts is {count}, but there are {len(problems)} training problems")
+    epoch, part = divmod(round, len(problems) // count)
+    order = list(range(len(problems)))
+    random.Random(f"problems/{seed}/{epoch}").shuffle(order)
+    return [problems[index] for index in order[part * count : (part + 1) * count]]
 
 
 def sample_round(
@@ -35,20 +39,36 @@ def sample_round(
     settings: Sampling,
 ) -> Iterator[Response]:
     """Samples a group of responses to each of a round's problems."""
-    plan = SamplingPlan(rule, threshold, seed, f"round {round}", settings.max_new_tokens, settings.batch_size)
+    plan = SamplingPlan(
+        rule,
+        threshold,
+        seed,
+        f"round {round}",
+        settings.max_new_tokens,
+        settings.batch_size,
+        stop=stop_strings(problems),
+    )
     return engine.sample(_requests(engine, problems, settings.group_size), plan)
 
 
 def sample_evaluation(
     engine: Engine,
     problems: list[dict[str, Any]],
-    settings: Evaluate,
+    settings: EvaluationSampling,
+    seed: int,
     batch_size: int,
 ) -> Iterator[Response]:
     """Samples the responses of an evaluation: `settings.samples` to each problem, at one temperature."""
     rule = ResolvedUniform(temperature=[settings.temperature] * settings.samples)
     plan = SamplingPlan(
-        rule, None, settings.seed, "evaluation", settings.max_new_tokens, batch_size, top_p=settings.top_p
+        rule,
+        None,
+        seed,
+        "evaluation",
+        settings.max_new_tokens,
+        batch_size,
+        top_p=settings.top_p,
+        stop=stop_strings(problems),
     )
     return engine.sample(_requests(engine, problems, settings.samples), plan)
 
@@ -58,10 +78,21 @@ def calibration_entropies(
 ) -> list[float]:
     """The untempered entropies (nats) of tokens sampled at temperature 1, one response a problem."""
     plan = SamplingPlan(
-        ResolvedUniform(temperature=[1.0]), None, 0, "calibration", settings.max_new_tokens, settings.batch_size
+        ResolvedUniform(temperature=[1.0]),
+        None,
+        0,
+        "calibration",
+        settings.max_new_tokens,
+        settings.batch_size,
+        stop=stop_strings(problems),
     )
     drawn = engine.sample(_requests(engine, problems[:responses], 1), plan)
     return [entropy for response in drawn for entropy in response.entropies]
+
+
+def stop_strings(problems: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The texts that end a response, which come with the prompts: a task's problems all have the same."""
+    return tuple(json.loads(problems[0]["meta"]).get("stop", ()))
 
 
 def _requests(engine: Engine, problems: list[dict[str, Any]], samples: int) -> list[Request]:

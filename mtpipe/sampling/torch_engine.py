@@ -12,6 +12,7 @@ from mtpipe.policy import Policy, Vocabulary, load_policy
 from mtpipe.sampling.draw import draw_tokens
 from mtpipe.sampling.randomness import token_uniforms
 from mtpipe.sampling.records import Request, Response, SamplingPlan, by_length
+from mtpipe.sampling.stop_strings import StopStrings
 from mtpipe.temperature.apply import RowTemperatures
 
 _DROP_BELOW = 0.85
@@ -44,12 +45,19 @@ class TorchEngine:
 
 def sample(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
     """Samples one response to each request, yielding them batch by batch, in the order of their prompts' lengths."""
+    stops = (
+        StopStrings.of(policy.tokenizer, plan.stop, policy.model.config.vocab_size, policy.device)
+        if plan.stop
+        else None
+    )
     for batch in by_length(requests, plan.batch_size):
-        yield from _sample_batch(policy, batch, plan)
+        yield from _sample_batch(policy, batch, plan, stops)
 
 
 @torch.inference_mode()
-def _sample_batch(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> list[Response]:
+def _sample_batch(
+    policy: Policy, requests: Sequence[Request], plan: SamplingPlan, stops: StopStrings | None
+) -> list[Response]:
     count, steps, device = len(requests), plan.max_new_tokens, policy.device
     tokens = torch.zeros(count, steps, dtype=torch.long, device=device)
     logprobs, temperatures, entropies = (torch.zeros(count, steps, device=device) for _ in range(3))
@@ -69,6 +77,8 @@ def _sample_batch(policy: Policy, requests: Sequence[Request], plan: SamplingPla
         drawn = draw_tokens(context.logits, rule, uniforms[rows, step], plan.top_p)
         tokens[rows, step], logprobs[rows, step], temperatures[rows, step], entropies[rows, step] = drawn
         ends = torch.isin(drawn[0], stop_ids)
+        if stops is not None:
+            ends |= stops.ended(tokens, rows, step)
         first_end = ends & ~stopped[rows]
         lengths[rows[first_end]] = step + 1
         stopped[rows[first_end]] = True

@@ -8,23 +8,18 @@ them from left to right gives another, wrong, value in every problem of this tas
 import json
 import random
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sympy import Integer
+
+from mtpipe.tasks.steps import OPERATIONS, Judgement, Step
 
 Order = Literal["precedence", "left_to_right"]
 BENCHMARKS = ("same", "longer", "larger")
 VOCABULARY = "0123456789+-*=,>"
 PROMPT_END = ">"
 
-_OPERATIONS: dict[str, Callable[[Integer, Integer], Integer]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-}
-_STEP = re.compile(r"(-?[0-9]{1,9})([+*-])(-?[0-9]{1,9})=(-?[0-9]{1,9})", re.ASCII)
 _MAX_STEPS = 16
 
 
@@ -55,15 +50,6 @@ class Expression:
         )
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """`verdict` is one of correct, wrong, false_step, foreign_step, unfinished, no_answer; `detail` says why."""
-
-    verdict: str
-    answer: str
-    detail: str
-
-
 def solve(expression: Expression, order: Order) -> list[tuple[int, int, str, int, int]]:
     """The steps of one way to work an expression: (index, left, operator, right, result)."""
     steps = []
@@ -72,7 +58,7 @@ def solve(expression: Expression, order: Order) -> list[tuple[int, int, str, int
         if order == "precedence" and "*" in expression.operators:
             index = expression.operators.index("*")
         left, operator, right = expression.numbers[index], expression.operators[index], expression.numbers[index + 1]
-        result = int(_OPERATIONS[operator](Integer(left), Integer(right)))
+        result = int(OPERATIONS[operator](Integer(left), Integer(right)))
         steps.append((index, left, operator, right, result))
         expression = expression.reduce(index, result)
     return steps
@@ -176,26 +162,25 @@ def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
     remaining = {Expression.parse(problem["prompt"].removesuffix(PROMPT_END))}
     answer = ""
     for number, piece in enumerate(pieces, start=1):
-        match = _STEP.fullmatch(piece)
-        if match is None:
+        step = Step.parse(piece)
+        if step is None or step.operator == "/":
             if finish_reason == "length" and number == len(pieces):
                 return Judgement("unfinished", answer, f"cut off in step {number}")
             return Judgement("no_answer", answer, f"step {number} is not of the form a+b=c")
-        left, operator, right, result = match.groups()
-        true_result = _OPERATIONS[operator](Integer(int(left)), Integer(int(right)))
-        if Integer(int(result)) != true_result:
-            return Judgement(
-                "false_step", result, f"step {number}: {left}{operator}{right} is {true_result}, not {result}"
-            )
+        result = str(step.result)
+        if fault := step.fault():
+            return Judgement("false_step", result, f"step {number}: {fault}")
         reduced = {
-            expression.reduce(index, int(result))
+            expression.reduce(index, step.result)
             for expression in remaining
             for index in range(len(expression.operators))
-            if _step_at(expression, index) == (int(left), operator, int(right))
+            if _step_at(expression, index) == (step.left, step.operator, step.right)
         }
         if not reduced:
             return Judgement(
-                "foreign_step", result, f"step {number}: {left}{operator}{right} does not stand in what is left to do"
+                "foreign_step",
+                result,
+                f"step {number}: {piece.partition('=')[0]} does not stand in what is left to do",
             )
         remaining, answer = reduced, result
     if all(expression.operators for expression in remaining):

@@ -2,10 +2,14 @@
 
 The files are the truth and MLflow a view of them, so this can run at any time and any number of times. A run is
 found by its identity and is complete where it carries the digest of its content, the last thing it is given. An
-experiment belongs to one project: runs of other identities are taken for its earlier ablations.
+MLflow experiment belongs to one project: runs of other identities are taken for its earlier ablations.
+
+A DVC experiment (`dvc exp run`) adds its runs, named after it, and deletes no complete one. A queued one works in a
+copy of the project, so it changes nothing at the runs that are there.
 """
 
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -20,9 +24,10 @@ from mtpipe import paths
 from mtpipe.files import write_json
 from mtpipe.params import Params
 from mtpipe.tracking.record import DatasetFile, RunRecord, read_record
-from mtpipe.tracking.store import Store, open_experiment
+from mtpipe.tracking.store import Store, in_temporary_copy, open_experiment
 
 IDENTITY, CONTENT, ARTIFACTS, CURRENT = (f"mtpipe.{name}" for name in ("identity", "content", "artifacts", "current"))
+EXPERIMENT = "dvc.experiment"
 RECEIPT = paths.MLFLOW / "receipt.json"
 _METRICS_PER_CALL, _PARAMS_PER_CALL = 1000, 100
 """The most that a server takes."""
@@ -52,8 +57,9 @@ def publish(params: Params) -> Published:
             known.setdefault(run.data.tags[IDENTITY], []).append(run)
         for record in records:
             done[record.name] = _bring_up_to_date(client, experiment, record, known.pop(record.identity, []))
-        for run in (run for runs in known.values() for run in runs):
-            _set_aside(client, run)
+        if not in_temporary_copy():
+            for run in (run for runs in known.values() for run in runs):
+                _set_aside(client, run)
     write_json(
         RECEIPT,
         {
@@ -76,18 +82,20 @@ def _runs(client: MlflowClient, experiment: str) -> Iterator[Run]:
 
 def _bring_up_to_date(client: MlflowClient, experiment: str, record: RunRecord, found: list[Run]) -> str:
     kept = next((run for run in found if run.data.tags.get(CONTENT) == record.content), None)
+    done = "unchanged"
     if kept is None:
         _create(client, experiment, record)
         done = "replaced" if found else "new"
-    else:
-        done = "unchanged"
+    elif not in_temporary_copy():
         if kept.data.tags.get(ARTIFACTS) != record.artifacts_digest:
             _log_artifacts(client, kept.info.run_id, record)
             done = "new artifacts"
         if kept.data.tags.get(CURRENT) != "true":
             client.set_tag(kept.info.run_id, CURRENT, "true")
-    for run in found:
-        if run is not kept:
+    for run in (run for run in found if run is not kept):
+        if EXPERIMENT in run.data.tags or _dvc_experiment():
+            _set_aside(client, run)
+        else:
             client.delete_run(run.info.run_id)
     return done
 
@@ -96,13 +104,18 @@ def _set_aside(client: MlflowClient, run: Run) -> None:
     """Keeps a run of other settings for comparison, unless it was never finished: nothing can complete it now."""
     if CONTENT not in run.data.tags:
         client.delete_run(run.info.run_id)
-    elif run.data.tags.get(CURRENT) != "false":
+    elif run.data.tags.get(CURRENT) != "false" and not in_temporary_copy():
         client.set_tag(run.info.run_id, CURRENT, "false")
 
 
 def _create(client: MlflowClient, experiment: str, record: RunRecord) -> None:
-    tags = {"arm": record.arm, "seed": str(record.seed), IDENTITY: record.identity, CURRENT: "true", **_provenance()}
-    run = client.create_run(experiment, start_time=record.started, tags=tags, run_name=record.name).info.run_id
+    tags = {"arm": record.arm, "seed": str(record.seed), IDENTITY: record.identity, **_provenance()}
+    tags |= {CURRENT: "false" if in_temporary_copy() else "true", "mlflow.note.content": record.description}
+    name = record.name
+    if from_experiment := _dvc_experiment():
+        tags[EXPERIMENT] = from_experiment
+        name += f" ({from_experiment})"
+    run = client.create_run(experiment, start_time=record.started, tags=tags, run_name=name).info.run_id
     for params in _chunks(list(record.params.items()), _PARAMS_PER_CALL):
         client.log_batch(run, params=[Param(key, value) for key, value in params])
     for values in _chunks(record.values, _METRICS_PER_CALL):
@@ -121,8 +134,8 @@ def _chunks(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
 
 def _inputs(datasets: Iterable[DatasetFile]) -> Iterator[DatasetInput]:
     for each in datasets:
-        source = json.dumps({"uri": each.path.as_posix()})
-        dataset = Dataset(each.name, each.digest, source_type="local", source=source)
+        source = json.dumps({"uri": each.path.as_posix(), "md5": each.digest})
+        dataset = Dataset(each.name, each.digest[:8], source_type="local", source=source)
         yield DatasetInput(dataset, [InputTag("mlflow.data.context", each.context)])
 
 
@@ -132,9 +145,14 @@ def _log_artifacts(client: MlflowClient, run: str, record: RunRecord) -> None:
     client.set_tag(run, ARTIFACTS, record.artifacts_digest)
 
 
+def _dvc_experiment() -> str | None:
+    """The name of the `dvc exp run` that this is a part of."""
+    return os.environ.get("DVC_EXP_NAME")
+
+
 def _provenance() -> dict[str, str]:
     """The versions and the git commit that this run was published with."""
-    found = {}
+    found = {"mlflow.source.name": "dvc repro", "mlflow.source.type": "LOCAL"}
     for name in ("torch", "transformers", "mlflow"):
         try:
             found[f"version.{name}"] = version(name)

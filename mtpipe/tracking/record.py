@@ -7,7 +7,7 @@ training, but not how many rounds. The content says what was measured. Neither d
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,8 @@ from mtpipe import paths
 from mtpipe.files import read_json
 from mtpipe.params import Params
 from mtpipe.records import EVALUATION, read_table
+from mtpipe.tracking.description import describe_temperatures
+from mtpipe.tracking.store import project_root
 
 _SHAPES_TRAINING = ("task", "model", "sft", "sampling", "reward", "update")
 _REPORT_FILES = ("index.html", "tables.md", "tables.json")
@@ -52,6 +54,7 @@ class RunRecord:
     arm: str
     seed: int
     identity: str
+    description: str
     params: dict[str, str]
     values: list[Value]
     datasets: list[DatasetFile]
@@ -67,11 +70,11 @@ class RunRecord:
     def content(self) -> str:
         """The digest of params, metrics and data sets."""
         values = sorted((value.key, value.step, value.value) for value in self.values)
-        return _sha256([self.params, values, sorted((data.name, data.digest) for data in self.datasets)])
+        return _digest([self.params, values, sorted((data.name, data.digest) for data in self.datasets)])
 
     @cached_property
     def artifacts_digest(self) -> str:
-        return _sha256([[folder, path.name, _file_digest(path)] for folder, path in self.artifacts])
+        return _digest([[folder, path.name, file_digest(path)] for folder, path in self.artifacts])
 
 
 def read_record(params: Params, arm: str, seed: int) -> RunRecord:
@@ -87,9 +90,7 @@ def read_record(params: Params, arm: str, seed: int) -> RunRecord:
         values += [Value(key, value, round, ended) for key, value in _of_round(found)]
         for index, step in enumerate(found["steps"], 1):
             time = began + (ended - began) * index // len(found["steps"])
-            values += [
-                Value(f"step/{key}", value, step["step"], time) for key, value in _numbers(step) if key != "step"
-            ]
+            values += [Value(f"step/{key}", value, step["step"], time) for key, value in numbers(step) if key != "step"]
 
     evaluations = {0: paths.WARM_START_EVALUATION}
     evaluations |= {after: paths.evaluation(arm, seed, after) for after in params.evaluate.after}
@@ -98,13 +99,17 @@ def read_record(params: Params, arm: str, seed: int) -> RunRecord:
         shares = _shares_correct(path)
         benchmarks += [name for name in shares if name not in benchmarks]
         time = times[after - 1][1] if after else start
-        values += [Value(f"eval/{_safe(name)}/avg", share, after, time) for name, share in shares.items()]
+        values += [Value(f"eval/{_safe(name)}", share, after, time) for name, share in shares.items()]
 
     return RunRecord(
         arm=arm,
         seed=seed,
-        identity=_identity(params, arm, seed),
-        params=_flat_params(params, arm, seed),
+        identity=identity(params, arm, seed),
+        description=(
+            f"Arm {arm}, seed {seed}, {len(params.rounds)} rounds. "
+            f"Temperature: {describe_temperatures(_temperature(params, arm))}."
+        ),
+        params=_flat_params(params, arm, seed) | _data_params(),
         values=values,
         datasets=[
             _dataset("train", paths.TRAIN, "training"),
@@ -116,19 +121,38 @@ def read_record(params: Params, arm: str, seed: int) -> RunRecord:
     )
 
 
-def _identity(params: Params, arm: str, seed: int) -> str:
+def identity(params: Params, arm: str, seed: int) -> str:
+    """Which run it is: a digest of arm, seed and the settings that shape training."""
     sections = {name: getattr(params, name).model_dump(mode="json") for name in _SHAPES_TRAINING}
-    return _sha256([arm, seed, params.temperature[arm].model_dump(mode="json"), sections])
+    return _digest([arm, seed, params.temperature[arm].model_dump(mode="json"), sections])
 
 
 def _flat_params(params: Params, arm: str, seed: int) -> dict[str, str]:
-    """The settings by dotted key; of the temperatures those of this arm alone, under the same keys in every run."""
+    """The settings by dotted key; of the temperatures those of this arm alone, under the same keys in every run.
+
+    `temperature` has them in one line, for a table; the keys schedule, spread and token one by one, for filters.
+    """
     sections = {name: getattr(params, name).model_dump(mode="json") for name in (*_SHAPES_TRAINING, "compute")}
     flat = {"arm": arm, "seed": str(seed), "rounds": str(len(params.rounds))}
-    flat |= _flatten("temperature", params.temperature[arm].model_dump(mode="json", exclude_none=True))
+    flat["temperature"] = describe_temperatures(_temperature(params, arm))
+    for name, part in _temperature(params, arm).items():
+        flat |= _flatten(name, part)
     flat |= _flatten("evaluate", params.evaluate.model_dump(mode="json"))
     for name, section in sections.items():
         flat |= _flatten(name, section)
+    return flat
+
+
+def _temperature(params: Params, arm: str) -> dict[str, Any]:
+    return params.temperature[arm].model_dump(mode="json", exclude_none=True)
+
+
+def _data_params() -> dict[str, str]:
+    """What was loaded of each data set: data.<role>.<name>.<rows, kept, digest, revision, …>."""
+    flat: dict[str, str] = {}
+    for source in read_json(paths.SOURCES):
+        described = {key: value for key, value in source.items() if key not in ("name", "role") and value is not None}
+        flat |= _flatten(f"data.{source['role']}.{source['name']}", described)
     return flat
 
 
@@ -139,20 +163,21 @@ def _flatten(prefix: str, value: Any) -> dict[str, str]:
 
 
 def _of_round(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """The numbers of one round: its means, each verdict's share, and rewards by sampling temperature."""
-    yield from _numbers(found["round"])
+    """The numbers of one round, by chart section: its means, each verdict's share, and rewards by temperature."""
+    yield from ((f"round/{key}", value) for key, value in numbers(found["round"]))
     verdicts = found["round"]["verdicts"]
     for name, count in verdicts.items():
-        yield f"verdict.{_safe(name)}", count / sum(verdicts.values())
+        yield f"verdict/{_safe(name)}", count / sum(verdicts.values())
     for row in found["temperatures"]:
         for key in ("reward", "positive_advantage_share"):
-            yield f"{key}_at_temperature/{row['temperature']:g}", row[key]
+            yield f"temperature/{key}_at_{row['temperature']:g}", row[key]
     for key in ("threshold", "hot_share"):
         if found["entropy"][key] is not None:
-            yield f"entropy_{key}", found["entropy"][key]
+            yield f"round/entropy_{key}", found["entropy"][key]
 
 
-def _numbers(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
+def numbers(found: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """The numbers among some metrics, under names that MLflow takes."""
     for key, value in found.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             yield _safe(key), value
@@ -177,12 +202,14 @@ def _round_times(arm: str, seed: int, rounds: int) -> list[tuple[int, int]]:
     """When each round's update began and ended, in milliseconds since 1970.
 
     The clock files are untracked, so that a clone or another machine may lack some. Then none is used: a run that
-    is half in the year 2000 would be worse to look at than one that is there as a whole.
+    is half in the year 2000 would be worse to look at than one that is there as a whole. DVC's temporary copy for a
+    queued experiment has those of the rounds that ran there, and the project those of the rounds that were cached.
     """
     times = []
     for round in range(rounds):
         try:
-            clock = json.loads((paths.CLOCK / f"update-{arm}-{seed}-{round}.json").read_text(encoding="utf-8"))
+            path = paths.CLOCK / f"update-{arm}-{seed}-{round}.json"
+            clock = json.loads((path if path.is_file() else project_root() / path).read_text(encoding="utf-8"))
             times.append((int(clock["started"] * 1000), int((clock["started"] + clock["seconds"]) * 1000)))
         except (OSError, ValueError, KeyError, TypeError):
             return [(_NO_CLOCK + n * _MINUTE, _NO_CLOCK + (n + 1) * _MINUTE) for n in range(rounds)]
@@ -190,12 +217,13 @@ def _round_times(arm: str, seed: int, rounds: int) -> list[tuple[int, int]]:
 
 
 def _dataset(name: str, path: Path, context: str) -> DatasetFile:
-    return DatasetFile(name, path, _file_digest(path), context)
+    return DatasetFile(name, path, file_digest(path), context)
 
 
 def _artifacts(params: Params, arm: str, seed: int, evaluations: list[Path]) -> list[tuple[str, Path]]:
     """The files to keep with a run, each with its folder there."""
     files = [("", Path("params.yaml"))]
+    files += [("data", paths.SOURCES), ("data", paths.DROPPED)]
     files += [("plan", paths.round_plan(arm, round.n)) for round in params.rounds]
     files += [("samples", paths.samples(arm, seed, params.rounds[-1].n))]
     files += [("evaluation", path) for path in evaluations]
@@ -203,9 +231,12 @@ def _artifacts(params: Params, arm: str, seed: int, evaluations: list[Path]) -> 
     return files
 
 
-def _file_digest(path: Path) -> str:
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+def file_digest(path: Path) -> str:
+    """The md5 in dvc.lock."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _sha256(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+def _digest(value: Any) -> str:
+    """64 bits: enough for the runs of one project, and short enough to be shown among the tags."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

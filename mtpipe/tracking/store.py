@@ -21,6 +21,10 @@ from mtpipe.params import Tracking
 
 _SQLITE = "sqlite:///"
 _DEFAULT_URI = f"{_SQLITE}{paths.MLFLOW}/mlflow.db"
+_EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # otherwise the page opens on language-model traces
+    "mlflow.note.content": "One run for each arm and seed; `mtpipe.current = true` marks those of params.yaml.",
+}
 _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
@@ -35,6 +39,11 @@ def project_root() -> Path:
         if folder.parts[-3:] == (".dvc", "tmp", "exps"):
             return folder.parents[2]
     return here
+
+
+def in_temporary_copy() -> bool:
+    """Whether this is DVC's copy of the project for a queued experiment."""
+    return project_root() != Path.cwd()
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ def open_experiment(tracking: Tracking) -> Iterator[tuple[MlflowClient, str]]:
     # The log of the tables' creation, some fifty lines.
     for name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    with _mlflow_environment():
+    with mlflow_environment():
         try:
             with _alone(store.folder):
                 _check_database(store.uri)
@@ -101,7 +110,7 @@ def open_experiment(tracking: Tracking) -> Iterator[tuple[MlflowClient, str]]:
 def _experiment(client: MlflowClient, tracking: Tracking, store: Store) -> str:
     found = client.get_experiment_by_name(tracking.experiment)
     if found is None:
-        return client.create_experiment(tracking.experiment, artifact_location=store.artifacts)
+        return client.create_experiment(tracking.experiment, artifact_location=store.artifacts, tags=_EXPERIMENT_TAGS)
     if tracking.uri is None and found.artifact_location != store.artifacts:
         # Otherwise a copied project would write into the artifacts of the one it was copied from.
         raise MtpipeError(
@@ -138,7 +147,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _mlflow_environment() -> Iterator[None]:
+def mlflow_environment() -> Iterator[None]:
     """By itself MLflow waits minutes for a server that is not there. What the user has set stays."""
     ours = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
     os.environ.update(ours)

@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from mtpipe.errors import MtpipeError
 from mtpipe.sampling.randomness import token_uniforms
 from mtpipe.sampling.rounds import draw_problems
 
@@ -26,12 +28,20 @@ def test_the_numbers_are_uniform():
 
 
 def test_an_epoch_draws_every_problem_once_before_any_again():
-    drawn = [problem["problem_id"] for round in range(5) for problem in draw_problems(PROBLEMS, 1, round, 4)]
-    assert len(set(drawn[:10])) == len(set(drawn[10:20])) == 10
-    assert drawn[:10] != drawn[10:20]
+    drawn = [problem["problem_id"] for round in range(4) for problem in draw_problems(PROBLEMS, 1, round, 5)]
+    assert len(set(drawn[:10])) == len(set(drawn[10:])) == 10
+    assert drawn[:10] != drawn[10:]
 
 
-def test_a_rounds_problems_do_not_depend_on_the_rounds_before():
-    whole = [problem for round in range(6) for problem in draw_problems(PROBLEMS, 3, round, 7)]
-    assert draw_problems(PROBLEMS, 3, 4, 7) == whole[28:35]
-    assert draw_problems(PROBLEMS, 4, 4, 7) != whole[28:35]
+def test_no_round_draws_a_problem_twice_also_where_rounds_do_not_divide_the_problems():
+    for round in range(6):
+        assert len({problem["problem_id"] for problem in draw_problems(PROBLEMS, 1, round, 7)}) == 7
+
+
+def test_more_prompts_than_problems_are_refused():
+    with pytest.raises(MtpipeError, match=r"sampling\.prompts is 11, but there are 10"):
+        draw_problems(PROBLEMS, 1, 0, 11)
+
+
+def test_another_seed_draws_other_problems():
+    assert draw_problems(PROBLEMS, 4, 4, 7) != draw_problems(PROBLEMS, 3, 4, 7)

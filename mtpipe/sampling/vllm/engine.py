@@ -63,7 +63,7 @@ class VllmEngine:
         """
         vocabulary = load_vocabulary(folder)
         _check_same_model(self._folder, folder)
-        self._engine.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+        self._engine.collective_rpc("load_policy", args=(str(folder),))
         if not self._engine.reset_prefix_cache():
             raise MtpipeError(f"{folder}: vLLM could not clear its prefix cache, which holds the old policy's states")
         self._folder, self.vocabulary = folder, vocabulary
@@ -100,7 +100,9 @@ class VllmEngine:
     def _submit(self, requests: dict[str, Request], plan: SamplingPlan) -> None:
         """Hands all requests over before the first step, so that a bad one is refused before anything is sampled."""
         from vllm import SamplingParams
+        from vllm.exceptions import VLLMValidationError
         from vllm.inputs.engine import tokens_input
+        from vllm.sampling_params import RequestOutputKind
 
         submitted: list[str] = []
         for name, request in requests.items():
@@ -112,12 +114,15 @@ class VllmEngine:
                 max_tokens=plan.max_new_tokens,
                 stop_token_ids=list(self.vocabulary.stop_ids),
                 ignore_eos=True,
-                detokenize=False,
+                stop=list(plan.stop) or None,
+                include_stop_str_in_output=True,
+                detokenize=bool(plan.stop),
+                output_kind=RequestOutputKind.FINAL_ONLY,
                 extra_args=_extra_args(request, plan, name),
             )
             try:
                 self._engine.add_request(name, tokens_input(request.prompt_ids), params)
-            except ValueError as error:
+            except (ValueError, VLLMValidationError) as error:
                 self._engine.abort_request(submitted)
                 raise MtpipeError(f"vLLM refuses the request for problem {request.problem_id!r}: {error}") from error
             submitted.append(name)
@@ -181,7 +186,7 @@ def _start(folder: Path, options: Vllm, batch_size: int) -> Any:
     from vllm.v1.engine.llm_engine import LLMEngine
 
     from mtpipe.sampling.vllm.plugin import processors
-    from mtpipe.sampling.vllm.worker import TokenRecords
+    from mtpipe.sampling.vllm.worker import PolicyWorker
 
     on_cpu = current_platform.is_cpu()
     cache_gib = options.kv_cache_gib if options.kv_cache_gib is not None else (1.0 if on_cpu else None)
@@ -196,7 +201,7 @@ def _start(folder: Path, options: Vllm, batch_size: int) -> Any:
         "kv_cache_memory_bytes": None if cache_gib is None else int(cache_gib * 2**30),
         "enforce_eager": options.enforce_eager,
         "logits_processors": processors(),
-        "worker_extension_cls": f"{TokenRecords.__module__}.{TokenRecords.__qualname__}",
+        "worker_extension_cls": f"{PolicyWorker.__module__}.{PolicyWorker.__qualname__}",
         "generation_config": "vllm",
         "disable_log_stats": True,
         "trust_remote_code": False,

@@ -1,0 +1,149 @@
+"""The report's curves: training by round, scores by round, pass@k by k, scores by temperature, the warm start's loss.
+
+The arms' colours and markers are explained once on the page, above the pictures, so no picture has a legend.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from mtpipe.evaluate.bootstrap import Estimate
+from mtpipe.report.collect import Study
+from mtpipe.report.comparison import WARM_START, Comparison
+from mtpipe.report.svg import INK, WARM_START_LOOK, Picture, draw, listed, look, round_axis
+
+
+def training_curves(study: Study) -> list[Picture]:
+    """Mean reward, untempered entropy and length of each round's rollouts, by arm; the seeds' range as a band."""
+    return [
+        _by_round(study, "reward", "mean reward", "Training reward, each arm at its own temperatures"),
+        _by_round(study, "entropy", "nats a token", "Untempered entropy of the policy over its sampled tokens"),
+        _by_round(study, "response_tokens", "tokens", "Length of the training responses"),
+    ]
+
+
+def _by_round(study: Study, key: str, unit: str, caption: str) -> Picture:
+    rounds = [round.n for round in study.params.rounds]
+    seeds = study.params.seeds
+    values = {
+        arm: np.array([[update[key] for update in study.over_seeds(arm, round)] for round in rounds])
+        for arm in study.params.arms
+    }
+
+    def plot(axes: Axes) -> None:
+        for index, by_seed in enumerate(values.values()):
+            style = look(index)
+            if len(seeds) > 1:
+                axes.fill_between(
+                    rounds, by_seed.min(axis=1), by_seed.max(axis=1), color=style.colour, alpha=0.15, linewidth=0
+                )
+            axes.plot(rounds, by_seed.mean(axis=1), color=style.colour, marker=style.marker, linestyle=style.dash)
+        round_axis(axes, "round")
+        axes.set_ylabel(unit)
+
+    ends = (f"{arm} from {found[0].mean():.3f} to {found[-1].mean():.3f}" for arm, found in values.items())
+    caption += ": mean of a round" + (f"; the bands span {len(seeds)} seeds." if len(seeds) > 1 else ".")
+    return Picture(draw(f"curve-{key.replace('_', '-')}", f"{caption} {listed(ends)}", plot), caption)
+
+
+def evaluation_curves(study: Study, comparison: Comparison) -> list[Picture]:
+    """avg@k by number of rounds, one picture a benchmark; none where only the last policy was evaluated."""
+    if len(study.params.evaluate.after) == 1:
+        return []
+    return [
+        _with_bands(
+            f"history-{number}",
+            f"avg@{comparison.warm_start[benchmark].samples} on {benchmark}; 0 is the warm start.",
+            {arm: by_benchmark[benchmark] for arm, by_benchmark in comparison.history.items()},
+            "rounds of training",
+        )
+        for number, benchmark in enumerate(study.benchmarks)
+    ]
+
+
+def sweep_curves(study: Study, comparison: Comparison) -> list[Picture]:
+    """avg@k of the last policies by evaluation temperature, one picture a benchmark; none without a sweep."""
+    if not comparison.sweep:
+        return []
+    return [
+        _with_bands(
+            f"sweep-{number}",
+            f"avg@{comparison.warm_start[benchmark].samples} on {benchmark} by evaluation temperature.",
+            {arm: by_benchmark[benchmark] for arm, by_benchmark in comparison.sweep.items()},
+            "evaluation temperature",
+        )
+        for number, benchmark in enumerate(study.benchmarks)
+    ]
+
+
+def _with_bands(
+    name: str, caption: str, curves: Mapping[str, Mapping[int, Estimate] | Mapping[float, Estimate]], unit: str
+) -> Picture:
+    def plot(axes: Axes) -> None:
+        for index, found in enumerate(curves.values()):
+            style = look(index)
+            at = list(found)
+            low, mean, high = (
+                100 * np.array([getattr(estimate, end) for estimate in found.values()])
+                for end in ("low", "mean", "high")
+            )
+            axes.fill_between(at, low, high, color=style.colour, alpha=0.09, linewidth=0)
+            axes.plot(at, mean, color=style.colour, marker=style.marker, linestyle=style.dash)
+        axes.set_xlabel(unit)
+        axes.set_ylabel("% correct")
+        if unit.startswith("rounds"):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+    ends = (f"{arm} ends at {100 * list(found.values())[-1].mean:.1f} %" for arm, found in curves.items())
+    return Picture(draw(name, f"{caption} {listed(ends)}", plot), caption)
+
+
+def pass_curves(study: Study, comparison: Comparison) -> list[Picture]:
+    """pass@k for every k up to the number of samples, one picture a benchmark."""
+    policies = [
+        (WARM_START, comparison.warm_start, WARM_START_LOOK),
+        *((arm, scores, look(index)) for index, (arm, scores) in enumerate(comparison.arms.items())),
+    ]
+
+    def picture(number: int, benchmark: str) -> Picture:
+        samples = comparison.warm_start[benchmark].samples
+
+        def plot(axes: Axes) -> None:
+            for _, scores, style in policies:
+                score = scores[benchmark]
+                at = np.array(list(score.passes)) - 1
+                axes.plot(
+                    np.arange(1, samples + 1),
+                    100 * np.array(score.curve),
+                    color=style.colour,
+                    marker=style.marker,
+                    linestyle=style.dash,
+                    markevery=at.tolist(),
+                )
+            ticks = [2**power for power in range(samples.bit_length())]
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(ticks, [str(k) for k in ticks])
+            axes.minorticks_off()
+            axes.set_xlabel("k")
+            axes.set_ylabel("pass@k, %")
+
+        caption = f"pass@k on {benchmark}, k = 1 to {samples}."
+        ends = (f"{name} {100 * scores[benchmark].curve[-1]:.1f} % at k = {samples}" for name, scores, _ in policies)
+        return Picture(draw(f"pass-{number}", f"{caption} {listed(ends)}", plot), caption)
+
+    return [picture(number, benchmark) for number, benchmark in enumerate(study.benchmarks)]
+
+
+def warm_start_picture(study: Study) -> Picture:
+    """The warm start's supervised loss by optimizer step."""
+
+    def plot(axes: Axes) -> None:
+        axes.plot([entry["step"] for entry in study.curve], [entry["loss"] for entry in study.curve], color=INK)
+        axes.set_ylim(bottom=0)
+        round_axis(axes, "optimizer step")
+        axes.set_ylabel("loss, nats a token")
+
+    caption = "Loss of the supervised warm start."
+    return Picture(draw("warm-start", f"{caption} It ends at {study.curve[-1]['loss']:.3f}.", plot), caption)

@@ -1,0 +1,66 @@
+"""The differences to the baseline at a glance: one picture a benchmark, one line an arm."""
+
+from matplotlib.axes import Axes
+
+from mtpipe.report.collect import Study
+from mtpipe.report.comparison import Comparison, Difference
+from mtpipe.report.svg import MUTED, Picture, draw, listed, look
+
+
+def forest_pictures(study: Study, comparison: Comparison) -> list[Picture]:
+    """Each arm's difference with its interval, on one scale; filled where it holds after correction."""
+    baseline = study.params.report.baseline
+    found = {
+        benchmark: [
+            (index, arm, scores[benchmark].minus_baseline)
+            for index, (arm, scores) in enumerate(comparison.arms.items())
+            if arm != baseline
+        ]
+        for benchmark in study.benchmarks
+    }
+    return [
+        _picture(number, benchmark, lines, found, baseline) for number, (benchmark, lines) in enumerate(found.items())
+    ]
+
+
+Line = tuple[int, str, Difference | None]
+
+
+def _picture(number: int, benchmark: str, lines: list[Line], found: dict[str, list[Line]], baseline: str) -> Picture:
+    ends = [
+        100 * end
+        for others in found.values()
+        for _, _, difference in others
+        if difference
+        for end in (difference.estimate.low, difference.estimate.high)
+    ]
+    reach = 1.08 * max([1.0, *map(abs, ends)])
+
+    def plot(axes: Axes) -> None:
+        axes.axvline(0, color=MUTED, linewidth=1)
+        for row, (index, _, difference) in enumerate(lines):
+            if difference is None:
+                continue
+            style, estimate = look(index), difference.estimate
+            axes.plot(
+                [100 * estimate.low, 100 * estimate.high], [row, row], color=style.colour, linewidth=2.2, alpha=0.55
+            )
+            face = style.colour if difference.holds else "none"
+            axes.plot(
+                100 * estimate.mean, row, marker=style.marker, markersize=8, color=style.colour, markerfacecolor=face
+            )
+        axes.set_yticks(range(len(lines)), [arm for _, arm, _ in lines])
+        axes.set_ylim(len(lines) - 0.4, -0.6)
+        axes.set_xlim(-reach, reach)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel(f"points better than {baseline}")
+
+    caption = f"{benchmark}: difference to {baseline}."
+    parts = (
+        f"{arm} {100 * difference.estimate.mean:+.1f} from {100 * difference.estimate.low:+.1f} "
+        f"to {100 * difference.estimate.high:+.1f}"
+        for _, arm, difference in lines
+        if difference
+    )
+    height = 0.9 + 0.34 * len(lines)
+    return Picture(draw(f"forest-{number}", f"{caption} {listed(parts)}", plot, height), caption)

@@ -1,0 +1,96 @@
+"""The report's pictures of temperature: what was planned, and how responses fared by it."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from mtpipe.report.collect import Study
+from mtpipe.report.svg import INK, MUTED, Picture, draw, listed, look, round_axis
+from mtpipe.temperature.token_rule import ResolvedEntropyThreshold
+
+
+def temperature_pictures(study: Study) -> list[Picture]:
+    """The planned temperatures of each arm by round: a line for each response of a group, and its range."""
+    rounds = [round.n for round in study.params.rounds]
+    planned = {arm: _planned(study, arm) for arm in study.params.arms}
+    everything = np.concatenate([values.ravel() for lines in planned.values() for values in lines.values()])
+    margin = max(0.05, 0.08 * float(np.ptp(everything)))
+
+    def picture(index: int, arm: str) -> Picture:
+        style = look(index)
+
+        def plot(axes: Axes) -> None:
+            for kind, (name, values) in enumerate(planned[arm].items()):
+                axes.fill_between(rounds, values.min(1), values.max(1), color=style.colour, alpha=0.15, linewidth=0)
+                for line in np.unique(values, axis=1).T:
+                    dash = "-" if kind == 0 else (0, (4, 2))
+                    axes.plot(rounds, line, color=style.colour, linewidth=1.2, linestyle=dash, label=name)
+                    name = "_"
+            mean = [np.mean([found["temperature_mean"] for found in study.over_seeds(arm, n)]) for n in rounds]
+            axes.plot(rounds, mean, color=INK, linestyle="none", marker="x", label="mean over sampled tokens")
+            axes.set_ylim(everything.min() - margin, everything.max() + margin + 0.3 * float(np.ptp(everything)))
+            round_axis(axes, "round")
+            axes.set_ylabel("temperature")
+            axes.legend(fontsize=8, loc="upper right")
+
+        spans = (f"{name} {values.min():g} to {values.max():g}" for name, values in planned[arm].items())
+        caption = f"{arm}: sampling temperatures by round."
+        return Picture(draw(f"temperature-{arm}", f"{caption} {listed(spans)}", plot), caption)
+
+    return [picture(index, arm) for index, arm in enumerate(study.params.arms)]
+
+
+def _planned(study: Study, arm: str) -> dict[str, np.ndarray]:
+    """Temperatures [rounds, responses of a group] by what they hold for.
+
+    Rounds in which a token rule resolved to one temperature appear with it in both lines.
+    """
+    rules = [study.plans[arm, round.n].rule for round in study.params.rounds]
+    if not any(isinstance(rule, ResolvedEntropyThreshold) for rule in rules):
+        return {"every token": np.array([rule.temperature for rule in rules])}  # type: ignore[union-attr]
+    lows = [rule.low if isinstance(rule, ResolvedEntropyThreshold) else rule.temperature for rule in rules]
+    highs = [rule.high if isinstance(rule, ResolvedEntropyThreshold) else rule.temperature for rule in rules]
+    return {"high-entropy tokens": np.array(highs), "low-entropy tokens": np.array(lows)}
+
+
+def contribution_pictures(study: Study) -> list[Picture]:
+    """Reward and positive advantage by sampling temperature in the last round, for arms that have several."""
+    pictures = []
+    for index, arm in enumerate(study.params.arms):
+        runs = [
+            {entry["temperature"]: entry for entry in update["temperatures"]}
+            for update in study.over_seeds(arm, study.last_round)
+        ]
+        temperatures = sorted(runs[0])
+        if len(temperatures) > 1:
+            pictures.append(_contribution(index, arm, temperatures, runs))
+    return pictures
+
+
+def _contribution(
+    index: int, arm: str, temperatures: list[float], runs: list[dict[float, dict[str, float]]]
+) -> Picture:
+    reward = np.array([[entries[value]["reward"] for entries in runs] for value in temperatures])
+    share = np.array([[entries[value]["positive_advantage_share"] for entries in runs] for value in temperatures])
+    responses = np.array([sum(entries[value]["responses"] for entries in runs) for value in temperatures])
+    style = look(index)
+
+    def plot(axes: Axes) -> None:
+        at = np.arange(len(temperatures))
+        axes.bar(at, share.mean(axis=1), width=0.55, color=style.colour, alpha=0.28, linewidth=0)
+        axes.plot(at, responses / responses.sum(), color=MUTED, marker="_", markersize=16, linestyle="none")
+        axes.plot(at, reward.mean(axis=1), color=style.colour, marker=style.marker)
+        if len(runs) > 1:
+            axes.fill_between(at, reward.min(axis=1), reward.max(axis=1), color=style.colour, alpha=0.15, linewidth=0)
+        axes.set_xticks(at, [f"{value:g}" for value in temperatures])
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("planned temperature of the response")
+
+    caption = (
+        f"{arm}: mean reward (line) and share of the positive advantage (bars) by temperature, last round. "
+        f"A bar above its dash contributes more than its share of the responses."
+    )
+    parts = (
+        f"T = {value:g} has reward {reward[row].mean():.3f} and {100 * share[row].mean():.0f} % of the advantage"
+        for row, value in enumerate(temperatures)
+    )
+    return Picture(draw(f"contribution-{arm}", f"{caption} {listed(parts)}", plot), caption)

@@ -1,0 +1,192 @@
+"use strict";
+const LEVELS = 24, AT_ONCE = 1500;
+const byId = id => document.getElementById(id);
+const make = (name, className, text) => {
+  const element = document.createElement(name);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+};
+
+async function unpack(id) {
+  const bytes = Uint8Array.from(atob(byId(id).textContent), letter => letter.charCodeAt(0));
+  byId(id).remove();
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+}
+
+async function start() {
+  const data = JSON.parse(new TextDecoder().decode(await unpack("rows")));
+  const packed = await unpack("tokens");
+  const count = data.length.reduce((sum, length) => sum + length, 0);
+  const wide = data.vocabulary.length >= 65536;
+  const place = wide ? new Uint32Array(packed, 0, count) : new Uint16Array(packed, 0, count);
+  const column = number => new Uint16Array(packed, count * (wide ? 4 : 2) + 2 * count * number, count);
+  const values = { entropy: column(0), temperature: column(1), surprise: column(2) };
+  const first = [];
+  let total = 0;
+  for (const length of data.length) { first.push(total); total += length; }
+  const heat = data.length.map((length, row) => {
+    let sum = 0;
+    for (let token = first[row]; token < first[row] + length; token++) sum += values.temperature[token];
+    return length ? sum / length / data.steps : 0;
+  });
+  const groups = data.problems.map(() => []);
+  data.problem.forEach((problem, row) => groups[problem].push(row));
+  show({ data, place, values, first, heat, groups });
+}
+
+function show({ data, place, values, first, heat, groups }) {
+  const controls = byId("controls"), main = byId("groups"), tip = byId("tip");
+  const chosen = () => Object.fromEntries(new FormData(controls));
+
+  // ---- colours ----
+  const rules = [];
+  for (let level = 0; level < LEVELS; level++) {
+    const share = Math.round(78 * level / (LEVELS - 1)), sides = 2 * level / (LEVELS - 1) - 1;
+    const tone = (name, amount) => `background-color: color-mix(in srgb, var(--${name}) ${amount}%, transparent)`;
+    rules.push(`[data-colour=entropy] .l${level} { ${tone("hot", share)} }`);
+    rules.push(`[data-colour=surprise] .l${level} { ${tone("surprise", share)} }`);
+    rules.push(`[data-colour=temperature] .l${level} { ${tone(sides < 0 ? "cool" : "hot", Math.round((sides < 0 ? 40 : 78) * Math.abs(sides)))} }`);
+    byId("ramp").append(make("i", `l${level}`));
+  }
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(rules.join("\n"));
+  document.adoptedStyleSheets = [sheet];
+  const levelOf = (colour, token) => {
+    const [low, high] = data.ranges[colour];
+    if (high <= low) return colour === "temperature" ? LEVELS >> 1 : 0;
+    return Math.max(0, Math.min(LEVELS - 1, Math.floor((values[colour][token] / data.steps - low) / (high - low) * LEVELS)));
+  };
+  const paintScale = () => {
+    const { colour } = chosen(), [low, high] = data.ranges[colour];
+    document.body.dataset.colour = colour;
+    byId("low").textContent = colour === "temperature" ? `T ${short(low)}` : "0";
+    byId("high").textContent = colour === "entropy" ? `${short(high)} nats` : colour === "surprise" ? `−${short(high)}` : short(high);
+  };
+
+  // ---- filters ----
+  const short = number => String(+number.toFixed(3));
+  const option = (value, text) => { const made = make("option", "", text); made.value = value; return made; };
+  const distinct = list => [...new Set(list)];
+  const fill = (name, options) => controls.elements[name].append(option("", "all"), ...options);
+  fill("verdict", distinct(data.verdict).sort().filter(Boolean).map(name => option(name, name)));
+  fill("reward", distinct(data.reward).filter(reward => reward !== null).sort((a, b) => a - b).map(reward => option(reward, short(reward))));
+  const exact = distinct(heat.map(short)).sort((a, b) => a - b);
+  if (exact.length <= 16) fill("temperature", exact.map(value => option(`${value} ${value}`, value)));
+  else {
+    const sorted = [...heat].sort((a, b) => a - b), at = part => short(sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))]);
+    const edges = distinct([0, .2, .4, .6, .8, 1].map(at));
+    fill("temperature", edges.slice(1).map((high, index) => option(`${edges[index]} ${high}`, `${edges[index]} to ${high}`)));
+  }
+  const matching = () => {
+    const { verdict, reward, temperature, prompt } = chosen();
+    const [low, high] = temperature ? temperature.split(" ").map(Number) : [-Infinity, Infinity];
+    const needle = prompt.trim().toLowerCase();
+    return groups.map((rows, problem) => {
+      if (needle && !data.problems[problem].some(text => text.toLowerCase().includes(needle))) return [];
+      return rows.filter(row => (!verdict || data.verdict[row] === verdict) && (reward === "" || data.reward[row] === +reward)
+        && +short(heat[row]) >= low && +short(heat[row]) <= high);
+    });
+  };
+
+  // ---- one response, one group ----
+  const write = (body, row, from, to) => {
+    const { colour } = chosen(), part = document.createDocumentFragment();
+    for (let token = first[row] + from; token < first[row] + to; token++) {
+      const [, text, special] = data.vocabulary[place[token]];
+      part.append(make("span", `l${levelOf(colour, token)}${special ? " special" : ""}`, text.replace(/\n/g, "↵\n")));
+    }
+    if (to < data.length[row]) {
+      const more = make("button", "", `+ ${(data.length[row] - to).toLocaleString()} tokens`);
+      more.type = "button";
+      more.onclick = () => { more.remove(); write(body, row, to, data.length[row]); };
+      part.append(more);
+    }
+    body.append(part);
+  };
+  const responseOf = row => {
+    const verdict = data.verdict[row], reward = data.reward[row];
+    const card = make("article", `response ${verdict === "correct" ? "right" : "wrong"}`), facts = make("p", "facts");
+    facts.append(make("b", "", verdict || "not judged"));
+    if (reward !== null) facts.append(make("span", "", `reward ${short(reward)}`));
+    facts.append(make("span", "", `T ${short(heat[row])}`), make("span", "", `${data.length[row]} tok${data.cut[row] ? ", cut" : ""}`), make("span", "", `#${data.sample[row]}`));
+    if (data.detail[row]) facts.title = data.detail[row];
+    const body = make("p", "tokens");
+    body.dataset.first = first[row];
+    write(body, row, 0, Math.min(AT_ONCE, data.length[row]));
+    card.append(facts, body);
+    return card;
+  };
+  const fillGroup = section => {
+    const [id, prompt] = data.problems[section.problem];
+    const right = section.rows.filter(row => data.verdict[row] === "correct").length;
+    const responses = make("div", "responses");
+    responses.append(...section.rows.map(responseOf));
+    section.replaceChildren(make("h2", "", prompt), make("p", "", `${id} · ${right} of ${section.rows.length} correct`), responses);
+    section.style.minHeight = "";
+    section.filled = true;
+  };
+  const emptyGroup = section => {
+    section.style.minHeight = `${section.offsetHeight}px`;
+    section.replaceChildren();
+    section.filled = false;
+  };
+
+  // ---- only groups near the window hold elements ----
+  const observer = new IntersectionObserver(entries => {
+    for (const { target, isIntersecting } of entries)
+      if (isIntersecting && !target.filled) fillGroup(target);
+      else if (!isIntersecting && target.filled) emptyGroup(target);
+  }, { rootMargin: "900px 0px" });
+  const list = () => {
+    observer.disconnect();
+    const columns = Math.max(1, Math.floor((main.clientWidth - 30) / 290)), sections = [];
+    let rows = 0, right = 0;
+    matching().forEach((found, problem) => {
+      if (!found.length) return;
+      const section = make("section", "group");
+      const lines = Math.min(18, Math.ceil(Math.max(...found.map(row => data.length[row])) / 22));
+      Object.assign(section, { problem, rows: found, filled: false });
+      section.style.minHeight = `${90 + Math.ceil(found.length / columns) * (50 + 28 * lines)}px`;
+      sections.push(section);
+      rows += found.length;
+      right += found.filter(row => data.verdict[row] === "correct").length;
+    });
+    main.replaceChildren(...(sections.length ? sections : [make("p", "empty", "No response passes these filters.")]));
+    for (const section of sections) observer.observe(section);
+    const all = data.length.length, said = number => number.toLocaleString("en");
+    byId("count").textContent = `${rows === all ? said(all) : `${said(rows)} of ${said(all)}`} responses to ${said(sections.length)} prompts, `
+      + `${rows ? (100 * right / rows).toFixed(1) : 0} % correct`;
+  };
+  controls.addEventListener("input", event => {
+    paintScale();
+    if (event.target.name !== "colour") { scrollTo(0, 0); list(); }
+    else for (const section of main.children) if (section.filled) fillGroup(section);
+  });
+  controls.addEventListener("submit", event => event.preventDefault());
+
+  // ---- the numbers of the token under the pointer ----
+  const tell = event => {
+    const span = event.target.closest?.(".tokens span");
+    tip.hidden = !span;
+    if (!span) return;
+    const body = span.parentNode, position = [...body.children].indexOf(span), token = +body.dataset.first + position;
+    const of = name => values[name][token] / data.steps, [id, text] = data.vocabulary[place[token]];
+    const list = make("dl");
+    const lines = { token: JSON.stringify(text), id, position, entropy: `${of("entropy").toFixed(3)} nats`, temperature: short(of("temperature")),
+      "log-prob": `${of("surprise") ? "−" : ""}${of("surprise").toFixed(3)}`, probability: `${(100 * Math.exp(-of("surprise"))).toFixed(1)} %` };
+    for (const [name, value] of Object.entries(lines)) list.append(make("dt", "", name), make("dd", "", value));
+    tip.replaceChildren(list);
+    const box = span.getClientRects()[0], size = tip.getBoundingClientRect();
+    tip.style.left = `${Math.max(6, Math.min(innerWidth - size.width - 6, box.left))}px`;
+    tip.style.top = `${box.bottom + 8 + size.height > innerHeight ? box.top - size.height - 6 : box.bottom + 6}px`;
+  };
+  addEventListener("pointerover", tell);
+  addEventListener("click", tell);
+  addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
+
+  paintScale();
+  list();
+}
+
+start();

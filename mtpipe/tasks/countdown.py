@@ -1,0 +1,179 @@
+"""Countdown: reach a target from a few numbers, each used exactly once. Harder than `arithmetic`: hours, not minutes.
+
+The problem `3,7,2=13` is answered `3*2=6,6+7=13`: each step takes two of the numbers that are there and puts their
+result in their place, until one number is left. Results are facts; which numbers to take, and what to do with them, are
+choices, and most of them cannot reach the target any more.
+"""
+
+import json
+import random
+from collections import Counter
+from functools import cache
+from itertools import combinations
+from typing import Any
+
+from mtpipe.tasks.steps import Judgement, Step
+
+BENCHMARKS = ("same", "fewer", "larger")
+VOCABULARY = "0123456789+-*/=,>"
+PROMPT_END = ">"
+_MOST_STEPS = 16
+
+Numbers = tuple[int, ...]
+
+
+def possible_steps(numbers: Numbers, bound: int) -> list[Step]:
+    """Every step that two of the numbers allow, its result a whole number from 0 to `bound`."""
+    steps = set()
+    for one, other in combinations(sorted(numbers), 2):
+        small, large = one, other
+        steps |= {Step(large, "+", small, large + small), Step(large, "*", small, large * small)}
+        steps.add(Step(large, "-", small, large - small))
+        if small and large % small == 0:
+            steps.add(Step(large, "/", small, large // small))
+    return sorted((step for step in steps if step.result <= bound), key=str)
+
+
+def after(numbers: Numbers, step: Step) -> Numbers | None:
+    """The numbers that a step leaves, sorted; None where it uses a number that is not there."""
+    left = Counter(numbers)
+    left.subtract([step.left, step.right])
+    if min(left.values()) < 0:
+        return None
+    left[step.result] += 1
+    return tuple(sorted(left.elements()))
+
+
+@cache
+def reachable(numbers: Numbers, bound: int) -> frozenset[int]:
+    """The targets that sorted numbers reach, all used."""
+    if len(numbers) == 1:
+        return frozenset(numbers)
+    found: frozenset[int] = frozenset()
+    for step in possible_steps(numbers, bound):
+        found |= reachable(_after(numbers, step), bound)
+    return found
+
+
+def _after(numbers: Numbers, step: Step) -> Numbers:
+    left = after(numbers, step)
+    assert left is not None
+    return left
+
+
+def solve(numbers: Numbers, target: int, bound: int, draw: random.Random) -> list[Step]:
+    """One way to the target, each step drawn evenly among those that still lead there; the target is reachable."""
+    steps = []
+    numbers = tuple(sorted(numbers))
+    while len(numbers) > 1:
+        step = draw.choice(
+            [step for step in possible_steps(numbers, bound) if target in reachable(_after(numbers, step), bound)]
+        )
+        steps.append(step)
+        numbers = _after(numbers, step)
+    return steps
+
+
+def generate_problems(
+    seed: int,
+    numbers: int,
+    largest: int,
+    bound: int,
+    warm_start_problems: int,
+    train_problems: int,
+    benchmark_problems: int,
+) -> dict[str, list[dict[str, Any]]]:
+    """The problems of every split, as rows of records.PROBLEMS.
+
+    No two splits share a problem, and the same numbers in another order count as the same problem. `same` has the
+    distribution of `train`, `fewer` one number less, `larger` numbers up to half as large again.
+
+    Raises ValueError where the settings do not admit as many different problems.
+    """
+    taken: set[tuple[Numbers, int]] = set()
+
+    def draw(split: str, count: int, size: int, top: int) -> list[dict[str, Any]]:
+        generator = random.Random(f"countdown/{seed}/{split}")
+        rows: list[dict[str, Any]] = []
+        for _ in range(100 * count):
+            if len(rows) == count:
+                break
+            drawn = [generator.randint(1, top) for _ in range(size)]
+            if split == "larger" and max(drawn) <= largest:
+                continue
+            targets = sorted(reachable(tuple(sorted(drawn)), bound) - {*drawn, 0})
+            if not targets:
+                continue
+            target = generator.choice(targets)
+            if (identity := (tuple(sorted(drawn)), target)) in taken:
+                continue
+            taken.add(identity)
+            rows.append(
+                {
+                    "problem_id": f"{split}-{len(rows)}",
+                    "task": "countdown",
+                    "split": split,
+                    "prompt": f"{','.join(map(str, drawn))}={target}{PROMPT_END}",
+                    "answer": str(target),
+                    "meta": json.dumps({"numbers": drawn, "bound": bound}),
+                }
+            )
+        if len(rows) < count:
+            raise ValueError(
+                f"split {split!r}: only {len(rows)} of {count} different problems found with {size} numbers up to "
+                f"{top} and values up to {bound}; ask for fewer problems, or allow more or larger numbers"
+            )
+        return rows
+
+    splits = {
+        "same": draw("same", benchmark_problems, numbers, largest),
+        "fewer": draw("fewer", benchmark_problems, numbers - 1, largest),
+        "larger": draw("larger", benchmark_problems, numbers, largest + largest // 2),
+    }
+    splits["train"] = draw("train", train_problems, numbers, largest)
+    splits["warm_start"] = draw("warm_start", warm_start_problems, numbers, largest)
+    return splits
+
+
+def demonstrations(problems: list[dict[str, Any]], seed: int) -> list[dict[str, str]]:
+    """Worked answers for the warm start, one way to each target."""
+    draw = random.Random(f"countdown/{seed}/demonstrations")
+    return [
+        {
+            "problem_id": problem["problem_id"],
+            "prompt": problem["prompt"],
+            "response": ",".join(map(str, solve(tuple(meta["numbers"]), int(problem["answer"]), meta["bound"], draw))),
+        }
+        for problem in problems
+        for meta in [json.loads(problem["meta"])]
+    ]
+
+
+def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
+    """Judges a response by whether its steps are true, use what is there, and end at the target."""
+    if not text:
+        return Judgement("no_answer", "", "the response is empty")
+    pieces = text.split(",")
+    if len(pieces) > _MOST_STEPS:
+        return Judgement("no_answer", "", f"more than {_MOST_STEPS} steps")
+    numbers: Numbers = tuple(json.loads(problem["meta"])["numbers"])
+    answer = ""
+    for number, piece in enumerate(pieces, start=1):
+        step = Step.parse(piece)
+        if step is None:
+            if finish_reason == "length" and number == len(pieces):
+                return Judgement("unfinished", answer, f"cut off in step {number}")
+            return Judgement("no_answer", answer, f"step {number} is not of the form a+b=c")
+        answer = str(step.result)
+        if fault := step.fault():
+            return Judgement("false_step", answer, f"step {number}: {fault}")
+        left = after(numbers, step)
+        if left is None:
+            there = " and ".join(map(str, numbers))
+            return Judgement("foreign_step", answer, f"step {number}: {piece} does not use two of {there}")
+        numbers = left
+    if len(numbers) > 1:
+        return Judgement("unfinished", answer, f"{len(pieces)} steps leave {' and '.join(map(str, numbers))}")
+    if answer != problem["answer"]:
+        return Judgement("wrong", answer, f"every step is true, but the target is {problem['answer']}")
+    return Judgement("correct", answer, "")

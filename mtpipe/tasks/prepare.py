@@ -1,0 +1,57 @@
+"""Prepares the problems of whichever task params.yaml names."""
+
+from mtpipe.errors import MtpipeError
+from mtpipe.params import Params
+from mtpipe.tasks import arithmetic, countdown
+from mtpipe.tasks.prepared import Prepared
+from mtpipe.tasks.settings import ArithmeticTask, CountdownTask
+
+
+def prepare(params: Params) -> Prepared:
+    """Generates or loads the task's problems. Raises MtpipeError where its settings do not allow for them."""
+    task = params.task
+    try:
+        if isinstance(task, ArithmeticTask):
+            return _arithmetic(task)
+        if isinstance(task, CountdownTask):
+            return _countdown(task)
+    except ValueError as error:
+        raise MtpipeError(f"params.yaml: task: {error}") from None
+    from mtpipe.tasks.math import prepare_math  # imports the verifier
+
+    return prepare_math(task, params.model.checkpoint)
+
+
+def _arithmetic(task: ArithmeticTask) -> Prepared:
+    splits = arithmetic.generate_problems(
+        task.seed,
+        task.operands,
+        task.largest,
+        task.bound,
+        task.warm_start_problems,
+        task.wider,
+        task.train_problems,
+        task.benchmark_problems,
+    )
+    return Prepared(
+        splits["train"],
+        {name: splits[name] for name in arithmetic.BENCHMARKS},
+        arithmetic.demonstrations(splits["warm_start"], task.right_order, task.seed),
+    )
+
+
+def _countdown(task: CountdownTask) -> Prepared:
+    splits = countdown.generate_problems(
+        task.seed,
+        task.numbers,
+        task.largest,
+        task.bound,
+        task.warm_start_problems,
+        task.train_problems,
+        task.benchmark_problems,
+    )
+    return Prepared(
+        splits["train"],
+        {name: splits[name] for name in countdown.BENCHMARKS},
+        countdown.demonstrations(splits["warm_start"], task.seed),
+    )

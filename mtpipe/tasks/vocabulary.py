@@ -1,0 +1,23 @@
+"""What a new model of a task reads and writes."""
+
+from dataclasses import dataclass
+
+from mtpipe.tasks import arithmetic, countdown
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The characters that a new model knows, one token each, and how many tokens it can see.
+
+    Without `characters` the tokens are bytes, so that any text can be read.
+    """
+
+    characters: str | None
+    max_positions: int
+
+
+VOCABULARIES = {
+    "arithmetic": Vocabulary(arithmetic.VOCABULARY, max_positions=512),
+    "countdown": Vocabulary(countdown.VOCABULARY, max_positions=512),
+    "math": Vocabulary(None, max_positions=8192),
+}

@@ -1,0 +1,86 @@
+"""What a judging process may not do: the layers that it puts on before it reads hostile text.
+
+In the order in which they are put on:
+
+* as root it becomes nobody, so that it can neither touch the user's files nor raise a limit again;
+* the kernel's limits: memory, CPU time, no byte written to a file, no core dump, no new process (not enforced for
+  root), and **no file descriptor beyond standard input, output and error**: so no file is opened, created or read, no
+  socket or pipe is made, and no program that is executed can load its libraries;
+* no privileges from set-uid programs, and an end with its parent (Linux);
+* Python's audit hook, which cannot be taken off: compiling or executing source text, importing, opening, sockets, new
+  processes and signals raise. sympy's `lambdify`, through which a symbol's name could run as code, is replaced as well.
+
+What this does not cover. It is no virtual machine: memory-safety faults in Python, in C extensions or in the kernel
+are not contained. Where the process is not root and no new privilege is to be had, machine code (not Python) that ran
+in it could signal or trace other processes of the same user; file names and meta-data can be looked at without a
+descriptor; and time-of-use channels, such as being slow on purpose, exist. Outside Linux the limits on memory and
+processes may not hold. A judging process that was taken over could give wrong verdicts, until it is replaced, which
+happens after every fault and every 500 answers; it cannot make its parent run anything, because the parent reads JSON
+with three checked fields from it.
+"""
+
+import ctypes
+import os
+import resource
+import sys
+from typing import Any
+
+CPU_SECONDS = 3600
+_NOBODY = 65534
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _SIGKILL = 1, 38, 9
+_FORBIDDEN = (
+    "compile", "exec", "open", "socket.", "subprocess.", "os.", "shutil.", "ctypes.", "pty.", "signal.",
+    "marshal.", "pickle.", "code.", "gc.", "sqlite3.", "urllib.", "tempfile.", "mmap.", "syslog.",
+)  # fmt: skip
+
+
+def hide_modules() -> None:
+    """Makes numpy, scipy and matplotlib look uninstalled to sympy, which goes on without: they are the way from a
+    symbolic expression to compiled code, and two thirds of the time that loading takes.
+    """
+    for name in ("numpy", "scipy", "matplotlib"):
+        sys.modules[name] = None  # type: ignore[assignment]
+
+
+def lock_down(memory_bytes: int) -> None:
+    """Puts every layer on this process, for good. `memory_bytes` bounds its whole address space.
+
+    Everything that judging imports has to be loaded before, and nothing but the standard streams may be open.
+    """
+    _replace_lambdify()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    os.closerange(3, 256)
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+    if sys.platform == "linux":
+        system = ctypes.CDLL(None, use_errno=True)
+        system.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+        system.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    for limit, value in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, 3),
+    ):
+        resource.setrlimit(limit, (value, value))
+    sys.addaudithook(_refuse)
+
+
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "import":
+        raise ImportError(f"importing {arguments[0]} is not allowed while judging")
+    if event.startswith(_FORBIDDEN):
+        raise PermissionError(f"{event} is not allowed while judging")
+
+
+def _replace_lambdify() -> None:
+    def refused(*arguments: Any, **options: Any) -> None:
+        raise PermissionError("lambdify is not allowed while judging")
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("sympy") and callable(getattr(module, "lambdify", None)):
+            module.lambdify = refused  # type: ignore[attr-defined]

@@ -1,0 +1,193 @@
+"""The vLLM engine on vLLM's CPU build: the conformance tests of every engine, and what only vLLM does to a batch."""
+
+import pytest
+import torch
+from conformance import (
+    assert_lists_are_aligned,
+    assert_logprobs_are_those_of_a_forward_pass,
+    assert_temperatures_follow_from_entropies,
+)
+from vllm_process import load, needs_vllm, sample, sample_among, vllm_engine
+
+from mtpipe.errors import MtpipeError
+from mtpipe.learn.token_logprobs import pad, tempered_logprobs, token_logits
+from mtpipe.policy import load_policy, new_checkpoint, save_policy
+from mtpipe.sampling import torch_engine
+from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.tasks.arithmetic import VOCABULARY
+from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, ResolvedUniform, Threshold
+
+pytestmark = needs_vllm
+
+NATS = 2.2
+TOKEN_RULE = ResolvedEntropyThreshold(low=[0.9, 1.0, 1.1], high=[1.3, 1.5, 2.0], threshold=Threshold(nats=NATS))
+PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3*3*3>", "7-5+1>", "9>", *(f"{n}*{n}+{n}*{n}+{n}*{n}-{n}>" for n in range(1, 10))]
+LENGTH = 40
+SLOTS = 8
+
+
+def plan(rule=TOKEN_RULE, threshold=NATS, seed=1, top_p=1.0) -> SamplingPlan:
+    return SamplingPlan(rule, threshold, seed, "round 0", max_new_tokens=LENGTH, batch_size=1000, top_p=top_p)
+
+
+def by_identity(responses):
+    return {(response.problem_id, response.sample): response for response in responses}
+
+
+def assert_same_rollouts(responses, others) -> None:
+    """The same tokens throughout, and log-probs that differ by rounding."""
+    ones, others = by_identity(responses), by_identity(others)
+    assert ones.keys() == others.keys()
+    for identity, one in ones.items():
+        other = others[identity]
+        assert one.response_ids == other.response_ids
+        assert one.finish_reason == other.finish_reason
+        torch.testing.assert_close(one.logprobs, other.logprobs, atol=2e-5, rtol=0)
+
+
+def uneven_policy(folder, params, seed: int, heads: int = 2):
+    """A checkpoint of a shape that vLLM's CPU build knows, whose distributions are far from even."""
+    sizes = params.model.model_copy(update={"hidden_size": 64, "heads": heads, "layers": 2, "seed": seed})
+    new_checkpoint(folder / "new", sizes, VOCABULARY, max_positions=128)
+    policy = load_policy(folder / "new")
+    with torch.no_grad():
+        for parameter in policy.model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(8.0)
+    save_policy(policy, folder / "policy", tokenizer_from=folder / "new")
+    return folder / "policy"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, params):
+    return uneven_policy(tmp_path_factory.mktemp("vllm"), params, seed=0)
+
+
+@pytest.fixture(scope="module")
+def policy(folder):
+    return load_policy(folder)
+
+
+@pytest.fixture(scope="module")
+def requests(policy):
+    return [Request(prompt, index, policy.encode(prompt)) for prompt in PROMPTS for index in range(3)]
+
+
+@pytest.fixture(scope="module")
+def options(params):
+    """A cache of eight blocks for eight slots, so that requests are preempted; prompts are read in pieces."""
+    return params.sampling.vllm.model_copy(
+        update={
+            "kv_cache_gib": 8 * 32 * 1024 / 2**30,
+            "engine_args": {"max_num_batched_tokens": 12, "logprobs_mode": "processed_logprobs", "block_size": 32},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def engine(folder, options):
+    with vllm_engine(folder, options, SLOTS) as call:
+        yield call
+
+
+def test_records_agree_with_a_forward_pass_at_the_recorded_temperatures(engine, policy, requests):
+    responses = engine(sample, requests, plan())
+    assert len(responses) == len(requests) > SLOTS
+    assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)
+    assert_temperatures_follow_from_entropies(responses, TOKEN_RULE, NATS)
+    assert_lists_are_aligned(responses, policy.stop_ids, LENGTH)
+    assert len({temperature for response in responses for temperature in response.temperatures}) == 6
+    assert len({len(response.response_ids) for response in responses}) > 5, "rows should end at different steps"
+
+
+def test_both_engines_give_the_same_rollouts(engine, policy, requests):
+    assert_same_rollouts(engine(sample, requests, plan()), torch_engine.sample(policy, requests, plan()))
+
+
+def test_both_engines_truncate_to_the_same_nucleus(engine, policy, requests):
+    rule = ResolvedUniform(temperature=[0.6] * 3)
+    truncated = plan(rule, None, top_p=0.8)
+    assert_same_rollouts(engine(sample, requests, truncated), torch_engine.sample(policy, requests, truncated))
+
+
+def test_the_order_of_requests_changes_nothing(engine, requests):
+    assert_same_rollouts(engine(sample, requests[::-1], plan()), engine(sample, requests, plan()))
+
+
+def test_neighbours_in_the_batch_change_nothing_and_get_what_they_asked_for(engine, policy, requests):
+    uniform = {"kind": "uniform", "temperature": 1.7}
+    by_entropy = {"kind": "entropy_threshold", "low": 0.7, "high": 1.4, "nats": 1.0}
+    ask = {"top_p": 1.0, "top_k": 0, "min_p": 0.0}
+    kinds = [
+        {**ask, "temperature": 0.7, "max_tokens": 25},
+        {**ask, "temperature": 0.0, "max_tokens": 9},
+        {**ask, "temperature": 1.0, "max_tokens": 31, "extra_args": {"token_temperature": uniform}},
+        {**ask, "temperature": 1.0, "max_tokens": 17, "extra_args": {"token_temperature": by_entropy}},
+    ]
+    neighbours = [(request.prompt_ids, kinds[index % 4]) for index, request in enumerate(requests[:24])]
+    responses, others, preempted = engine(sample_among, requests, plan(), neighbours)
+    assert len(preempted) > 3, "the cache was meant to be too small for all slots"
+    assert_same_rollouts(responses, torch_engine.sample(policy, requests, plan()))
+    for index, ((prompt_ids, asked), (tokens, logprobs)) in enumerate(zip(neighbours, others, strict=True)):
+        sequences = pad([prompt_ids], [tokens])
+        with torch.no_grad():
+            logits = token_logits(policy.model, sequences)
+        assert len(tokens) == asked["max_tokens"]
+        if asked["temperature"] == 0.0:
+            assert tokens == logits.argmax(-1).tolist()
+            continue
+        entropies = torch.special.entr(logits.softmax(-1)).sum(-1)
+        temperatures = {
+            0: torch.full_like(entropies, 0.7),
+            2: torch.full_like(entropies, 1.7),
+            3: torch.where(entropies >= 1.0, 1.4, 0.7),
+        }[index % 4]
+        expected, _ = tempered_logprobs(logits, sequences.targets, temperatures)
+        torch.testing.assert_close(torch.tensor(logprobs), expected, atol=1e-5, rtol=0)
+
+
+def test_another_checkpoint_loads_into_the_running_engine(engine, folder, requests, params, tmp_path):
+    other = uneven_policy(tmp_path, params, seed=5)
+    first = by_identity(engine(sample, requests, plan()))
+    engine(load, other)
+    responses = engine(sample, requests, plan())
+    assert_same_rollouts(responses, torch_engine.sample(load_policy(other), requests, plan()))
+    assert any(first[key].response_ids != one.response_ids for key, one in by_identity(responses).items())
+    engine(load, folder)
+    assert_same_rollouts(engine(sample, requests, plan()), first.values())
+
+
+def test_a_checkpoint_of_another_vocabulary_or_size_is_refused_and_the_engine_goes_on(
+    engine, requests, params, tmp_path
+):
+    before = engine(sample, requests[:8], plan())
+    sizes = params.model.model_copy(update={"hidden_size": 64, "heads": 2, "layers": 2})
+    new_checkpoint(tmp_path / "vocabulary", sizes, VOCABULARY + "abc", max_positions=128)
+    new_checkpoint(tmp_path / "sizes", sizes.model_copy(update={"layers": 3}), VOCABULARY, max_positions=128)
+    with pytest.raises(MtpipeError, match="another vocabulary"):
+        engine(load, tmp_path / "vocabulary")
+    with pytest.raises(MtpipeError, match=r"sizes/config\.json has layer_types|num_hidden_layers 3"):
+        engine(load, tmp_path / "sizes")
+    assert_same_rollouts(engine(sample, requests[:8], plan()), before)
+
+
+def test_requests_that_do_not_fit_are_refused_before_anything_is_sampled(engine, requests):
+    too_long = SamplingPlan(TOKEN_RULE, NATS, 1, "round 0", max_new_tokens=126, batch_size=8)
+    with pytest.raises(MtpipeError, match=r"126 may follow, but vLLM was started for 128"):
+        engine(sample, requests, too_long)
+    hot = TOKEN_RULE.model_construct(low=[-1.0] * 3, high=[1.2] * 3, threshold=Threshold(nats=NATS))
+    with pytest.raises(MtpipeError, match=r"entropy_threshold\.low: Input should be greater than 0; found -1"):
+        engine(sample, requests, plan(hot))
+    assert len(engine(sample, requests[:3], plan())) == 3
+
+
+def test_workers_in_processes_of_their_own_record_the_same(folder, params, policy, requests):
+    """Two tensor-parallel processes under an engine core in a third: records travel by RPC, steps overlap."""
+    options = params.sampling.vllm.model_copy(update={"tensor_parallel_size": 2, "kv_cache_gib": 0.01})
+    with vllm_engine(
+        folder, options, 16, VLLM_ENABLE_V1_MULTIPROCESSING="1", VLLM_CPU_OMP_THREADS_BIND="nobind"
+    ) as engine:
+        responses = engine(sample, requests, plan())
+    assert_same_rollouts(responses, torch_engine.sample(policy, requests, plan()))
+    assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)
+    assert_temperatures_follow_from_entropies(responses, TOKEN_RULE, NATS)

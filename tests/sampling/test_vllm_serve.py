@@ -1,0 +1,102 @@
+"""`vllm serve` with mtpipe installed beside it, over HTTP on loopback: what docs/vllm.md shows with curl."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+import torch
+from test_vllm_engine import uneven_policy
+from vllm_process import needs_vllm
+
+from mtpipe.learn.token_logprobs import pad, tempered_logprobs, token_logits
+from mtpipe.policy import load_policy
+
+pytestmark = needs_vllm
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, params):
+    return uneven_policy(tmp_path_factory.mktemp("serve"), params, seed=0)
+
+
+@pytest.fixture(scope="module")
+def address(folder, tmp_path_factory):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("log") / "server.log"
+    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(folder), "--served-model-name", "policy"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager"]
+    command += ["--max-num-seqs", "4", "--kv-cache-memory-bytes", "16M", "--logprobs-mode", "processed_logprobs"]
+    offline = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "TORCHDYNAMO_DISABLE": "1"}
+    with log.open("w") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **offline})
+    try:
+        deadline = time.monotonic() + 240
+        while True:
+            assert server.poll() is None, log.read_text()[-3000:]
+            assert time.monotonic() < deadline, log.read_text()[-3000:]
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/v1/completions"
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+
+
+def complete(address: str, **request):
+    body = json.dumps({"model": "policy", "max_tokens": 30, "temperature": 1.0, "top_p": 1.0, **request}).encode()
+    asked = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=120) as answer:
+        return json.load(answer)["choices"][0]
+
+
+def test_a_request_gets_its_own_temperatures_by_token(address, folder):
+    policy = load_policy(folder)
+    prompt = policy.encode("2+9*3-4>")
+    setting = {"kind": "entropy_threshold", "low": 0.8, "high": 1.6, "nats": 2.0}
+    choice = complete(
+        address,
+        prompt=prompt,
+        logprobs=0,
+        return_tokens_as_token_ids=True,
+        ignore_eos=True,
+        vllm_xargs={"token_temperature": json.dumps(setting)},
+    )
+    tokens = [int(token.removeprefix("token_id:")) for token in choice["logprobs"]["tokens"]]
+    sequences = pad([prompt], [tokens])
+    with torch.no_grad():
+        logits = token_logits(policy.model, sequences)
+    entropies = torch.special.entr(logits.softmax(-1)).sum(-1)
+    temperatures = torch.where(entropies >= 2.0, 1.6, 0.8)
+    assert len(set(temperatures.tolist())) == 2
+    expected, _ = tempered_logprobs(logits, sequences.targets, temperatures)
+    torch.testing.assert_close(torch.tensor(choice["logprobs"]["token_logprobs"]), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"vllm_xargs": {"token_temperature": '{"kind": "uniform", "temperature": -1}'}}, "greater than 0; found -1"),
+        ({"vllm_xargs": {"token_temperature": '{"kind": "hot"}'}}, "does not match any of the expected tags"),
+        (
+            {"vllm_xargs": {"token_temperature": '{"kind": "uniform", "temperature": 1.2}'}, "temperature": 0.6},
+            "set temperature to 1.0",
+        ),
+    ],
+)
+def test_a_faulty_setting_is_a_bad_request_and_the_server_goes_on(address, request_, expected):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        complete(address, prompt="1+2>", **request_)
+    assert refused.value.code == 400
+    assert expected in refused.value.read().decode()
+    assert complete(address, prompt="1+2>")["text"] is not None

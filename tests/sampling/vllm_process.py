@@ -1,0 +1,93 @@
+"""vLLM in a process of its own, because it changes torch's threads, memory binding and environment for good."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from importlib.util import find_spec
+from multiprocessing import get_context
+from typing import Any
+
+import pytest
+
+needs_vllm = pytest.mark.skipif(not find_spec("vllm"), reason="vLLM is missing; install it with `make setup-vllm`")
+
+_engine: Any = None
+
+
+@contextmanager
+def vllm_engine(folder, options, batch_size: int, **environment: str):
+    """A process with an engine; gives a function that calls `function(engine, *arguments)` there.
+
+    Without compilation, which costs more here than it saves.
+    """
+    environment = {"TORCHDYNAMO_DISABLE": "1", **environment}
+    with ProcessPoolExecutor(1, get_context("spawn"), _start, (environment, folder, options, batch_size)) as process:
+
+        def call(function: Callable[..., Any], *arguments: Any) -> Any:
+            return process.submit(_call, function, *arguments).result(timeout=300)
+
+        yield call
+        process.submit(_stop).result(timeout=60)
+
+
+def _start(environment, folder, options, batch_size) -> None:
+    global _engine
+    os.environ.update(environment)
+    from mtpipe.sampling.vllm.engine import VllmEngine
+
+    _engine = VllmEngine(folder, options, batch_size)
+
+
+def _call(function, *arguments):
+    return function(_engine, *arguments)
+
+
+def _stop() -> None:
+    _engine.close()
+
+
+def sample(engine, requests, plan):
+    return list(engine.sample(requests, plan))
+
+
+def load(engine, folder):
+    engine.load(folder)
+
+
+def sample_among(engine, requests, plan, neighbours):
+    """Samples while vLLM has other requests too, given as (prompt_ids, arguments of SamplingParams).
+
+    Returns the responses, each neighbour's tokens with vLLM's own log-probs, and how often a request was preempted.
+    """
+    from vllm import SamplingParams
+    from vllm.inputs.engine import tokens_input
+
+    scheduler = engine._engine.engine_core.engine_core.scheduler
+    step, preempt = engine._engine.step, scheduler._preempt_request
+    preempted, ended = [], {}
+
+    def counting_preempt(request, *arguments, **named):
+        preempted.append(request.request_id)
+        return preempt(request, *arguments, **named)
+
+    def keeping_step():
+        outputs = step()
+        ended.update({one.request_id: one.outputs[0] for one in outputs if one.finished})
+        return outputs
+
+    scheduler._preempt_request, engine._engine.step = counting_preempt, keeping_step
+    try:
+        for index, (prompt_ids, arguments) in enumerate(neighbours):
+            sampling = SamplingParams(logprobs=0, detokenize=False, ignore_eos=True, **arguments)
+            engine._engine.add_request(f"neighbour {index}", tokens_input(prompt_ids), sampling)
+        responses = list(engine.sample(requests, plan))
+        while engine._engine.has_unfinished_requests():
+            keeping_step()
+    finally:
+        scheduler._preempt_request, engine._engine.step = preempt, step
+    others = [ended[f"neighbour {index}"] for index in range(len(neighbours))]
+    logprobs = [
+        [of_token[token].logprob for token, of_token in zip(one.token_ids, one.logprobs, strict=True)] for one in others
+    ]
+    return responses, [(list(one.token_ids), of_one) for one, of_one in zip(others, logprobs, strict=True)], preempted

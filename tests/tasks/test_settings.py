@@ -1,0 +1,45 @@
+import pytest
+from conftest import ROOT
+from ruamel.yaml import YAML
+
+from mtpipe.errors import MtpipeError
+from mtpipe.params import load_params
+
+PROFILE = (ROOT / "profiles" / "math-smoke.yaml").read_text()
+
+
+def test_the_profile_is_valid_and_says_which_benchmarks_there_are():
+    task = load_params(ROOT / "profiles" / "math-smoke.yaml").task
+    assert task.benchmark_names == ["aime24", "aime25", "amc23", "math500", "minerva", "olympiadbench", "gsm8k"]
+
+
+def test_the_profile_has_the_settings_of_params_yaml():
+    files = (ROOT / "profiles" / "math-smoke.yaml", ROOT / "params.yaml")
+    profile, shipped = (YAML(typ="safe").load(file.read_text()) for file in files)
+    assert profile.keys() == shipped.keys()
+    for section in profile.keys() - {"arms", "seeds", "rounds", "temperature", "task"}:
+        assert profile[section].keys() == shipped[section].keys()
+
+
+@pytest.mark.parametrize(
+    ("found", "replaced_by", "expected"),
+    [
+        ("name: math\n", "name: maths\n", "task: Input tag 'maths'"),
+        ("template: qwen_math", "template: qwen", "template 'qwen' is none of qwen_math"),
+        ("number: 48", "numbr: 48", "unknown key 'numbr'; did you mean 'number'?"),
+        ("min: 1, max: 3", "min: 4, max: 3", "min (4) is above max (3)"),
+        (", min: 1, max: 3", "", "give min, max or both"),
+        ("file: inputs/amc23.jsonl", "file: inputs/amc23.jsonl, hub: math-ai/amc23", "either hub: owner/name or file"),
+        ("file: inputs/amc23.jsonl, ", "", "either hub: owner/name or file"),
+        ("file: inputs/amc23.jsonl", "hub: amc23", "hub: String should match pattern"),
+        ("file: inputs/amc23.jsonl", "file: inputs/amc23.jsonl, split: test", "split belongs to a hub data set"),
+        ("steps: 0 ", "steps: 5 ", "sft.steps is 5, but task math has no worked answers; set it to 0"),
+        ("    amc23:", "    a/b:", "String should match pattern"),
+    ],
+)
+def test_a_fault_in_the_task_is_named(tmp_path, found, replaced_by, expected):
+    assert found in PROFILE
+    (tmp_path / "params.yaml").write_text(PROFILE.replace(found, replaced_by, 1))
+    with pytest.raises(MtpipeError) as error:
+        load_params(tmp_path / "params.yaml")
+    assert expected in str(error.value)

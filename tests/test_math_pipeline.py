@@ -1,0 +1,77 @@
+"""The whole pipeline on real mathematics, with a new small model: every stage, file and figure, scores about 0."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from conftest import ROOT
+from test_pipeline import ENVIRONMENT, PUBLISHING, make_project, read_params, repro
+
+SHARED = ROOT.parent / "shared" / "data"
+pytestmark = [
+    pytest.mark.pipeline,
+    pytest.mark.skipif(not SHARED.is_dir(), reason="needs the benchmark files in ../shared/data"),
+]
+EVALUATIONS = {"evaluate@uniform-1-1", "evaluate@token-1-1", "evaluate_start"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """profiles/math-smoke.yaml, run on the files it asks for."""
+    project = make_project(tmp_path_factory.mktemp("math") / "finished")
+    shutil.copy(ROOT / "profiles" / "math-smoke.yaml", project / "params.yaml")
+    for name in re.findall(r"file: inputs/(\S+?)[,}]", (project / "params.yaml").read_text()):
+        found = next(file for folder in ("native", "benchmarks") for file in (SHARED / folder).glob(name))
+        shutil.copyfile(found, project / "inputs" / name)
+    ran = repro(project)
+    assert {"prepare", "sft", "rollout@token-1-round0", "verify@token-1-round0", "update@token-1-round0"} <= ran
+    assert ran >= EVALUATIONS | PUBLISHING
+    return project
+
+
+def test_every_benchmark_is_evaluated_and_reported(finished):
+    names = list(read_params(finished)["task"]["benchmarks"])
+    rows = pq.read_table(finished / "data/evaluation/token/seed1/after1.parquet").to_pylist()
+    assert {row["benchmark"] for row in rows} == set(names)
+    assert len(rows) == 7 * 6 * 2
+    assert {row["verdict"] for row in rows} <= {"wrong", "no_answer", "unparseable", "rejected", "correct"}
+    assert list(json.loads((finished / "report/tables.json").read_text())["warm_start"]) == names
+
+
+def test_the_report_and_mlflow_say_what_was_loaded_and_left_out(finished):
+    tables = (finished / "report/tables.md").read_text()
+    assert "| training | math | inputs/verl_math_train.parquet | 7500 | 48 | " in tables
+    assert re.search(r"\d+ in a benchmark, 2 no difficulty, \d+ not chosen, \d+ outside difficulty", tables)
+    code = (
+        "from mlflow import MlflowClient; c = MlflowClient('sqlite:///mlflow/mlflow.db');"
+        "r = c.search_runs([e.experiment_id for e in c.search_experiments()])[0];"
+        "print(r.data.params['data.training.math.rows'], r.data.params['data.benchmark.aime24.digest'])"
+    )
+    ended = subprocess.run(
+        ["python", "-c", code], cwd=finished, env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    digests = {source["name"]: source["digest"] for source in json.loads(sources(finished))}
+    assert ended.stdout.split() == ["7500", digests["aime24"]]
+
+
+def sources(project: Path) -> str:
+    return (project / "data/problems/sources.json").read_text()
+
+
+def test_an_edited_data_set_is_read_again_and_what_it_does_not_change_is_kept(finished):
+    file = finished / "inputs" / "amc23.jsonl"
+    file.write_text(file.read_text() + "\n")
+    before = sources(finished)
+    assert repro(finished) == {"prepare"}
+    assert sources(finished) == before
+
+
+def test_a_new_benchmark_is_evaluated_without_training_again(finished):
+    params = finished / "params.yaml"
+    params.write_text(params.read_text().replace("benchmarks:\n", "benchmarks:\n    more: {file: inputs/more.jsonl}\n"))
+    (finished / "inputs" / "more.jsonl").write_text('{"question": "What is half of six?", "answer": "3"}\n')
+    assert repro(finished) == {"prepare", "plan", *EVALUATIONS, *PUBLISHING}

@@ -1,0 +1,171 @@
+"""Live metrics and registered policies, on a real MLflow; what a published run holds is in test_tracking.py."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from mlflow.artifacts import download_artifacts
+from ruamel.yaml import YAML
+from test_tracking import client, edit_params, history, project, run_of, runs
+
+from mtpipe import paths
+from mtpipe.errors import MtpipeError
+from mtpipe.files import write_text
+from mtpipe.params import Params, load_params
+from mtpipe.tracking.live import live_log
+from mtpipe.tracking.publishing import publish
+from mtpipe.tracking.registering import register
+
+__all__ = ["project"]
+
+
+def live_params(uri: str | None = None) -> Params:
+    edit_params(lambda found: found["tracking"].update(live=True, uri=uri))
+    return load_params()
+
+
+def test_a_stage_logs_its_progress_to_a_run_that_is_marked_as_live(project):
+    params = live_params()
+    for step in (1, 2):  # two stages of one run
+        with live_log(params, "token", 1) as log:
+            log("step", {"loss": step / 4, "checked": True, "note": "no number"}, step)
+    (run,) = runs(project)
+    assert (run.info.run_name, run.info.status) == ("token-seed1 (live)", "RUNNING")
+    assert run.data.tags["mtpipe.live"] == "true"
+    assert "mtpipe.content" not in run.data.tags
+    assert history(project, run, "step/loss") == [(1, 0.25), (2, 0.5)]
+    assert run.data.metrics.keys() == {"step/loss"}
+
+
+def test_publishing_replaces_the_live_run_by_the_complete_one(project):
+    with live_log(live_params(), "token", 1) as log:
+        log("step", {"loss": 9.0}, 1)
+    assert publish(load_params()).done["token-seed1"] == "replaced"
+    assert history(project, run_of(project, "token-seed1"), "step/loss") == [(1, 0.0), (2, 0.125), (3, 0.0), (4, 0.125)]
+    assert not [run for run in runs(project) if "live" in run.info.run_name]
+
+
+def test_a_live_run_of_settings_that_are_gone_is_removed(project):
+    with live_log(live_params(), "token", 1) as log:
+        log("step", {"loss": 9.0}, 1)
+    edit_params(lambda found: found["temperature"]["token"]["token"].update(high=1.4))
+    publish(load_params())
+    assert len(runs(project)) == 4
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense://x"])
+def test_a_store_that_is_away_gives_one_warning_and_training_goes_on(project, capsys, uri):
+    with live_log(live_params(uri), "token", 1) as log:
+        log("step", {"loss": 1.0}, 1)
+        log("step", {"loss": 1.0}, 2)
+    assert capsys.readouterr().err.count("warning: no live metrics") == 1
+
+
+def test_a_store_that_goes_away_between_two_steps_gives_one_warning(project, capsys):
+    with live_log(live_params(), "token", 1) as log:
+        client(project).delete_run(runs(project)[0].info.run_id)
+        log("step", {"loss": 1.0}, 1)
+        log("step", {"loss": 1.0}, 2)
+    assert capsys.readouterr().err.count("warning: no live metrics") == 1
+
+
+def test_a_fault_of_the_stage_itself_passes_through(project):
+    with pytest.raises(MtpipeError, match="the loss is nan"), live_log(live_params(), "token", 1):
+        raise MtpipeError("the loss is nan")
+
+
+def test_without_live_metrics_mlflow_is_not_imported(project):
+    code = (
+        "import sys; from mtpipe.params import load_params; from mtpipe.tracking.live import live_log\n"
+        "with live_log(load_params(), 'token', 1) as log: log('step', {'loss': 1.0}, 1)\n"
+        "sys.exit('mlflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=project, env={"PYTHONPATH": str(ROOT)}).returncode == 0
+    assert not [path for path in paths.MLFLOW.iterdir() if path.name == "publishing.lock"]
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+@pytest.fixture
+def trained(project) -> Path:
+    """The project with the last policy of token-seed1 and a dvc.lock that describes it; its runs are published."""
+    folder = paths.policy("token", 1, 2)
+    write_text(folder / "model.safetensors", "weights")
+    write_text(folder / "training" / "optimizer.safetensors", "moments")
+    listed = [
+        {"md5": md5(b"weights"), "relpath": "model.safetensors"},
+        {"md5": md5(b"moments"), "relpath": "training/optimizer.safetensors"},
+    ]
+    whole = md5(json.dumps(listed).encode()) + ".dir"
+    before = paths.round_folder("token", 1, 1).as_posix()
+    lock = {
+        "update@token-1-round1": {
+            "deps": [
+                {"path": "data/plan/token/round1.json", "md5": "a1"},
+                {"path": f"{before}/rollouts.parquet", "md5": "b2"},
+                {"path": "mtpipe/policy.py", "md5": "c3"},
+            ],
+            "outs": [{"path": folder.as_posix(), "md5": whole}],
+        },
+        "rollout@token-1-round1": {
+            "deps": [{"path": "data/problems/train.parquet", "md5": "d4"}],
+            "outs": [{"path": f"{before}/rollouts.parquet", "md5": "b2"}],
+        },
+        "prepare": {"outs": [{"path": "data/problems", "md5": "e5.dir"}]},
+        "rollout@uniform-1-round1": {"deps": [{"path": "data/other", "md5": "f6"}], "outs": []},
+    }
+    with open("dvc.lock", "w") as file:
+        YAML(typ="safe").dump({"schema": "2.0", "stages": lock}, file)
+    publish(load_params())
+    return folder
+
+
+def test_a_registered_policy_says_what_it_came_from_and_has_no_optimizer_state(project, trained):
+    done = register(load_params(), "token", 1)
+    assert (done.name, done.version, done.is_new) == ("mtpipe-token", "1", True)
+    (version,) = client(project).search_model_versions()
+    assert version.run_id == run_of(project, "token-seed1").info.run_id
+    assert {key: value for key, value in version.tags.items() if key.startswith("dvc.from")} == {
+        "dvc.from.plan": "a1",
+        "dvc.from.rollouts": "b2",
+    }
+    assert (version.tags["round"], version.tags["dvc.stage"]) == ("2", "update@token-1-round1")
+    assert version.tags["temperature"].startswith("entropy_threshold (low 1.0, high 1.2")
+    stored = Path(download_artifacts(version.source))
+    assert {path.name for path in stored.iterdir()} == {"model.safetensors", "lineage.json"}
+    assert set(json.loads((stored / "lineage.json").read_text()).values()) == {
+        "a1",
+        "b2",
+        "d4",
+        version.tags["dvc.policy"],
+    }
+
+
+def test_registering_twice_adds_no_version_and_another_name_does(project, trained):
+    register(load_params(), "token", 1)
+    assert not register(load_params(), "token", 1).is_new
+    assert register(load_params(), "token", 1, name="best").is_new
+    assert sorted(version.name for version in client(project).search_model_versions()) == ["best", "mtpipe-token"]
+
+
+def test_a_policy_that_dvc_lock_does_not_describe_is_refused(trained):
+    write_text(trained / "model.safetensors", "edited")
+    with pytest.raises(MtpipeError, match=r"round2/policy is not what dvc\.lock says"):
+        register(load_params(), "token", 1)
+
+
+def test_a_policy_of_results_that_were_not_published_is_refused(project, trained):
+    client(project).delete_run(run_of(project, "token-seed1").info.run_id)
+    with pytest.raises(MtpipeError, match="no run token-seed1 of the results as they are"):
+        register(load_params(), "token", 1)
+
+
+def test_a_policy_that_params_do_not_know_is_refused(trained):
+    with pytest.raises(MtpipeError, match="policies of rounds 0 to 2"):
+        register(load_params(), "token", 1, round=3)
