@@ -124,7 +124,7 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
     assert state_shared.keys() == state.keys()
     assert state_shared["step"] == state["step"]
     start = load_file(paths.policy("rollout", 1, 0) / "model.safetensors")
-    assert max((weights[name] - start[name]).abs().max() for name in weights) > 1e-3, "the weights moved at all"
+    assert max((weights[name] - start[name]).abs().max() for name in weights) > 3e-4, "the weights moved at all"
 
 
 def test_an_error_in_one_process_ends_all_with_its_message_alone(project, capfd):

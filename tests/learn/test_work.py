@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from tqdm import tqdm
 from mtpipe.learn.batches import Scored, Step
-from mtpipe.learn.optimizer import Optimizer
+from mtpipe.learn.optimizer import Optimizer, write_state
 from mtpipe.learn.update import update_policy
 from mtpipe.learn.work import Work
 from mtpipe.params import load_params
@@ -36,8 +36,8 @@ def response():
 steps = [Step(1, [response() for _ in range(6)], {"reward": float(index)}) for index in range(4)]
 
 class Killed(Work):
-    def save(self, policy, optimizer, metrics):
-        super().save(policy, optimizer, metrics)
+    def save(self, policy, optimizer, metrics, ranks):
+        super().save(policy, optimizer, metrics, ranks)
         print("step", len(metrics), flush=True)
         if len(metrics) == kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -47,7 +47,7 @@ optimizer = Optimizer(policy.model, settings.learning_rate, 2)
 work = Killed(work_folder, lambda: "inputs", source, seconds=0)
 metrics = update_policy(policy, optimizer, steps, settings, tqdm(disable=True), work=work)
 save_policy(policy, target, source)
-optimizer.save(target)
+write_state(optimizer.tensors(), target)
 (target / "metrics").write_text(repr(metrics))
 """
 
