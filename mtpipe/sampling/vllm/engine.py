@@ -230,7 +230,7 @@ def _start(folder: Path, options: Vllm, batch_size: int) -> Any:
 def _reason(error: Exception) -> str:
     """vLLM's own words, and which setting they are about."""
     words = str(error).strip() or type(error).__name__
-    if "KV cache" in words or "kv cache" in words:
+    if "memory" in words and "cache" in words:
         words += " (in params.yaml, sampling.vllm: max_model_len, kv_cache_gib, gpu_memory_utilization)"
     elif "architectures" in words or "Transformers" in words:
         words += " (sampling.engine torch takes any causal language model of transformers)"
