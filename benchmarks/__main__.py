@@ -1,17 +1,17 @@
-"""Speed, as ratios against a peer of the same run: `python -m benchmarks [sampling] [vllm] [pipeline] [report]`."""
+"""Speed and memory, printed as ratios against a peer measured in the same run: `python -m benchmarks NAME …`."""
 
 import argparse
+from importlib import import_module
 
-from benchmarks import pipeline, report, sampling, vllm
-
-BENCHMARKS = {"sampling": sampling.main, "vllm": vllm.main, "pipeline": pipeline.main, "report": report.main}
+NAMES = ("sampling", "update", "memory", "verify", "report", "vllm", "pipeline")
 
 
 def main() -> None:
+    """Each is a module of this package, imported when asked for: not every peer is installed everywhere."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("which", nargs="*", choices=[*BENCHMARKS, []], help="default: sampling")
-    for name in parser.parse_args().which or ["sampling"]:
-        BENCHMARKS[name]()
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME", help=f"of {', '.join(NAMES)}")
+    for name in parser.parse_args().names or ["sampling"]:
+        import_module(f"benchmarks.{name}").main()
 
 
 if __name__ == "__main__":

@@ -34,14 +34,9 @@ def main() -> None:
 
             seconds = [_seconds(report) for _ in range(TURNS)]
             size = Path("report/index.html").stat().st_size
-    rounds = len(params.rounds)
-    print(
-        f"report of {len(params.arms)} arms x {len(params.seeds)} seeds x {rounds} rounds, {PROBLEMS} problems a",
-        end="",
-    )
-    print(
-        f" benchmark: {statistics.median(seconds):.1f} s (from {min(seconds):.1f} to {max(seconds):.1f} in {TURNS} turns)"
-    )
+    sizes = f"{len(params.arms)} arms x {len(params.seeds)} seeds x {len(params.rounds)} rounds"
+    spread = f"from {min(seconds):.1f} to {max(seconds):.1f} in {TURNS} turns"
+    print(f"report of {sizes}, {PROBLEMS} problems a benchmark: {statistics.median(seconds):.1f} s ({spread})")
     print(f"index.html: {size / 1e6:.2f} MB")
     _statistics(params)
 

@@ -38,7 +38,7 @@ def main() -> None:
         budget.add_argument(f"--{flag}", type=_positive, metavar="N", help=what)
     budget.set_defaults(run=_budget)
 
-    cost = commands.add_parser("cost", parents=[shared], help="print each arm's tokens, and its seconds on this machine")
+    cost = commands.add_parser("cost", parents=[shared], help="print each arm's tokens and its seconds here")
     cost.set_defaults(run=_cost)
 
     look = commands.add_parser(

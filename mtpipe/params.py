@@ -87,6 +87,13 @@ class Sampling(Settings):
     batch_size: int = Field(ge=1, description="responses sampled at once; changes speed and memory, not results")
 
 
+class Ray(Settings):
+    """Sampling on several processes or machines; changes speed, not results, so no stage has it among its params."""
+
+    workers: int | None = Field(ge=1, description="engines that sample at once; null: one, in the stage's own process")
+    address: str | None = Field(description="of a running Ray cluster, auto say; null starts one on this machine")
+
+
 class Reward(Settings):
     """What a verdict is worth."""
 
@@ -107,16 +114,32 @@ class Reward(Settings):
 class Update(Settings):
     """The policy update of one round."""
 
+    processes: int = Field(ge=1, description="that share the model by FSDP2, one a GPU; 1 does without")
+    optimizer: Literal["adamw", "adamw_8bit"] = Field(description="adamw_8bit: state in a quarter of the bytes")
+    loss: Literal["grpo", "dapo", "bnpo", "dr_grpo", "gspo", "cispo"] = Field(description="docs/update.md has each")
+    target: Literal["tempered", "untempered"] = Field(description="score tokens at the T they were sampled at, or at 1")
+    importance: Literal["token_truncate", "sequence_mask"] = Field(description="weights for the untempered target")
+    importance_cap: float = Field(gt=0, description="weights above are cut to it, or their responses left out")
+    advantage: Literal["std", "mean", "leave_one_out", "batch_std"]
+    baseline: Literal["group", "temperature"] = Field(
+        description="compare a response with its whole group, or with those at its own base temperature"
+    )
+    keep_flat_groups: bool = Field(description="let groups without advantages count in the loss's denominator")
+    kl_coefficient: float = Field(ge=0, description="weight of the KL (k3) to the warm start; 0 turns it off")
     prompts_per_step: int = Field(ge=1, description="groups in one optimizer step")
     learning_rate: float = Field(gt=0)
     warmup_steps: int = Field(ge=0, description="optimizer steps, counted over all rounds")
     weight_decay: float = Field(ge=0)
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
-    clip_low: float = Field(gt=0, lt=1, description="the ratio is clipped at 1 - clip_low")
+    clip_low: float = Field(gt=0, lt=1, description="the ratio is clipped at 1 - clip_low; cispo has no such bound")
     clip_high: float = Field(gt=0, description="the ratio is clipped at 1 + clip_high")
     dual_clip: float | None = Field(gt=1, description="bounds the loss of negative advantages; null turns it off")
     max_grad_norm: float = Field(gt=0)
     tokens_per_micro_batch: int = Field(ge=1, description="bounds memory; padding counts")
+    precision: Literal["float32", "bfloat16"] = Field(description="of the products; weights and sums stay in float32")
+    gradient_checkpointing: bool = Field(
+        description="layers computed again in the backward pass: less memory, more time"
+    )
     logprob_tolerance: float = Field(gt=0, description="largest |log-prob - rollout's| allowed before step 1, nats")
 
 
@@ -194,6 +217,7 @@ class Params(Settings):
     compute: Compute
     sft: WarmStart
     sampling: Sampling
+    ray: Ray
     reward: Reward
     update: Update
     evaluate: Evaluate
@@ -231,6 +255,11 @@ class Params(Settings):
             raise ValueError(
                 f"evaluate.benchmarks has an entry {unknown[0]!r}; "
                 f"the benchmarks of task {self.task.name} are {', '.join(self.task.benchmark_names)}"
+            )
+        if self.update.processes > 1 and self.update.optimizer == "adamw_8bit":
+            raise ValueError(
+                f"update.optimizer is adamw_8bit, which one process keeps whole, and update.processes is "
+                f"{self.update.processes}; set the one to adamw or the other to 1"
             )
         if self.update.prompts_per_step > self.sampling.prompts:
             raise ValueError(

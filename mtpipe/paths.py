@@ -48,6 +48,11 @@ def verdicts(arm: str, seed: int, round: int) -> Path:
     return round_folder(arm, seed, round) / "verdicts.parquet"
 
 
+def update_work(arm: str, seed: int, round: int) -> Path:
+    """The last step of an update that has not ended; untracked."""
+    return DATA / "work" / f"update-{arm}-seed{seed}-round{round}"
+
+
 def update_metrics(arm: str, seed: int, round: int) -> Path:
     """What the update of one round reports; apart from the heavy files, for the report and MLflow to read."""
     return METRICS / arm / f"seed{seed}" / f"round{round}.json"

@@ -107,20 +107,39 @@ def load_policy(folder: Path, device: torch.device | str = "cpu") -> Policy:
     return Policy(vocabulary.tokenizer, vocabulary.stop_ids, model.to(device).eval())
 
 
-def save_policy(policy: Policy, folder: Path, tokenizer_from: Path) -> None:
-    """Writes weights, configuration and tokenizer into a new folder."""
+def save_policy(
+    policy: Policy, folder: Path, tokenizer_from: Path, weights: dict[str, torch.Tensor] | None = None
+) -> None:
+    """Writes weights, configuration and tokenizer into a new folder; `weights`, where given, in the model's place."""
     folder.mkdir(parents=True)
-    policy.model.save_pretrained(folder, safe_serialization=True)
+    policy.model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
         if (tokenizer_from / name).is_file():
             shutil.copyfile(tokenizer_from / name, folder / name)
 
 
+def new_config(sizes: Model, vocabulary: str | None, max_positions: int) -> Qwen2Config:
+    """The configuration of `new_checkpoint`."""
+    return _new_config(sizes, _new_tokenizer(vocabulary), max_positions)
+
+
 def new_checkpoint(folder: Path, sizes: Model, vocabulary: str | None, max_positions: int) -> None:
-    """Writes a new, randomly initialised Qwen2 whose tokens are the vocabulary's characters; without one, bytes."""
-    tokenizer = _byte_tokenizer() if vocabulary is None else _character_tokenizer(vocabulary)
-    tokenizer.add_special_tokens(["<pad>", "<eos>"])
-    config = Qwen2Config(
+    """Writes a new, randomly initialised Qwen2 whose tokens are the vocabulary's characters; without one, bytes.
+
+    Token 0 pads, token 1 ends a response.
+    """
+    tokenizer = _new_tokenizer(vocabulary)
+    torch.manual_seed(sizes.seed)
+    model = Qwen2ForCausalLM(_new_config(sizes, tokenizer, max_positions))
+    model.generation_config = GenerationConfig(eos_token_id=1, pad_token_id=0)
+    model.save_pretrained(folder, safe_serialization=True)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<eos>", pad_token="<pad>", clean_up_tokenization_spaces=False
+    ).save_pretrained(folder)
+
+
+def _new_config(sizes: Model, tokenizer: Tokenizer, max_positions: int) -> Qwen2Config:
+    return Qwen2Config(
         vocab_size=tokenizer.get_vocab_size(),
         hidden_size=sizes.hidden_size,
         intermediate_size=4 * sizes.hidden_size,
@@ -133,13 +152,12 @@ def new_checkpoint(folder: Path, sizes: Model, vocabulary: str | None, max_posit
         eos_token_id=1,
         pad_token_id=0,
     )
-    torch.manual_seed(sizes.seed)
-    model = Qwen2ForCausalLM(config)
-    model.generation_config = GenerationConfig(eos_token_id=1, pad_token_id=0)
-    model.save_pretrained(folder, safe_serialization=True)
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<eos>", pad_token="<pad>", clean_up_tokenization_spaces=False
-    ).save_pretrained(folder)
+
+
+def _new_tokenizer(vocabulary: str | None) -> Tokenizer:
+    tokenizer = _byte_tokenizer() if vocabulary is None else _character_tokenizer(vocabulary)
+    tokenizer.add_special_tokens(["<pad>", "<eos>"])
+    return tokenizer
 
 
 def _numbered(tokens: Iterable[str]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -29,6 +30,9 @@ def run_stage(main: Callable[..., None], **arguments: type) -> None:
         parser.add_argument(f"--{name}", type=kind, required=True)
     values = vars(parser.parse_args())
     name = "-".join([stage, *map(str, values.values())])
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # one of an update's processes; the stage that started them has the lock
+        main(**values)
+        return
     try:
         with _alone(name):
             started = time.time()
@@ -38,7 +42,7 @@ def run_stage(main: Callable[..., None], **arguments: type) -> None:
         sys.exit(f"error in stage {name}: {error}")
 
 
-def progress_bar(items: int | Iterable[Any], what: str, counting: str) -> tqdm:
+def progress_bar(items: int | Iterable[Any], what: str, counting: str, shown: bool = True) -> tqdm:
     """A bar on standard error over a number of items, or over items that it then iterates, sized or not.
 
     Where standard error is a file or a pipe, it prints a line now and then.
@@ -47,7 +51,15 @@ def progress_bar(items: int | Iterable[Any], what: str, counting: str) -> tqdm:
     iterable = None if isinstance(items, int) else items
     total = items if isinstance(items, int) else len(items) if isinstance(items, Sized) else None
     interval = 0.2 if interactive else 5.0
-    return tqdm(iterable, total=total, desc=what, unit=f" {counting}", mininterval=interval, leave=interactive)
+    return tqdm(
+        iterable,
+        total=total,
+        desc=what,
+        unit=f" {counting}",
+        mininterval=interval,
+        leave=interactive,
+        disable=not shown,
+    )
 
 
 @contextmanager

@@ -1,13 +1,25 @@
 """Stage update: one round's policy update, and the entropies that the next round's threshold is taken from."""
 
+import sys
+from pathlib import Path
+
+import torch
+
+import mtpipe.learn
 from mtpipe import paths
 from mtpipe.files import atomic, read_json, write_json
+from mtpipe.learn import processes
+from mtpipe.learn.batches import optimizer_steps
+from mtpipe.learn.checkpoint import checkpoint
 from mtpipe.learn.groups import join_groups
 from mtpipe.learn.optimizer import Optimizer
+from mtpipe.learn.ranks import Ranks
 from mtpipe.learn.round_metrics import entropy_histogram, round_metrics
-from mtpipe.learn.update import temperature_shares, update_policy
-from mtpipe.params import load_params
-from mtpipe.policy import load_policy, prepare_torch, save_policy
+from mtpipe.learn.temperature_shares import temperature_shares
+from mtpipe.learn.update import update_policy
+from mtpipe.learn.work import Work, fingerprint
+from mtpipe.params import Params, load_params
+from mtpipe.policy import load_policy, prepare_torch
 from mtpipe.records import ROLLOUTS, VERDICTS, read_rows
 from mtpipe.stage import progress_bar, run_stage
 from mtpipe.temperature.entropy_table import round_threshold, write_entropy_table
@@ -18,8 +30,20 @@ from mtpipe.tracking.live import live_log
 def main(arm: str, seed: int, round: int) -> None:
     """Updates one run's policy from one round's rewarded responses."""
     params = load_params()
+    count = params.update.processes
+    if count > 1 and not processes.started():
+        processes.start(count, "stages.update", ["--arm", arm, "--seed", str(seed), "--round", str(round)])
+        return
+    device = prepare_torch(params.compute)
+    with processes.joined(count, device.type) as ranks:
+        _update(params, arm, seed, round, device, ranks)
+
+
+def _update(params: Params, arm: str, seed: int, round: int, device: torch.device, ranks: Ranks | None) -> None:
     folder = paths.policy(arm, seed, round)
-    policy = load_policy(folder, prepare_torch(params.compute))
+    policy = load_policy(folder, "cpu" if ranks else device)
+    if ranks:
+        ranks.divide(policy.model)
     plan = RoundPlan.model_validate(read_json(paths.round_plan(arm, round)))
     rollouts = read_rows(paths.rollouts(arm, seed, round), ROLLOUTS)
     verdicts = read_rows(paths.verdicts(arm, seed, round), VERDICTS)
@@ -32,19 +56,46 @@ def main(arm: str, seed: int, round: int) -> None:
         settings.betas,
         settings.weight_decay,
         settings.max_grad_norm,
+        settings.optimizer,
     )
     optimizer.load(folder)
     steps_before = optimizer.step_count
 
-    with progress_bar(len(groups), f"update {arm} round {round}", "groups") as bar, live_log(params, arm, seed) as log:
+    inputs = [folder, paths.rollouts(arm, seed, round), paths.verdicts(arm, seed, round), paths.WARM_START / "policy"]
+    inputs += sorted(Path(mtpipe.learn.__file__).parent.rglob("*.py"))
+    shaping = [settings.model_dump(), params.compute.model_dump(), plan.base, params.sampling.max_new_tokens]
+    work = Work(paths.update_work(arm, seed, round), lambda: fingerprint(inputs, shaping), tokenizer_from=folder)
+    reference = load_policy(paths.WARM_START / "policy", policy.device) if settings.kl_coefficient else None
+    planned = optimizer_steps(groups, plan.base, settings, params.sampling.max_new_tokens)
+    shown = ranks is None or ranks.first
+    with (
+        progress_bar(len(groups), f"update {arm} round {round}", "groups", shown) as bar,
+        live_log(params, arm, seed, shown) as log,
+    ):
         steps = update_policy(
-            policy, optimizer, groups, settings, bar, lambda step, metrics: log("step", metrics, steps_before + step)
+            policy,
+            optimizer,
+            planned,
+            settings,
+            bar,
+            reference,
+            work,
+            ranks,
+            after_step=lambda step, metrics: log("step", metrics, steps_before + step),
+        )
+    saved = checkpoint(policy, optimizer, ranks)
+    if saved is None:  # one of several processes, and not the one that writes
+        return
+    if not any("loss" in step for step in steps):
+        print(
+            f"update {arm} round {round}: in none of the {len(groups)} groups do rewards differ, so there was nothing "
+            f"to learn; the weights stay as they are",
+            file=sys.stderr,
         )
 
     entropies = [entropy for row in rollouts for entropy in row["entropies"]]
     with atomic(paths.policy(arm, seed, round + 1)) as target:
-        save_policy(policy, target, tokenizer_from=folder)
-        optimizer.save(target)
+        saved.write(target, tokenizer_from=folder)
         write_entropy_table(target, entropies)
     write_json(
         paths.update_metrics(arm, seed, round),
@@ -55,6 +106,7 @@ def main(arm: str, seed: int, round: int) -> None:
             "entropy": entropy_histogram(rollouts, round_threshold(plan.rule, folder)),
         },
     )
+    work.remove()
 
 
 if __name__ == "__main__":

@@ -67,7 +67,8 @@ def test_every_section_of_params_that_a_stage_reads_is_declared(stage):
         re.findall(r"load_params\(\)\.(\w+)", texts[0])
     )
     sections = {str(param).partition(".")[0] for param in STAGES[stage].get("params", [])}
-    assert read - {"plans", "temperature"} <= sections, "temperatures reach a stage through the plan alone"
+    # temperatures reach a stage through the plan alone; Ray changes where rollouts are sampled, not what they are
+    assert read - {"plans", "temperature", "ray"} <= sections
 
 
 def test_every_stage_script_is_in_the_graph():

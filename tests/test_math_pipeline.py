@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
-from test_pipeline import ENVIRONMENT, PUBLISHING, make_project, read_params, repro, write_params
+from test_pipeline import ENVIRONMENT, PUBLISHING, make_project, read_params, repro
 
 SHARED = ROOT.parent / "shared" / "data"
 pytestmark = [
@@ -29,7 +29,7 @@ def finished(tmp_path_factory) -> Path:
         shutil.copyfile(found, project / "inputs" / name)
     ran = repro(project)
     assert {"prepare", "sft", "rollout@token-1-round0", "verify@token-1-round0", "update@token-1-round0"} <= ran
-    assert EVALUATIONS | PUBLISHING <= ran
+    assert ran >= EVALUATIONS | PUBLISHING
     return project
 
 
@@ -71,8 +71,7 @@ def test_an_edited_data_set_is_read_again_and_what_it_does_not_change_is_kept(fi
 
 
 def test_a_new_benchmark_is_evaluated_without_training_again(finished):
-    edited = read_params(finished)
-    edited["task"]["benchmarks"]["more"] = {"file": "inputs/more.jsonl"}
+    params = finished / "params.yaml"
+    params.write_text(params.read_text().replace("benchmarks:\n", "benchmarks:\n    more: {file: inputs/more.jsonl}\n"))
     (finished / "inputs" / "more.jsonl").write_text('{"question": "What is half of six?", "answer": "3"}\n')
-    write_params(finished, edited)
     assert repro(finished) == {"prepare", "plan", *EVALUATIONS, *PUBLISHING}

@@ -75,9 +75,10 @@ def write_params(project: Path, params: dict) -> None:
         YAML(typ="safe").dump(params, file)
 
 
-def repro(project: Path) -> set[str]:
+def repro(project: Path, *flags: str) -> set[str]:
     """Runs `dvc repro` and returns the stages that ran; those restored from the cache do not count."""
-    ended = subprocess.run(["dvc", "repro"], cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    command = ["dvc", "repro", *flags]
+    ended = subprocess.run(command, cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     return set(re.findall(r"Running stage '([^']+)'", ended.stdout))
 
@@ -159,6 +160,44 @@ def test_a_new_round_runs_alone(project):
     write_params(project, edited)
     new = {f"evaluate@{arm}-1-3" for arm in ("uniform", "token")}
     assert repro(project) == {"plan", *new, *stages_of_round("uniform", 2), *stages_of_round("token", 2), *PUBLISHING}
+
+
+def test_editing_the_evaluation_of_one_benchmark_and_sweeping_temperatures_evaluate_again_and_train_nothing(project):
+    edited = read_params(project)
+    edited["evaluate"] |= {"benchmarks": {"longer": {"samples": 3, "temperature": 0.7}}, "sweep": [0.6]}
+    write_params(project, edited)
+    again = {f"evaluate@{arm}-1-2" for arm in ("uniform", "token")} | {"evaluate_start"}
+    assert repro(project) == {"plan", *again, "sweep@uniform-1-0.6", "sweep@token-1-0.6", *PUBLISHING}
+    tables = json.loads((project / "report" / "tables.json").read_text())
+    assert {name: score["samples"] for name, score in tables["warm_start"].items()} == {
+        "same": 2,
+        "longer": 3,
+        "larger": 2,
+    }
+    assert list(tables["sweep"]["token"]["longer"]) == ["0.6", "0.7"]
+
+
+def test_after_a_prune_nothing_runs_and_a_new_round_runs_alone(project):
+    command = [sys.executable, "-m", "mtpipe", "prune", "--keep", "1"]
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(project)}
+    ended = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "dvc repro --allow-missing" in ended.stdout
+    assert [path.parent.name for path in sorted(project.glob("data/runs/*/*/*/policy"))] == ["round2", "round2"]
+    assert repro(project, "--allow-missing") <= {"track"}, "the copy has no MLflow yet"
+
+    edited = read_params(project)
+    edited["rounds"].append({"n": 2, "next": 3})
+    edited["evaluate"]["after"] = [2, 3]
+    write_params(project, edited)
+    new = {f"evaluate@{arm}-1-3" for arm in ("uniform", "token")}
+    assert repro(project, "--allow-missing") == {
+        "plan",
+        *new,
+        *stages_of_round("uniform", 2),
+        *stages_of_round("token", 2),
+        *PUBLISHING,
+    }
 
 
 def test_editing_the_report_does_not_retrain(project):

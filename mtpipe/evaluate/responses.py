@@ -20,10 +20,10 @@ def evaluate(params: Params, folder: Path, target: Path, what: str, temperature:
 
     Raises MtpipeError where there is no benchmark.
     """
-    settings = _settings(params, temperature)
     problems = {path.stem: read_rows(path, PROBLEMS) for path in sorted(paths.BENCHMARKS.glob("*.parquet"))}
     if not problems:
         raise MtpipeError(f"{paths.BENCHMARKS} has no benchmarks; `dvc repro` makes them")
+    settings = _settings(params, list(problems), temperature)
     rows = []
     count = sum(len(found) * settings[name].samples for name, found in problems.items())
     with open_engine(params, folder) as engine, progress_bar(count, what, "responses") as bar:
@@ -53,9 +53,9 @@ def evaluate(params: Params, folder: Path, target: Path, what: str, temperature:
     write_rows(target, rows, EVALUATION)
 
 
-def _settings(params: Params, temperature: float | None) -> dict[str, EvaluationSampling]:
+def _settings(params: Params, benchmarks: list[str], temperature: float | None) -> dict[str, EvaluationSampling]:
     """Each benchmark's settings."""
-    settings = {name: params.evaluate.of(name) for name in params.task.benchmark_names}
+    settings = {name: params.evaluate.of(name) for name in benchmarks}
     if temperature is None:
         return settings
     return {name: found.model_copy(update={"temperature": temperature}) for name, found in settings.items()}

@@ -8,6 +8,21 @@ import numpy as np
 HISTOGRAM_EDGES = np.linspace(0.0, 3.0, 61)
 """Nats; what lies above counts in the last bin."""
 
+STEP_MEANS = (
+    "loss",
+    "entropy_tempered",
+    "ratio",
+    "log_ratio",
+    "clip_fraction",
+    "effective_share",
+    "kl_behaviour",
+    "kl_reference",
+    "importance",
+    "importance_capped",
+    "grad_norm",
+)
+"""What a round reports of its optimizer steps, as means over those taken; some exist under some settings only."""
+
 
 def round_metrics(
     rollouts: list[dict[str, Any]], verdicts: list[dict[str, Any]], steps: list[dict[str, float]]
@@ -32,11 +47,8 @@ def round_metrics(
         "temperature_min": float(temperatures.min()),
         "temperature_max": float(temperatures.max()),
         "groups_dropped": int(sum(step["groups_dropped"] for step in steps)),
-        **{
-            key: float(np.mean([step[key] for step in trained]))
-            for key in ("loss", "entropy_tempered", "ratio", "clip_fraction", "grad_norm")
-            if trained
-        },
+        "steps_taken": len(trained),
+        **{key: float(np.mean([step[key] for step in trained])) for key in STEP_MEANS if trained and key in trained[0]},
     }
 
 

@@ -1,110 +1,103 @@
-"""The policy update of one round: DAPO with the tempered target.
-
-Every token is scored at the temperature it was sampled at, so the ratio to the behaviour policy starts at 1.
-"""
+"""The policy update of one round: a step per `prompts_per_step` groups, each over micro-batches of its tokens."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.advantages import group_advantages
-from mtpipe.learn.groups import Group
-from mtpipe.learn.losses import dapo_loss
+from mtpipe.learn.batches import Scored, Step, micro_batches
+from mtpipe.learn.fit import check_logprobs, check_tokens
+from mtpipe.learn.objective import flatten, policy_loss
 from mtpipe.learn.optimizer import Optimizer
-from mtpipe.learn.token_logprobs import Sequences, entropies, pad, tempered_logprobs, token_logits
+from mtpipe.learn.ranks import Ranks
+from mtpipe.learn.scorer import Scorer
+from mtpipe.learn.token_logprobs import pad
+from mtpipe.learn.totals import Totals
+from mtpipe.learn.work import Work
 from mtpipe.params import Update
 from mtpipe.policy import Policy
 
-
-@dataclass(frozen=True)
-class Scored:
-    """One response with its advantage; the three lists have an entry for each response token."""
-
-    problem_id: str
-    prompt_ids: list[int]
-    response_ids: list[int]
-    logprobs: list[float]
-    temperatures: list[float]
-    advantage: float
+_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def update_policy(
     policy: Policy,
     optimizer: Optimizer,
-    groups: list[Group],
+    steps: list[Step],
     settings: Update,
     progress: tqdm,
-    after_step: Callable[[int, dict[str, float]], None] | None = None,
+    reference: Policy | None = None,
+    work: Work | None = None,
+    ranks: Ranks | None = None,
+    after_step: Callable[[int, dict[str, float]], None] = lambda step, metrics: None,
 ) -> list[dict[str, float]]:
-    """Takes one optimizer step per `prompts_per_step` groups and returns the metrics of each, in order.
+    """Takes the steps and returns the metrics of each, in order; a step without responses is skipped.
 
-    `after_step` is called with each step's number, counted from 1, and its metrics.
+    Args:
+        reference: the policy that `kl_coefficient` pulls towards.
+        work: where a killed update left its last step and this one leaves its own.
+        ranks: the processes that share the update; the policy's parameters are divided among them already.
+        after_step: called with each step's number in the round, from 1, and its metrics.
 
-    Groups of equal rewards are dropped and counted; a step that has no other groups is skipped.
-
-    Raises MtpipeError where the policy's log-probs do not match the rollouts' before the first step, or where
-    a loss or gradient is not finite.
+    Raises MtpipeError where the policy's log-probs do not match the rollouts' before the first step, where a loss or
+    gradient is not finite, or where memory does not suffice.
     """
-    metrics = []
-    checked = False
-    for start in range(0, len(groups), settings.prompts_per_step):
-        chunk = groups[start : start + settings.prompts_per_step]
-        rewards = torch.tensor([group.rewards for group in chunk], dtype=torch.float64)
-        advantages, varied = group_advantages(rewards)
-        described = {
-            "reward": float(rewards.mean()),
-            "response_tokens": sum(len(row["response_ids"]) for group in chunk for row in group.rollouts)
-            / rewards.numel(),
-            "groups_dropped": int((~varied).sum()),
-        }
-        kept = [
-            _scored(group, row) for group, row, keep in zip(chunk, advantages.tolist(), varied, strict=True) if keep
-        ]
-        if kept:
-            described |= _step(policy, optimizer, [one for group in kept for one in group], settings, check=not checked)
-            checked = True
-        metrics.append(described)
-        if after_step:
-            after_step(len(metrics), described)
-        progress.update(len(chunk))
+    scorer = ranks.scorer if ranks else Scorer(policy.model)
+    for step in steps:
+        check_tokens(step.responses, policy.model.config.get_text_config().vocab_size)
+    with _memory(settings):
+        if settings.target == "untempered":
+            steps = [_with_logprobs(step, scorer, settings, "start") for step in steps]
+        if settings.kl_coefficient:
+            assert reference is not None
+            steps = [_with_logprobs(step, Scorer(reference.model), settings, "reference") for step in steps]
+        if settings.gradient_checkpointing:
+            policy.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        policy.model.train()
+        metrics = work.resume(policy, optimizer) if work else []
+        progress.update(sum(step.groups for step in steps[: len(metrics)]))
+        for step in steps[len(metrics) :]:
+            taken = {}
+            if step.responses:
+                checked = any("loss" in earlier for earlier in metrics)
+                taken = _take(scorer, optimizer, step.responses, settings, not checked, ranks)
+            metrics.append(step.described | taken)
+            if work:
+                work.save(policy, optimizer, metrics, ranks)
+            after_step(len(metrics), metrics[-1])
+            progress.update(step.groups)
     return metrics
 
 
-def _scored(group: Group, advantages: list[float]) -> list[Scored]:
-    return [
-        Scored(
-            problem_id=group.problem_id,
-            prompt_ids=row["prompt_ids"],
-            response_ids=row["response_ids"],
-            logprobs=row["logprobs"],
-            temperatures=row["temperatures"],
-            advantage=advantage,
-        )
-        for row, advantage in zip(group.rollouts, advantages, strict=True)
-    ]
-
-
-def _step(
-    policy: Policy, optimizer: Optimizer, responses: list[Scored], settings: Update, check: bool
+def _take(
+    scorer: Scorer,
+    optimizer: Optimizer,
+    responses: list[Scored],
+    settings: Update,
+    check: bool,
+    ranks: Ranks | None,
 ) -> dict[str, float]:
-    """One optimizer step over the mean of all tokens of `responses`."""
-    tokens = sum(len(response.response_ids) for response in responses)
-    policy.model.train()
-    sums: dict[str, float] = {}
-    for batch in micro_batches(responses, settings.tokens_per_micro_batch):
-        loss, parts = _micro_batch_loss(policy, batch, settings, check)
+    """One optimizer step."""
+    torch.manual_seed(optimizer.step_count)  # dropout, where a model has any, is the same after a resume
+    totals = Totals()
+    whole = micro_batches(responses, settings.tokens_per_micro_batch)
+    shared = ranks.share(responses, settings.tokens_per_micro_batch) if ranks else ((batch, 1) for batch in whole)
+    for batch, scale in shared:
+        loss, logged = micro_batch_loss(scorer, batch, settings, check)
         if not torch.isfinite(loss):
             raise MtpipeError(
                 f"the loss is {loss.item()} in the batch of {_named(batch)}; the round stops here, its inputs are kept"
             )
-        (loss / tokens).backward()
-        for key, value in parts.items():
-            sums[key] = max(sums.get(key, value), value) if key == "ratio_max" else sums.get(key, 0.0) + value / tokens
+        (loss * scale).backward()
+        if scale:
+            totals.add(loss, logged)
+    if ranks:
+        totals = ranks.join(totals)
     norm = optimizer.clip()
     if not torch.isfinite(torch.tensor(norm)):
         raise MtpipeError(
@@ -112,100 +105,56 @@ def _step(
             f"the round stops here, its inputs are kept"
         )
     optimizer.step()
-    return {**sums, "grad_norm": norm, "trained_tokens": tokens}
+    return {**totals.described(), "grad_norm": norm}
 
 
-def micro_batches(responses: list[Scored], tokens: int) -> Iterator[list[Scored]]:
-    """Batches of similar length whose padded size stays within `tokens`, or of one response that is longer."""
-
-    def length(response: Scored) -> int:
-        return len(response.prompt_ids) + len(response.response_ids)
-
-    batch: list[Scored] = []
-    for response in sorted(responses, key=length):
-        if batch and (len(batch) + 1) * length(response) > tokens:
-            yield batch
-            batch = []
-        batch.append(response)
-    yield batch
-
-
-def _micro_batch_loss(
-    policy: Policy, batch: list[Scored], settings: Update, check: bool
-) -> tuple[Tensor, dict[str, float]]:
-    """The summed loss over a micro-batch's tokens, and sums over tokens of what is logged."""
-    sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], policy.device)
-
-    def flat(values: list[list[float]]) -> Tensor:
-        return torch.tensor([value for row in values for value in row], device=policy.device)
-
-    temperatures = flat([one.temperatures for one in batch])
-    sampled = flat([one.logprobs for one in batch])
-    advantages = flat([[one.advantage] * len(one.response_ids) for one in batch])
-
-    logits = token_logits(policy.model, sequences)
-    logprobs, tempered_entropies = tempered_logprobs(logits, sequences.targets, temperatures)
+def micro_batch_loss(
+    scorer: Scorer, batch: list[Scored], settings: Update, check: bool
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The micro-batch's share of the step's loss, and what is logged of its tokens."""
+    device = scorer.model.device
+    sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], device)
+    tokens = flatten(batch, sequences.row)
+    scores = scorer(sequences, tokens.temperatures, _PRECISIONS[settings.precision])
     if check:
-        check_logprobs(logprobs.detach(), sampled, sequences, batch, settings.logprob_tolerance)
-    result = dapo_loss(logprobs, sampled, advantages, settings.clip_low, settings.clip_high, settings.dual_clip)
-    return result.loss.sum(), {
-        "loss": float(result.loss.detach().sum()),
-        "ratio": float(result.ratio.sum()),
-        "ratio_max": float(result.ratio.max()),
-        "clip_fraction": float(result.clipped.float().sum()),
-        "entropy_tempered": float(tempered_entropies.sum()),
-        "entropy": float(entropies(logits.detach().log_softmax(-1)).sum()),
-    }
+        check_logprobs(scores.tempered.detach(), tokens.sampled, sequences, batch, settings.logprob_tolerance)
+    return policy_loss(scores, tokens, settings)
 
 
-def check_logprobs(
-    logprobs: Tensor, sampled: Tensor, sequences: Sequences, batch: list[Scored], tolerance: float
-) -> None:
-    """Holds the policy's tempered log-probs [tokens] against the rollouts', token by token.
+@torch.no_grad()
+def _with_logprobs(step: Step, scorer: Scorer, settings: Update, which: Literal["start", "reference"]) -> Step:
+    """The step with the log-probs that a scorer's present weights give its tokens.
 
-    Raises MtpipeError where any differs by more than `tolerance` nats: the policy is not the one that sampled,
-    or temperatures and tokens are out of step.
+    `start` is scored at T=1; `reference` at the target's temperatures, so that both sides of the KL are.
     """
-    gap = (logprobs - sampled).abs()
-    worst = int(gap.argmax())
-    if gap[worst] <= tolerance:
-        return
-    response = batch[int(sequences.row[worst])]
-    token = int(sequences.column[worst]) - len(response.prompt_ids)
-    raise MtpipeError(
-        f"the rollouts' log-probs do not fit the policy: problem {response.problem_id!r}, token {token} was sampled "
-        f"with {float(sampled[worst]):.6f} nats at temperature {response.temperatures[token]:g}, the policy gives "
-        f"{float(logprobs[worst]):.6f} (allowed difference {tolerance:g}: update.logprob_tolerance). Either another "
-        f"policy sampled them, or their temperatures are not aligned with their tokens; run the rollout stage again"
-    )
+    tempered = which == "reference" and settings.target == "tempered"
+    responses = []
+    for batch in micro_batches(step.responses, settings.tokens_per_micro_batch):
+        sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], scorer.model.device)
+        temperatures = flatten(batch, sequences.row).temperatures
+        scores = scorer(sequences, temperatures, _PRECISIONS[settings.precision])
+        logprobs = scores.tempered if tempered else scores.untempered
+        parts = logprobs.split([len(one.response_ids) for one in batch])
+        for one, part in zip(batch, parts, strict=True):
+            values = part.tolist()
+            responses.append(replace(one, start=values) if which == "start" else replace(one, reference=values))
+    return replace(step, responses=responses)
 
 
-def temperature_shares(groups: list[Group], base: list[float]) -> list[dict[str, Any]]:
-    """How the responses fared by sampling temperature.
-
-    Args:
-        base: the planned base temperature of each response of a group.
-
-    Returns:
-        for each temperature, ascending: the number of responses, their mean reward, and their share of the sum of
-        positive advantages (0 where no group has any).
-    """
-    advantages, _ = group_advantages(torch.tensor([group.rewards for group in groups], dtype=torch.float64))
-    positive = advantages.clamp(min=0)
-    total = float(positive.sum())
-    shares = []
-    for temperature in sorted(set(base)):
-        samples = [index for index, value in enumerate(base) if value == temperature]
-        rewards = [group.rewards[index] for group in groups for index in samples]
-        shares.append(
-            {
-                "temperature": temperature,
-                "responses": len(rewards),
-                "reward": sum(rewards) / len(rewards),
-                "positive_advantage_share": float(positive[:, samples].sum()) / total if total else 0.0,
-            }
-        )
-    return shares
+@contextmanager
+def _memory(settings: Update) -> Iterator[None]:
+    """Names the settings to lower where memory ran out."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        refused = isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)
+        if not refused:
+            raise
+        checkpointing = "" if settings.gradient_checkpointing else ", or set update.gradient_checkpointing to true"
+        raise MtpipeError(
+            f"out of memory in the update: lower update.tokens_per_micro_batch "
+            f"(now {settings.tokens_per_micro_batch}){checkpointing}; nothing was changed. ({error})"
+        ) from error
 
 
 def _named(batch: list[Scored]) -> str:

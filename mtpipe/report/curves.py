@@ -89,7 +89,7 @@ def _with_bands(
                 100 * np.array([getattr(estimate, end) for estimate in found.values()])
                 for end in ("low", "mean", "high")
             )
-            axes.fill_between(at, low, high, color=style.colour, alpha=0.13, linewidth=0)
+            axes.fill_between(at, low, high, color=style.colour, alpha=0.09, linewidth=0)
             axes.plot(at, mean, color=style.colour, marker=style.marker, linestyle=style.dash)
         axes.set_xlabel(unit)
         axes.set_ylabel("% correct")
@@ -146,5 +146,4 @@ def warm_start_picture(study: Study) -> Picture:
         axes.set_ylabel("loss, nats a token")
 
     caption = "Loss of the supervised warm start."
-    end = f" It ends at {study.curve[-1]['loss']:.3f}." if study.curve else ""
-    return Picture(draw("warm-start", caption + end, plot), caption)
+    return Picture(draw("warm-start", f"{caption} It ends at {study.curve[-1]['loss']:.3f}.", plot), caption)

@@ -138,10 +138,10 @@ def cost_table(study: Study) -> Table:
         length = sampled / responses
         rows.append((arm, [*counts, Cell(f"{length:.1f}", order=length), Cell(percent(cut), order=cut)]))
     return Table(
-        title="Cost",
+        title="Tokens",
         note=(
-            "Tokens over all rounds and seeds; `python -m mtpipe cost` adds the seconds of this machine, which no two "
-            "machines share and which are therefore not in this file. Trained: groups of equal rewards are left out."
+            "Over all rounds and seeds. Trained: groups of equal rewards are left out. Seconds differ from machine to "
+            "machine, so they are not in this file, which does not; python -m mtpipe cost prints them."
         ),
         label="arm",
         columns=["responses", "sampled", "trained", "evaluated", "tokens each", "cut %"],

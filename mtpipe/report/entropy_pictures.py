@@ -16,6 +16,7 @@ def entropy_pictures(study: Study) -> list[Picture]:
     for arm, histograms in found.items():
         counts = np.sum([histogram["counts"] for histogram in histograms], axis=0)
         shares[arm] = counts / counts.sum()
+    last = max(int(np.flatnonzero(values)[-1]) for values in shares.values()) + 1
     present = np.concatenate([values[values > 0] for values in shares.values()])
     floor = 10.0 ** np.floor(np.log10(present.min()))
 
@@ -32,11 +33,11 @@ def entropy_pictures(study: Study) -> list[Picture]:
             for threshold in thresholds:
                 axes.axvline(threshold, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
             if thresholds:
-                axes.axvspan(min(thresholds), edges[-1], color=style.colour, alpha=0.09, linewidth=0)
-                axes.text(edges[-1], 1.0, f"{100 * hot:.1f} % hot ", ha="right", va="top")
+                axes.axvspan(min(thresholds), edges[last], color=style.colour, alpha=0.09, linewidth=0)
+                axes.text(edges[last], 1.0, f"{100 * hot:.1f} % hot ", ha="right", va="top")
             axes.set_yscale("log")
             axes.set_ylim(floor, 1.5)
-            axes.set_xlim(edges[0], edges[-1])
+            axes.set_xlim(edges[0], edges[last])
             axes.set_xlabel("untempered entropy, nats")
             axes.set_ylabel("% of tokens")
             axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")

@@ -27,10 +27,10 @@ def temperature_pictures(study: Study) -> list[Picture]:
                     name = "_"
             mean = [np.mean([found["temperature_mean"] for found in study.over_seeds(arm, n)]) for n in rounds]
             axes.plot(rounds, mean, color=INK, linestyle="none", marker="x", label="mean over sampled tokens")
-            axes.set_ylim(everything.min() - margin, everything.max() + margin)
+            axes.set_ylim(everything.min() - margin, everything.max() + margin + 0.3 * float(np.ptp(everything)))
             round_axis(axes, "round")
             axes.set_ylabel("temperature")
-            axes.legend(fontsize=8)
+            axes.legend(fontsize=8, loc="upper right")
 
         spans = (f"{name} {values.min():g} to {values.max():g}" for name, values in planned[arm].items())
         caption = f"{arm}: sampling temperatures by round."

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -36,7 +37,7 @@ class Engine(Protocol):
 @contextmanager
 def open_engine(params: Params, folder: Path) -> Iterator[Engine]:
     """The engine that `sampling.engine` names, with the policy in a folder loaded."""
-    engine = _open(params, folder)
+    engine = _open(params, folder) if params.ray.workers is None else _open_workers(params, folder, params.ray.workers)
     try:
         yield engine
     finally:
@@ -53,6 +54,15 @@ def _open(params: Params, folder: Path) -> Engine:
     from mtpipe.sampling.torch_engine import TorchEngine
 
     return TorchEngine.open(folder, prepare_torch(params.compute))
+
+
+def _open_workers(params: Params, folder: Path, count: int) -> Engine:
+    from mtpipe.sampling.ray_engine import RayEngine, Workers
+
+    on_gpu = pick_device(params.compute).type == "cuda"
+    gpus = (params.sampling.vllm.tensor_parallel_size if _uses_vllm(params) else 1) if on_gpu else 0
+    workers = Workers(count, params.compute.threads, gpus, params.ray.address)
+    return RayEngine(folder, partial(_open, params), workers)
 
 
 def _uses_vllm(params: Params) -> bool:

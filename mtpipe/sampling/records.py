@@ -1,5 +1,6 @@
 """What a sampling engine is asked for, and what it gives back."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mtpipe.temperature.token_rule import ResolvedRule
@@ -51,3 +52,10 @@ class Response:
     temperatures: list[float] = field(default_factory=list)
     entropies: list[float] = field(default_factory=list)
     finish_reason: str = "length"
+
+
+def by_length(requests: Sequence[Request], size: int) -> Iterator[list[Request]]:
+    """Batches of up to `size` requests with prompts of similar length; a worker gets the batch that one process has."""
+    ordered = sorted(requests, key=lambda request: len(request.prompt_ids))
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]

@@ -11,7 +11,7 @@ from transformers import DynamicCache
 from mtpipe.policy import Policy, Vocabulary, load_policy
 from mtpipe.sampling.draw import draw_tokens
 from mtpipe.sampling.randomness import token_uniforms
-from mtpipe.sampling.records import Request, Response, SamplingPlan
+from mtpipe.sampling.records import Request, Response, SamplingPlan, by_length
 from mtpipe.sampling.stop_strings import StopStrings
 from mtpipe.temperature.apply import RowTemperatures
 
@@ -45,14 +45,13 @@ class TorchEngine:
 
 def sample(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
     """Samples one response to each request, yielding them batch by batch, in the order of their prompts' lengths."""
-    by_length = sorted(requests, key=lambda request: len(request.prompt_ids))
     stops = (
         StopStrings.of(policy.tokenizer, plan.stop, policy.model.config.vocab_size, policy.device)
         if plan.stop
         else None
     )
-    for start in range(0, len(by_length), plan.batch_size):
-        yield from _sample_batch(policy, by_length[start : start + plan.batch_size], plan, stops)
+    for batch in by_length(requests, plan.batch_size):
+        yield from _sample_batch(policy, batch, plan, stops)
 
 
 @torch.inference_mode()

@@ -38,7 +38,7 @@ def load(source: Source, role: Role, name: str) -> Loaded:
     key = f"params.yaml: task.{role}.{name}"
     if source.hub is None:
         origin: dict[str, Any] = {"files": [_shown(file) for file in source.files]}
-        rows = (row for file in source.files for row in _read_file(Path(file), key))
+        rows: Iterator[Row] = (row for file in source.files for row in _read_file(Path(file), key))
         like = source.like
     else:
         origin, rows = _read_hub(source, role, key)
@@ -107,10 +107,13 @@ def _read_hub(source: Source, role: Role, key: str) -> tuple[dict[str, Any], Ite
     entry = KNOWN.get(source.hub, Known(Shape("", ""), ("train",)))
     split = source.split or (entry.splits[0] if role == "train" else entry.splits[-1])
     configs: list[str | None] = [*(source.configs or entry.configs)] or [None]
-    parts = []
+    parts, commits = [], []
     for config in configs:
         try:
-            parts.append(datasets.load_dataset(source.hub, config, split=split, revision=source.revision))
+            builder = datasets.load_dataset_builder(source.hub, config, revision=source.revision)
+            builder.download_and_prepare()
+            parts.append(builder.as_dataset(split=split))
+            commits.append(builder.hash)
         except Exception as error:  # it raises whatever its network, file and parsing libraries do
             reason = next(iter(str(error).splitlines()), "")
             raise MtpipeError(
@@ -119,17 +122,17 @@ def _read_hub(source: Source, role: Role, key: str) -> tuple[dict[str, Any], Ite
                 f"  Without a connection, put its files into inputs/ and name them in the hub's place: "
                 f"{{file: inputs/FILE.parquet, like: {source.hub}}}"
             ) from None
-    origin = {
-        "hub": source.hub,
-        "config": [config for config in configs if config],
-        "split": split,
-        "revision": source.revision or _commit(parts[0].info.download_checksums),
-    }
+    commit = _commit(commits[0])
+    if source.revision is not None and _commit(source.revision) not in (None, commit):
+        raise MtpipeError(
+            f"{key}: {source.hub} was found at revision {commit or 'unknown'}, in a cache or folder; the pinned one is "
+            f"{source.revision}"
+        )
+    origin = {"hub": source.hub, "config": [name for name in configs if name], "split": split, "revision": commit}
     batches = (batch for part in parts for batch in part.with_format("arrow").iter(_BATCH))
     return origin, (row for batch in batches for row in batch.to_pylist())
 
 
-def _commit(checksums: dict[str, Any] | None) -> str | None:
-    """The commit that was loaded, which stands in the addresses of its files."""
-    found = (re.search(r"@([0-9a-f]{40})/", address) for address in checksums or {})
-    return next((match.group(1) for match in found if match), None)
+def _commit(hash: str | None) -> str | None:
+    """The hub's commit that a builder read, which `datasets` takes for its hash; a folder's hash is no commit."""
+    return hash if hash is not None and re.fullmatch(r"[0-9a-f]{40}", hash) else None

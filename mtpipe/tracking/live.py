@@ -20,10 +20,13 @@ Log = Callable[[str, Mapping[str, Any], int], None]
 
 
 @contextmanager
-def live_log(params: Params, arm: str, seed: int) -> Iterator[Log]:
-    """Gives the function that logs to the live run of an arm and seed; it does nothing where live metrics are off."""
+def live_log(params: Params, arm: str, seed: int, first: bool = True) -> Iterator[Log]:
+    """Gives the function that logs to the live run of an arm and seed; it does nothing where live metrics are off.
+
+    Of several processes that share a stage only the `first` logs.
+    """
     send: Log | None = None
-    if params.tracking.live:
+    if params.tracking.live and first:
         try:
             send = _open(params, arm, seed)
         except Exception as error:

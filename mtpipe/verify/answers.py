@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from mtpipe.verify.equivalence import EXACT, Leniency, compare
 from mtpipe.verify.extraction import Rule, extract
-from mtpipe.verify.guard import LONGEST_ANSWER, LONGEST_RESPONSE, refuse
+from mtpipe.verify.guard import LONGEST_RESPONSE, oversized, refuse
 from mtpipe.verify.normalise import normalise
 from mtpipe.verify.pool import Comparison, Pool
 
@@ -93,8 +93,8 @@ def judge_cheaply(gold: Gold, text: str) -> Judgement | Comparison:
     if answer is None or not answer.strip():
         return Judgement("no_answer", "", f"no answer by the rule {gold.rule!r}")
     kept = answer[:_KEPT]
-    if len(answer) > LONGEST_ANSWER:
-        return Judgement("rejected", kept, f"{len(answer)} characters; at most {LONGEST_ANSWER} are judged")
+    if size := oversized(answer):
+        return Judgement("rejected", kept, size)
     undecided = []
     for alternative in gold.alternatives:
         equal = compare(alternative, answer, gold.leniency)

@@ -28,12 +28,14 @@ from mtpipe.verify.numbers import exact, same_number
 _LONGEST_LIST = 64
 _BRACKETS = {"(": ")", "[": "]", r"\{": r"\}", "{": "}"}
 _TOKEN = re.compile(r"\\[{}]|\\[A-Za-z]+|.", re.DOTALL)
-_SPLITS_EQUATION = re.compile(r"(?<![<>!\\:=])=(?!=)")
+_EQUALS = re.compile(r"\\.|[{}]|[<>!:]?=+")
 _NAME = re.compile(r"(?=[^=]*[A-Za-z])[A-Za-z\\|(\[][^+=<>^]{0,60}")
 _CALL = re.compile(r"([A-Za-z])\([A-Za-z]\)")
 _MEMBERSHIP = re.compile(r"(?:[A-Za-z]|\\[a-z]+)(?:_\{?\w+\}?)?\s*\\in(?![A-Za-z])\s*")
 _RATIO = re.compile(r"[\d.]+\s*:\s*[\d.]+(?:\s*:\s*[\d.]+)*", re.A)
-_BASED = re.compile(r"([0-9A-Fa-f]+)\s*_\s*\{?\s*(?:\\text\s*\{)?\s*(\d+|two|three|four|five|six|seven|eight|nine)\s*\}*")
+_BASED = re.compile(
+    r"([0-9A-Fa-f]+)\s*_\s*\{?\s*(?:\\text\s*\{)?\s*(\d+|two|three|four|five|six|seven|eight|nine)\s*\}*"
+)
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,9 @@ def _compare(gold: str, answer: str, leniency: Leniency, scalar: Scalar, depth: 
         return _ordered(gold_parts, parts, leniency, scalar, depth)
     if "one" in (gold_kind, kind):
         single = gold if gold_kind == "one" else answer
-        named = _SPLITS_EQUATION.split(single)
-        if len(named) == 2 and _NAME.fullmatch(named[0].strip()):  # (p, q) = (3, 2)
-            rest = named[1].strip()
+        named = _sides(single)
+        if len(named) == 2 and _NAME.fullmatch(named[0]):  # (p, q) = (3, 2)
+            rest = named[1]
             return _compare(*((rest, answer) if gold_kind == "one" else (gold, rest)), leniency, scalar, depth + 1)
         other = kind if gold_kind == "one" else gold_kind
         if other[0] in "([" and re.search(r"\\(?:le|ge|cup|cap|setminus)(?![A-Za-z])|[<>]", single):
@@ -208,7 +210,9 @@ def _split(tokens: list[str]) -> list[str]:
             parts[-1] += token
     if separators == {",", ";"}:
         groups = [group for group in "".join(parts).split(";") if group.strip()]
-        return [f"({_values(group)})" if "," in group and group.strip()[0] != "(" else group.strip() for group in groups]
+        return [
+            f"({_values(group)})" if "," in group and group.strip()[0] != "(" else group.strip() for group in groups
+        ]
     return [part.strip() for part in parts if part not in (",", ";") and part.strip()]
 
 
@@ -218,7 +222,17 @@ def _values(group: str) -> str:
 
 
 def _sides(text: str) -> list[str]:
-    return [side.strip() for side in _SPLITS_EQUATION.split(text)]
+    """The sides of an equation or a chain of them; an = within braces, as under a sum, splits nothing."""
+    depth, start, sides = 0, 0, []
+    for token in _EQUALS.finditer(text):
+        if token[0] == "{":
+            depth += 1
+        elif token[0] == "}":
+            depth -= 1
+        elif token[0] == "=" and depth == 0:
+            sides.append(text[start : token.start()].strip())
+            start = token.end()
+    return [*sides, text[start:].strip()]
 
 
 def _plus_minus(text: str) -> list[str]:

@@ -107,9 +107,9 @@ def _free(text: str) -> str | None:
         text = text[: polite[-1].start()]
     text = text.strip()
     strong, weak = list(_STRONG.finditer(text)), list(_WEAK.finditer(text))
-    if not strong and not weak and len(text) <= _LONGEST_BARE:
-        if _QUANTITY.fullmatch(text) or len(_PROSE.findall(text)) <= 1:
-            return text or None
+    bare = len(text) <= _LONGEST_BARE and (_QUANTITY.fullmatch(text) or len(_PROSE.findall(text)) <= 1)
+    if bare and not strong and not weak:
+        return text or None
     if strong or weak:
         rest = text[(strong or weak)[-1].end() :].strip()
         found = [*_FORMULA.finditer(rest), *_NUMBER.finditer(_FORMULA.sub(lambda m: " " * len(m[0]), rest))]

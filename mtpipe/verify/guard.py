@@ -23,9 +23,11 @@ _ACCENT = re.compile(
 )
 _NAMED = re.compile(r"\\operatorname\*?\s*\{?([^{}()]*)")
 _NAMES = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth arsinh arcosh artanh arcsinh "
-    "arccosh arctanh log ln lg exp gcd lcm max min sgn sign cis erf floor ceil Re Im arg deg det rank tr dim span ord "
-    "card vol area and or if".split()
+    """
+    sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth arsinh arcosh artanh
+    arcsinh arccosh arctanh log ln lg exp gcd lcm max min sgn sign cis erf floor ceil Re Im arg deg det rank tr
+    dim span ord card vol area and or if
+    """.split()  # noqa: SIM905
 )
 _CODE = re.compile(r"__|[`\"@#]|::|;\s*\w+\(|(?<![\\A-Za-z])(?:eval|exec|open|import|lambda|getattr|compile)\b")
 _NUMBER = re.compile(r"\d+", re.ASCII)
@@ -33,17 +35,22 @@ _POWER = re.compile(r"\^\s*")
 _RUNS = re.compile(r"(?:[-+]\s*){8}|(?:!\s*){3}|(?:\\sqrt\s*){8}")
 
 
-def refuse(answer: str, gold: str = "") -> str | None:
-    """Why an answer is not judged, or None where it is. `gold` lifts the ban on constructs that it uses itself."""
+def oversized(answer: str) -> str | None:
+    """Why an answer is refused for its size alone, or None. Nothing else may be asked of it before."""
     if len(answer) > LONGEST_ANSWER:
         return f"{len(answer)} characters; at most {LONGEST_ANSWER} are judged"
+    if _depth(answer) > _DEEPEST:
+        return f"brackets nested deeper than {_DEEPEST}"
+    return None
+
+
+def refuse(answer: str, gold: str = "") -> str | None:
+    """Why an answer is not judged, or None where it is. `gold` lifts the ban on constructs that it uses itself."""
     for character in answer:
         if not character.isascii() and (character.isnumeric() or unicodedata.category(character)[0] in "CM"):
             return f"the character U+{ord(character):04X} is no plain digit or letter"
         if character < " " and character not in "\n\t\r":
             return f"the control character U+{ord(character):04X}"
-    if _depth(answer) > _DEEPEST:
-        return f"brackets nested deeper than {_DEEPEST}"
     if _CODE.search(answer):
         return "it reads like program code"
     if _RUNS.search(answer):
@@ -98,7 +105,9 @@ def _growth(answer: str) -> str | None:
 def _argument(text: str, start: int) -> str:
     """What a `^` that ends at `start` applies to: a group in braces or brackets, or a token and the `^` after it."""
     if text[start : start + 1] not in ("{", "("):
-        token = re.compile(r"[-+]?(?:\\[A-Za-z]+|\d+|.)(?:\s*\^\s*(?:\{[^{}]*\}|[-+]?\w+)){0,8}", re.A).match(text, start)
+        token = re.compile(r"[-+]?(?:\\[A-Za-z]+|\d+|.)(?:\s*\^\s*(?:\{[^{}]*\}|[-+]?\w+)){0,8}", re.A).match(
+            text, start
+        )
         return token[0] if token else ""
     depth = 0
     for index in range(start, len(text)):

@@ -23,11 +23,13 @@ _UNIT = re.compile(
 )
 _WORDS = re.compile(r"(?P<value>[-+]?[\d,.]*\d)\s+(?!and\b|or\b)[A-Za-z]{2,}(?:[ ][A-Za-z]+){0,4}", re.A)
 _PERCENT = re.compile(r"(?<=[\d}$)])\s*(?:\\?%|\\text\s?\{\s?\\?%\s?\}|percent(?:age)?\b|pct\b)")
-_DEGREES = re.compile(r"\s?\^\s?(?:\\circ\b|\{\s?\\circ\s?\})|\\degrees?\b|(?<=\d)\s?(?:\\text\s?\{\s?)?degrees?\b\s?\}?")
+_DEGREES = re.compile(
+    r"\s?\^\s?(?:\\circ\b|\{\s?\\circ\s?\})|\\degrees?\b|(?<=\d)\s?(?:\\text\s?\{\s?)?degrees?\b\s?\}?"
+)
 _AND = re.compile(r",?\s*\\(?:text|mbox|textnormal|mathrm)\s?\{[\s,]*(?:and|or)\s*\}\s*|,?\s+(?:and|or)\s+"
                   r"|(?<=[)\d}])\s*(?:and|or)\s*(?=[(\dA-Z\\-])")  # fmt: skip
 _E_NOTATION = re.compile(r"(?<![\w\\{.])([-+]?\d+\.?\d*)[eE]([-+]?)0*(\d{1,4})(?![\w.])", re.A)
-_COMMANDS = [
+_COMMANDS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"\\(?:d|t|c)frac(?![A-Za-z])"), r"\\frac"),
     (re.compile(r"\\(?:d|t)binom(?![A-Za-z])"), r"\\binom"),
     (re.compile(r"\\(?:left|right|bigl|bigr|Bigl|Bigr|big|Big|displaystyle|textstyle|limits)(?![A-Za-z])\.?"), ""),
@@ -38,7 +40,8 @@ _COMMANDS = [
     (re.compile(r"\\lt(?![A-Za-z])"), "<"),
     (re.compile(r"\\gt(?![A-Za-z])"), ">"),
     (re.compile(r"\*\*"), "^"),
-    (re.compile(r"\\(?:lbrace|rbrace)(?![A-Za-z])"), lambda m: r"\{" if "l" in m[0][:2] else r"\}"),
+    (re.compile(r"\\lbrace(?![A-Za-z])"), r"\\{"),
+    (re.compile(r"\\rbrace(?![A-Za-z])"), r"\\}"),
     (re.compile(r"\\frac\s*([0-9])\s*([0-9])(?![0-9])", re.A), r"\\frac{\1}{\2}"),
     (re.compile(r"\\frac\s*([0-9])\s*\{", re.A), r"\\frac{\1}{"),
     (re.compile(r"\\sqrt\s*([0-9A-Za-z])(?![0-9])", re.A), r"\\sqrt{\1}"),

@@ -9,6 +9,7 @@ What the pool decides itself, without a process, are the ladder's cheap rungs an
 (mtpipe/verify/equivalence.py, guard.py): linear passes over at most 2 000 characters.
 """
 
+import contextlib
 import json
 import os
 import selectors
@@ -37,7 +38,7 @@ _VERDICTS = frozenset({"correct", "wrong", "unparseable", "crashed"})
 
 @dataclass(frozen=True)
 class Comparison:
-    """An answer that needs the third rung, and the golds that it may equal, as written, at most 2 000 characters each."""
+    """An answer that needs the third rung, at most 2 000 characters of it, and the golds that it may equal."""
 
     golds: tuple[str, ...]
     answer: str
@@ -142,10 +143,8 @@ class _Worker:
         }
         self._job, self.deadline = job, time.monotonic() + seconds
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # then its output has ended too, and `receive` sees that
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        except BrokenPipeError:
-            pass  # its output has ended too, and `receive` will see that
 
     def receive(self) -> Iterator[tuple[int, str]]:
         """Reads what has been written; a judge or nursery that ended over an answer gives `crashed`."""

@@ -34,14 +34,20 @@ _FORBIDDEN = (
 )  # fmt: skip
 
 
+def hide_modules() -> None:
+    """Makes numpy, scipy and matplotlib look uninstalled to sympy, which goes on without: they are the way from a
+    symbolic expression to compiled code, and two thirds of the time that loading takes.
+    """
+    for name in ("numpy", "scipy", "matplotlib"):
+        sys.modules[name] = None  # type: ignore[assignment]
+
+
 def lock_down(memory_bytes: int) -> None:
     """Puts every layer on this process, for good. `memory_bytes` bounds its whole address space.
 
     Everything that judging imports has to be loaded before, and nothing but the standard streams may be open.
     """
     _replace_lambdify()
-    for name in ("numpy", "scipy", "matplotlib", "gmpy2"):
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # sympy asks for them, and goes on without
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     os.closerange(3, 256)
     if os.geteuid() == 0:

@@ -10,7 +10,6 @@ from typing import Any
 import latex2sympy2_extended.latex2sympy2
 from latex2sympy2_extended import NormalizationConfig
 from math_verify import LatexExtractionConfig, parse, verify
-
 from sympy import Float, Integer
 
 from mtpipe.verify.equivalence import Leniency
@@ -60,7 +59,7 @@ def equal(gold: str, answer: str, leniency: Leniency) -> bool:
     return leniency.tolerance is not None and _within(golds, parsed, float(leniency.tolerance))
 
 
-def _within(golds: list, answers: list, tolerance: float) -> bool:
+def _within(golds: list[Any], answers: list[Any], tolerance: float) -> bool:
     try:
         return any(abs(float((gold - answer).evalf())) <= tolerance for gold in golds for answer in answers)
     except (TypeError, ValueError, AttributeError):

@@ -5,9 +5,11 @@ import torch
 from tqdm import tqdm
 
 from mtpipe.errors import MtpipeError
+from mtpipe.learn.batches import Scored, micro_batches, optimizer_steps
 from mtpipe.learn.groups import Group, join_groups
-from mtpipe.learn.optimizer import Optimizer
-from mtpipe.learn.update import Scored, micro_batches, temperature_shares, update_policy
+from mtpipe.learn.optimizer import Optimizer, write_state
+from mtpipe.learn.temperature_shares import temperature_shares
+from mtpipe.learn.update import update_policy
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, Threshold
@@ -39,8 +41,11 @@ def optimizer(policy, settings) -> Optimizer:
     return Optimizer(policy.model, settings.learning_rate, settings.warmup_steps)
 
 
-def update(policy, groups, settings):
-    return update_policy(policy, optimizer(policy, settings), groups, settings, tqdm(disable=True))
+def update(policy, groups, settings, **options):
+    using = options.pop("optimizer", None) or optimizer(policy, settings)
+    base = options.pop("base", [1.0] * GROUP_SIZE)
+    steps = optimizer_steps(groups, base, settings, max_response=16)
+    return update_policy(policy, using, steps, settings, tqdm(disable=True), **options)
 
 
 def weights(policy) -> torch.Tensor:
@@ -120,15 +125,15 @@ def test_nan_names_the_batch(policy, groups, settings):
 def test_optimizer_state_makes_two_rounds_the_same_as_one_run(policy, groups, settings, tmp_path):
     whole, halves = copy.deepcopy(policy), copy.deepcopy(policy)
     through = optimizer(whole, settings)
-    update_policy(whole, through, groups, settings, tqdm(disable=True))
+    update(whole, groups, settings, optimizer=through)
 
     first = optimizer(halves, settings)
-    update_policy(halves, first, groups[:3], settings, tqdm(disable=True))
-    first.save(tmp_path)
+    update(halves, groups[:3], settings, optimizer=first)
+    write_state(first.tensors(), tmp_path)
     second = optimizer(halves, settings)
     second.load(tmp_path)
     loose = settings.model_copy(update={"logprob_tolerance": 1e9})
-    update_policy(halves, second, groups[3:], loose, tqdm(disable=True))
+    update(halves, groups[3:], loose, optimizer=second)
     assert second.step_count == through.step_count == 2
     assert torch.equal(weights(halves), weights(whole))
 

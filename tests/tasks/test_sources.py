@@ -1,6 +1,7 @@
 """Loading data sets in every shape they come in: local files, and the hub's own loader on a folder laid out as one."""
 
 import json
+import shutil
 
 import datasets
 import pyarrow as pa
@@ -132,6 +133,22 @@ def test_a_known_id_has_its_configurations_split_and_columns_from_the_table(hub)
         hub("opencompass/AIME2025", part, {"test": [{"question": part, "answer": "3"}]})
     both = load(Source(hub="opencompass/AIME2025"), "benchmarks", "aime25")
     assert [row["question"] for row in both.rows] == ["AIME2025-I", "AIME2025-II"]
+
+
+def test_the_commit_that_is_found_in_the_cache_is_recorded_and_held_against_the_pinned_one(hub, tmp_path):
+    hub("openai/gsm8k", "main", {"train": [{"question": "two", "answer": "#### 2"}]})
+    list(load(Source(hub="openai/gsm8k"), "train", "a").rows)
+    shutil.rmtree(tmp_path / "openai")
+    commit = "0123456789abcdef" * 2 + "01234567"
+    (tmp_path / "cache" / "gsm8k").rename(tmp_path / "cache" / "openai___gsm8k")  # as one from the hub is named
+    (versions,) = (tmp_path / "cache" / "openai___gsm8k" / "main").iterdir()
+    next(path for path in versions.iterdir() if path.is_dir()).rename(versions / commit)
+
+    for revision in (None, commit):
+        found = load(Source(hub="openai/gsm8k", revision=revision), "train", "a")
+        assert (found.origin["revision"], list(found.rows)) == (commit, [{"question": "two", "answer": "#### 2"}])
+    with pytest.raises(MtpipeError, match=f"found at revision {commit}, in a cache or folder; the pinned one is fff"):
+        load(Source(hub="openai/gsm8k", revision="f" * 40), "train", "a")
 
 
 def test_any_other_id_is_taken_with_its_columns(hub):

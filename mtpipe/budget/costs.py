@@ -1,0 +1,173 @@
+"""What a study will take: tokens, disk, memory and hours, each a formula over params.yaml and the model's sizes."""
+
+from dataclasses import dataclass
+from math import ceil
+
+import pyarrow.parquet as pq
+
+from mtpipe import paths
+from mtpipe.budget.model_size import ModelSize
+from mtpipe.errors import MtpipeError
+from mtpipe.learn.chunked_head import LOGITS_PER_CHUNK
+from mtpipe.params import Params
+from mtpipe.tasks.settings import MathTask
+
+WEIGHT_BYTES = 4
+"""A parameter on disk and in memory: float32."""
+
+ROLLOUT_BYTES = 20
+"""A response token in a rollouts file before compression: its id, three float32 numbers, about four characters."""
+
+DRAW_BYTES = 32
+"""A vocabulary entry of one row while its token is drawn: four float32 and two float64 tensors of that shape."""
+
+LOGIT_BYTES = 16
+"""A vocabulary entry of one token in the update: logits, two log-probs and their gradient, float32."""
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Mean tokens of a prompt and of a response."""
+
+    prompt: float
+    response: float
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Response tokens per second of sampling and of the update, and seconds of the warm start; None: unknown."""
+
+    sampling: float | None = None
+    update: float | None = None
+    warm_start_seconds: float | None = None
+
+
+def runs(params: Params) -> int:
+    """Arms times seeds."""
+    return len(params.arms) * len(params.seeds)
+
+
+def round_responses(params: Params) -> int:
+    """Responses of one round of one run."""
+    return params.sampling.prompts * params.sampling.group_size
+
+
+def round_tokens(params: Params, lengths: Lengths) -> float:
+    """Response tokens of one round of one run."""
+    return round_responses(params) * lengths.response
+
+
+def evaluation_tokens(params: Params, lengths: Lengths) -> float:
+    """Response tokens of one evaluation: all benchmarks, with each one's own number of samples."""
+    responses = sum(
+        problems * params.evaluate.of(name).samples for name, problems in benchmark_problems(params).items()
+    )
+    return responses * lengths.response
+
+
+def benchmark_problems(params: Params) -> dict[str, int]:
+    """Each benchmark's number of problems: as prepared, else as params.yaml says.
+
+    Raises MtpipeError where neither tells.
+    """
+    return {name: _problems(params, name) for name in params.task.benchmark_names}
+
+
+def _problems(params: Params, benchmark: str) -> int:
+    if paths.benchmark(benchmark).is_file():
+        return pq.read_metadata(paths.benchmark(benchmark)).num_rows
+    if not isinstance(params.task, MathTask):
+        return params.task.benchmark_problems
+    if number := params.task.benchmarks[benchmark].number:
+        return number
+    raise MtpipeError(
+        f"how many problems benchmark {benchmark!r} has is not known before it is loaded: run `dvc repro prepare` "
+        f"first, or give it a number in params.yaml: task.benchmarks.{benchmark}.number"
+    )
+
+
+def evaluations(params: Params) -> int:
+    """The warm start's, and each run's after the rounds in `evaluate.after`."""
+    return 1 + runs(params) * len(params.evaluate.after)
+
+
+def sampled_tokens(params: Params, lengths: Lengths) -> float:
+    """All response tokens of the study, evaluations included."""
+    rounds = runs(params) * len(params.rounds)
+    return rounds * round_tokens(params, lengths) + evaluations(params) * evaluation_tokens(params, lengths)
+
+
+def state_bytes(params: Params, size: ModelSize) -> int:
+    """AdamW's two moments: 2 x 4 bytes a parameter; in 8 bits 2 x (1 byte + 4 for each block of 256)."""
+    if params.update.optimizer == "adamw_8bit":
+        return 2 * (size.parameters + 4 * ceil(size.parameters / 256))
+    return 2 * 4 * size.parameters
+
+
+def policy_bytes(params: Params, size: ModelSize) -> int:
+    """One policy folder after an update: float32 weights and the optimizer's state."""
+    return WEIGHT_BYTES * size.parameters + state_bytes(params, size)
+
+
+def study_disk(params: Params, size: ModelSize, lengths: Lengths, keep: int | None = None) -> float:
+    """Disk of the finished study, in the workspace and the DVC cache together.
+
+    One copy of everything in each of the two (a file system with reflinks shares them): the warm start, for each run
+    its round 0 (in the workspace only, the cache has the warm start's), a policy and the rollouts of each round.
+
+    Args:
+        keep: how many policies of each run `mtpipe prune` leaves after every round; None prunes nothing.
+    """
+    weights = WEIGHT_BYTES * size.parameters
+    policies = len(params.rounds) if keep is None else min(keep, len(params.rounds))
+    start = weights if keep is None or keep > len(params.rounds) else 0
+    rollouts = len(params.rounds) * round_tokens(params, lengths) * ROLLOUT_BYTES
+    return 2 * weights + runs(params) * (start + 2 * (policies * policy_bytes(params, size) + rollouts))
+
+
+def sampling_memory(params: Params, size: ModelSize, lengths: Lengths) -> float:
+    """Peak bytes of one sampling process of the embedded engine, float32.
+
+    Weights, the KV cache of a full batch at its longest (2 x layers x key width x 4 bytes a token), and the drawing
+    of one token a row (32 bytes a row and vocabulary entry).
+    """
+    rows = min(params.sampling.batch_size, round_responses(params))
+    cache = rows * (lengths.prompt + params.sampling.max_new_tokens) * 2 * size.layers * size.key_value * 4
+    return WEIGHT_BYTES * size.parameters + cache + rows * size.vocabulary * DRAW_BYTES
+
+
+def activation_bytes(size: ModelSize, checkpointing: bool = False) -> int:
+    """Bytes that one token leaves for the backward pass of all layers, float32, attention by a fused kernel.
+
+    With gradient checkpointing a layer keeps its input alone, and one layer at a time the rest.
+
+    Of a layer with two RMS norms, rotary embedding and a gated MLP, in float32 tensors kept: 8 of the hidden width
+    (what the norms read and scale, queries, attention's output), 3 of the keys' width, 4 of the MLP's (gate, its
+    activation, up, their product); 3 of the hidden width for the last norm. tests/budget holds it against autograd.
+    """
+    layer = 8 * size.hidden + 3 * size.key_value + 4 * size.intermediate
+    layers = size.layers * size.hidden + layer if checkpointing else size.layers * layer
+    return 4 * (layers + 3 * size.hidden)
+
+
+def update_memory(params: Params, size: ModelSize) -> float:
+    """Peak bytes of one update process; bfloat16 activations take less, and are not told apart.
+
+    Weights, gradients and the optimizer's state, divided among `update.processes` (FSDP2), and what one micro-batch
+    of `update.tokens_per_micro_batch` needs: its layers' activations, and the logits of one chunk of its tokens.
+    """
+    sharded = (2 * WEIGHT_BYTES * size.parameters + state_bytes(params, size)) / params.update.processes
+    tokens = params.update.tokens_per_micro_batch
+    logits = min(LOGITS_PER_CHUNK, tokens * size.vocabulary)
+    return sharded + tokens * activation_bytes(size, params.update.gradient_checkpointing) + logits * LOGIT_BYTES
+
+
+def sampling_hours(params: Params, lengths: Lengths, throughput: Throughput) -> float | None:
+    """All sampled tokens at the sampling rate; None where the rate is unknown."""
+    return sampled_tokens(params, lengths) / throughput.sampling / 3600 if throughput.sampling else None
+
+
+def update_hours(params: Params, lengths: Lengths, throughput: Throughput) -> float | None:
+    """All rounds' response tokens at the update's rate; None where the rate is unknown."""
+    tokens = runs(params) * len(params.rounds) * round_tokens(params, lengths)
+    return tokens / throughput.update / 3600 if throughput.update else None

@@ -1,0 +1,57 @@
+"""A model's sizes from its configuration alone: no weights are read or made."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
+
+from mtpipe.errors import MtpipeError
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """What memory and disk depend on; `key_value` is the width of a layer's keys, which its values share."""
+
+    parameters: int
+    layers: int
+    hidden: int
+    intermediate: int
+    key_value: int
+    vocabulary: int
+
+
+def read_config(path: Path) -> PretrainedConfig:
+    """A transformers configuration from config.json, or from the checkpoint folder that holds it.
+
+    Raises MtpipeError where there is none, or none that transformers knows.
+    """
+    folder = path if path.is_dir() else path.parent
+    if not (folder / "config.json").is_file():
+        raise MtpipeError(f"{path} is no config.json and no folder with one; a checkpoint's folder has it")
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise MtpipeError(f"{folder / 'config.json'} is no configuration that transformers knows: {error}") from error
+
+
+def model_size(config: PretrainedConfig) -> ModelSize:
+    """Counts the parameters of the model on torch's meta device, tied embeddings once.
+
+    Raises MtpipeError where the configuration is not that of a decoder with attention in every layer.
+    """
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        heads = config.num_attention_heads
+        head_width = getattr(config, "head_dim", None) or config.hidden_size // heads
+        return ModelSize(
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            layers=config.num_hidden_layers,
+            hidden=config.hidden_size,
+            intermediate=config.intermediate_size,
+            key_value=head_width * (getattr(config, "num_key_value_heads", None) or heads),
+            vocabulary=config.vocab_size,
+        )
+    except (AttributeError, ValueError) as error:
+        raise MtpipeError(f"the budget cannot size a model of type {config.model_type!r}: {error}") from error

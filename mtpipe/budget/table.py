@@ -1,0 +1,135 @@
+"""The budget as a table to read before a study starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtpipe.budget import costs
+from mtpipe.budget.costs import Lengths, Throughput
+from mtpipe.budget.measured import measured_prompt_length, measured_response_length, measured_throughput
+from mtpipe.budget.model_size import model_size, read_config
+from mtpipe.params import Params
+from mtpipe.policy import new_config
+from mtpipe.tasks.vocabulary import VOCABULARIES
+
+_ASSUMED_PROMPT = 200.0
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the command line says; None leaves it to the files of finished rounds, or to an assumption."""
+
+    config: Path | None = None
+    prompt_tokens: float | None = None
+    response_tokens: float | None = None
+    sampling_rate: float | None = None
+    update_rate: float | None = None
+
+
+def format_budget(params: Params, given: Given) -> str:
+    """Tokens, disk, memory and hours of the study in params.yaml; the formulas are in mtpipe/budget/costs.py."""
+    if given.config or params.model.checkpoint:
+        source = given.config or Path(str(params.model.checkpoint))
+        config = read_config(source)
+    else:
+        vocabulary = VOCABULARIES[params.task.name]
+        source = Path("params.yaml")
+        config = new_config(params.model, vocabulary.characters, vocabulary.max_positions)
+    size = model_size(config)
+    prompt, prompt_from = _first(
+        (given.prompt_tokens, "given"), (measured_prompt_length(params), "measured"), (_ASSUMED_PROMPT, "assumed")
+    )
+    response, response_from = _first(
+        (given.response_tokens, "given"),
+        (measured_response_length(params), "measured"),
+        (float(params.sampling.max_new_tokens), "sampling.max_new_tokens, the most there can be"),
+    )
+    lengths = Lengths(prompt, response)
+    measured = measured_throughput(params)
+    rate = Throughput(
+        given.sampling_rate or measured.sampling, given.update_rate or measured.update, measured.warm_start_seconds
+    )
+    rounds = costs.runs(params) * len(params.rounds)
+    sampling, update = costs.sampling_hours(params, lengths, rate), costs.update_hours(params, lengths, rate)
+    warm_start = None if rate.warm_start_seconds is None else rate.warm_start_seconds / 3600
+    known = [hours for hours in (sampling, update, warm_start) if hours is not None]
+    state = "AdamW state in 8 bits" if params.update.optimizer == "adamw_8bit" else "AdamW state"
+    processes = params.update.processes
+    sections = {
+        "Model and study": [
+            ("parameters", f"{size.parameters:,}", f"{source}: {size.layers} layers, vocabulary {size.vocabulary:,}"),
+            (
+                "rounds",
+                f"{rounds:,}",
+                f"{len(params.arms)} arms x {len(params.seeds)} seeds x {len(params.rounds)} rounds",
+            ),
+            ("responses a round", f"{costs.round_responses(params):,}", "sampling.prompts x sampling.group_size"),
+            ("tokens a prompt", f"{prompt:,.0f}", prompt_from),
+            ("tokens a response", f"{response:,.0f}", response_from),
+        ],
+        "Tokens": [
+            ("one round", _count(costs.round_tokens(params, lengths)), "response tokens of one arm and seed"),
+            ("one evaluation", _count(costs.evaluation_tokens(params, lengths)), "all benchmarks"),
+            (
+                "sampled in all",
+                _count(costs.sampled_tokens(params, lengths)),
+                f"{rounds} rounds, {costs.evaluations(params)} evaluations",
+            ),
+        ],
+        "Disk": [
+            ("one policy", _bytes(costs.policy_bytes(params, size)), f"float32 weights and {state}"),
+            ("nothing pruned", _bytes(costs.study_disk(params, size, lengths)), "workspace and DVC cache"),
+            (
+                "pruned each round",
+                _bytes(costs.study_disk(params, size, lengths, keep=1)),
+                "python -m mtpipe prune --keep 1",
+            ),
+        ],
+        "Memory at its peak, a process": [
+            (
+                "sampling",
+                _bytes(costs.sampling_memory(params, size, lengths)),
+                f"batches of {params.sampling.batch_size}: sampling.batch_size",
+            ),
+            (
+                "update",
+                _bytes(costs.update_memory(params, size)),
+                f"micro-batches of {params.update.tokens_per_micro_batch} tokens: update.tokens_per_micro_batch"
+                + (f"; {processes} processes share weights and state" if processes > 1 else ""),
+            ),
+        ],
+        "Hours": [
+            ("warm start", _hours(warm_start), "measured" if warm_start is not None else "unknown before it has run"),
+            ("sampling", _hours(sampling), _rate(rate.sampling, "--sampling-rate")),
+            ("updates", _hours(update), _rate(rate.update, "--update-rate")),
+            ("in all", _hours(sum(known) if known else None), "one after the other, of what is known"),
+        ],
+    }
+    labels = max(len(row[0]) for rows in sections.values() for row in rows)
+    values = max(len(row[1]) for rows in sections.values() for row in rows)
+    lines = []
+    for title, rows in sections.items():
+        lines += [title, *(f"  {label:<{labels}}  {value:>{values}}  {note}" for label, value, note in rows), ""]
+    lines.append("1 GB is 10^9 bytes. Memory leaves out what the libraries take themselves.")
+    return "\n".join(lines)
+
+
+def _first(*candidates: tuple[float | None, str]) -> tuple[float, str]:
+    return next((value, origin) for value, origin in candidates if value is not None)
+
+
+def _count(tokens: float) -> str:
+    return f"{tokens:,.0f}"
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+
+
+def _hours(hours: float | None) -> str:
+    return "?" if hours is None else f"{hours:,.2f}"
+
+
+def _rate(tokens_per_second: float | None, flag: str) -> str:
+    if tokens_per_second is None:
+        return f"unknown; give response tokens per second with {flag}"
+    return f"at {tokens_per_second:,.0f} response tokens per second"

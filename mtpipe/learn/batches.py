@@ -1,0 +1,125 @@
+"""From a round's groups to optimizer steps, and from a step's responses to micro-batches of similar length."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from mtpipe.learn.advantages import group_advantages
+from mtpipe.learn.groups import Group
+from mtpipe.learn.losses.aggregation import constant, group_token_mean, sequence_mean, token_mean
+from mtpipe.params import Update
+
+PADDING = 0.08
+"""Share of a micro-batch's computed tokens that may be padding."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One response with its advantage and the weight of each of its tokens in the step's loss.
+
+    The lists have an entry for each response token. `start` and `reference` are log-probs that other weights give it:
+    at T=1 those of the policy that the round starts with, and at the target's temperatures those of the reference;
+    empty where the settings need none.
+    """
+
+    problem_id: str
+    prompt_ids: list[int]
+    response_ids: list[int]
+    logprobs: list[float]
+    temperatures: list[float]
+    advantage: float
+    weight: float = 0.0
+    start: list[float] = field(default_factory=list)
+    reference: list[float] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Tokens that the model reads for it."""
+        return len(self.prompt_ids) + len(self.response_ids)
+
+
+@dataclass(frozen=True)
+class Step:
+    """The responses of one optimizer step, and what is known of it before it is taken; no responses, no step."""
+
+    groups: int
+    responses: list[Scored]
+    described: dict[str, float]
+
+
+def optimizer_steps(groups: list[Group], base: list[float], settings: Update, max_response: int) -> list[Step]:
+    """Steps of `prompts_per_step` groups each, in order.
+
+    Groups without any advantage are left out and counted, also in every denominator; with `keep_flat_groups` they
+    count in it. A step where no response has an advantage has no responses.
+
+    Args:
+        base: the planned base temperature of each response of a group.
+        max_response: tokens; sampling.max_new_tokens.
+    """
+    steps = []
+    for start in range(0, len(groups), settings.prompts_per_step):
+        chunk = groups[start : start + settings.prompts_per_step]
+        rewards = torch.tensor([group.rewards for group in chunk], dtype=torch.float64)
+        compared = base if settings.baseline == "temperature" else None
+        advantages, varied = group_advantages(rewards, settings.advantage, compared)
+        kept = [
+            (group, values)
+            for group, values, differ in zip(chunk, advantages.tolist(), varied.tolist(), strict=True)
+            if differ or (settings.keep_flat_groups and varied.any())
+        ]
+        rows = [(row, value) for group, values in kept for row, value in zip(group.rollouts, values, strict=True)]
+        weights = token_weights([row for row, _ in rows], settings, max_response) if rows else []
+        described = {
+            "reward": float(rewards.mean()),
+            "response_tokens": sum(len(row["response_ids"]) for group in chunk for row in group.rollouts)
+            / rewards.numel(),
+            "groups_dropped": int((~varied).sum()),
+        }
+        responses = [
+            Scored(
+                problem_id=row["problem_id"],
+                prompt_ids=row["prompt_ids"],
+                response_ids=row["response_ids"],
+                logprobs=row["logprobs"],
+                temperatures=row["temperatures"],
+                advantage=advantage,
+                weight=weight,
+            )
+            for (row, advantage), weight in zip(rows, weights, strict=True)
+        ]
+        steps.append(Step(len(chunk), responses, described))
+    return steps
+
+
+def token_weights(rows: list[dict[str, Any]], settings: Update, max_response: int) -> list[float]:
+    """The weight of each response's tokens under `update.loss`; `rows` are those of records.ROLLOUTS."""
+    lengths = [len(row["response_ids"]) for row in rows]
+    match settings.loss:
+        case "grpo" | "gspo":
+            return sequence_mean(lengths)
+        case "dapo" | "cispo":
+            return token_mean(lengths)
+        case "bnpo":
+            return group_token_mean(lengths, [row["problem_id"] for row in rows])
+        case "dr_grpo":
+            return constant(lengths, max_response)
+
+
+def micro_batches(responses: list[Scored], tokens: int) -> Iterator[list[Scored]]:
+    """Batches of similar length: within `tokens`, padding included, and with at most `PADDING` of padding.
+
+    A response longer than `tokens` makes a batch of its own.
+    """
+    batch: list[Scored] = []
+    held = 0
+    for response in sorted(responses, key=len):
+        size = (len(batch) + 1) * len(response)
+        if batch and (size > tokens or size - held - len(response) > PADDING * size):
+            yield batch
+            batch, held = [], 0
+        batch.append(response)
+        held += len(response)
+    if batch:
+        yield batch

@@ -1,0 +1,137 @@
+"""Log-probs and entropies from hidden states, without ever holding the logits of all tokens."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LOGITS_PER_CHUNK = 2**25
+"""128 MiB in float32. Small chunks cost passes over the head's gradient, which has the size of its weights."""
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """All [tokens] and in nats. The log-probs carry gradient, the entropies none."""
+
+    tempered: Tensor
+    untempered: Tensor
+    entropy_tempered: Tensor
+    entropy: Tensor
+
+
+def token_scores(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    softcap: float | None,
+    targets: Tensor,
+    temperatures: Tensor,
+    chunk: int | None = None,
+) -> TokenScores:
+    """Scores tokens at their own temperatures and at T=1.
+
+    Logits are made for `chunk` tokens at a time, in the forward pass and again in the backward pass, so memory holds
+    [chunk, vocabulary] and never [tokens, vocabulary]. Values and gradients are those of the plain computation, as
+    each token's depend on its own logits alone. Under autocast the products are in its type and the rest in float32.
+
+    Args:
+        hidden: [tokens, hidden_size], the last hidden state that each token was drawn from.
+        weight, bias: [vocabulary, hidden_size] and [vocabulary], of the output head.
+        softcap: logits become softcap * tanh(logits / softcap) before any temperature, as in Gemma.
+        targets: [tokens].
+        temperatures: [tokens].
+    """
+    kind = hidden.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+    chunk = chunk or max(1, LOGITS_PER_CHUNK // weight.shape[0])
+    return TokenScores(*_Scores.apply(hidden, weight, bias, softcap, targets, temperatures, chunk, dtype))
+
+
+class _Scores(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        softcap: float | None,
+        targets: Tensor,
+        temperatures: Tensor,
+        chunk: int,
+        dtype: torch.dtype,
+    ) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(hidden, weight, bias, targets, temperatures)
+        ctx.softcap, ctx.chunk, ctx.dtype = softcap, chunk, dtype
+        ctx.set_materialize_grads(False)
+        parts = []
+        with torch.autocast(hidden.device.type, enabled=False):
+            cast = weight.to(dtype)
+            for part in _parts(len(targets), chunk):
+                logits = _logits(hidden[part], cast, bias, softcap)
+                divided = logits / temperatures[part, None]
+                tempered, entropy_tempered = _score(divided, targets[part])
+                del divided
+                parts.append((tempered, *_score(logits, targets[part]), entropy_tempered))
+        tempered, untempered, entropy, entropy_tempered = (torch.cat(column) for column in zip(*parts, strict=True))
+        ctx.mark_non_differentiable(entropy, entropy_tempered)
+        return tempered, untempered, entropy_tempered, entropy
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias, targets, temperatures = ctx.saved_tensors
+        cast = weight.to(ctx.dtype)
+        hidden_gradient = torch.empty_like(hidden)
+        weight_gradient = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
+        bias_gradient = torch.zeros_like(bias) if bias is not None and ctx.needs_input_grad[2] else None
+        with torch.autocast(hidden.device.type, enabled=False):
+            for part in _parts(len(targets), ctx.chunk):
+                logits = _logits(hidden[part], cast, bias, ctx.softcap)
+                gradient = None
+                for upstream, temperature in zip(gradients[:2], (temperatures[part, None], None), strict=True):
+                    if upstream is not None:
+                        term = _logits_gradient(logits, upstream[part, None], targets[part, None], temperature)
+                        gradient = term if gradient is None else gradient.add_(term)
+                if gradient is None:
+                    return (None,) * 8
+                if ctx.softcap is not None:
+                    gradient.mul_(1 - (logits / ctx.softcap).square_())
+                del logits
+                if bias_gradient is not None:
+                    bias_gradient += gradient.sum(0)
+                gradient = gradient.to(ctx.dtype)
+                hidden_gradient[part] = gradient @ cast
+                if weight_gradient is not None:
+                    product_in = hidden[part].to(ctx.dtype)
+                    if ctx.dtype == weight_gradient.dtype:
+                        weight_gradient.addmm_(gradient.t(), product_in)
+                    else:
+                        weight_gradient += gradient.t() @ product_in
+        return hidden_gradient, weight_gradient, bias_gradient, None, None, None, None, None
+
+
+def _parts(tokens: int, chunk: int) -> list[slice]:
+    return [slice(start, start + chunk) for start in range(0, tokens, chunk)]
+
+
+def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, softcap: float | None) -> Tensor:
+    """[tokens, vocabulary], float32."""
+    logits = (hidden.to(weight.dtype) @ weight.t()).float()
+    if bias is not None:
+        logits += bias
+    if softcap is not None:
+        logits = logits.div_(softcap).tanh_().mul_(softcap)
+    return logits
+
+
+def _score(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probs of the targets and entropies, [tokens] each."""
+    logprobs = logits.log_softmax(-1)
+    return logprobs.gather(1, targets[:, None]).squeeze(1), torch.special.entr(logprobs.exp_()).sum(-1)
+
+
+def _logits_gradient(logits: Tensor, upstream: Tensor, targets: Tensor, temperature: Tensor | None) -> Tensor:
+    """d log-prob / d logits = (onehot - softmax(logits / T)) / T, times the upstream gradient [tokens, 1]."""
+    probabilities = (logits if temperature is None else logits / temperature).softmax(-1)
+    slope = upstream if temperature is None else upstream / temperature
+    return probabilities.mul_(-slope).scatter_add_(1, targets, slope)

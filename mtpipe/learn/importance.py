@@ -1,0 +1,48 @@
+"""Importance weights for the untempered target: what corrects tokens sampled at T_t for a loss at T=1."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Correction = Literal["token_truncate", "sequence_mask"]
+
+
+def correction(log_weight: Tensor, row: Tensor, kind: Correction, cap: float) -> Tensor:
+    """Weights [tokens], without gradient, that a token's loss is multiplied by.
+
+    * `token_truncate`: min(w, cap), w = pi_1(token) / mu_T(token). Truncated importance sampling: bias for a bounded
+      variance. verl and open-instruct use a cap of 2.
+    * `sequence_mask`: w, product over a response's tokens, where it is at most `cap`; else 0, so that the response
+      teaches nothing. TRL uses a cap of 3.
+
+    A weight of a token alone ignores how the tokens before it were drawn, so `token_truncate` is biased even
+    uncapped; `sequence_mask` is not biased below its cap, but its variance grows with the response's length.
+
+    Args:
+        log_weight: [tokens], log(pi_1 / mu_T) of the policy that the round started with.
+        row: [tokens], the response that a token belongs to, as an index from 0.
+    """
+    log_weight = log_weight.detach()
+    if kind == "token_truncate":
+        return log_weight.exp().clamp(max=cap)
+    responses = int(row.max()) + 1
+    whole = log_weight.new_zeros(responses).index_add(0, row, log_weight).exp()
+    return torch.where(whole <= cap, whole, 0.0)[row]
+
+
+def effective_share(weight_sum: float, weight_square_sum: float, tokens: int) -> float:
+    """Kish's effective sample size (sum w)^2 / sum w^2 as a share of the tokens; 1 where all weights are equal."""
+    return weight_sum**2 / (tokens * weight_square_sum) if weight_square_sum else 0.0
+
+
+def behaviour_kl(logprobs_untempered: Tensor, sampled_logprobs: Tensor) -> Tensor:
+    """w - 1 - log w [tokens] with w = pi_1 / mu_T: estimates KL(mu_T || pi_1), policy scored at T=1.
+
+    The tokens were drawn from mu_T, the behaviour policy at each token's own T_t, so the k3 estimator is unbiased for
+    this direction without a correction, and never negative. It contains the distance that temperature itself puts
+    between the two; where T_t = 1 it is the policy's drift since sampling and nothing else. Its tail is heavy where
+    T_t < 1, because tokens that mu_T never draws carry the largest w.
+    """
+    log_weight = (logprobs_untempered - sampled_logprobs).detach()
+    return log_weight.exp() - 1 - log_weight

@@ -1,0 +1,76 @@
+"""What one response token contributes to the loss, before any weight."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """`loss` [tokens], with gradient; `ratio` [tokens] to the old policy; `clipped` [tokens], where the clip holds."""
+
+    loss: Tensor
+    ratio: Tensor
+    clipped: Tensor
+
+
+def clipped(
+    log_ratio: Tensor, advantages: Tensor, clip_low: float, clip_high: float, dual_clip: float | None
+) -> Surrogate:
+    """-min(r A, clip(r, 1 - clip_low, 1 + clip_high) A): PPO's clip, arXiv 1707.06347, equation 7.
+
+    GRPO (arXiv 2402.03300, equation 3) takes clip_low = clip_high, DAPO (arXiv 2503.14476, equation 8) a larger
+    clip_high; Dr.GRPO differs by its weights and advantages alone. For negative advantages `dual_clip` bounds the loss
+    at -dual_clip * A (arXiv 1912.09729, equation 5): without it one token that the policy has come to favour by far
+    can outweigh the batch.
+
+    Args:
+        log_ratio: [tokens], log(policy / old policy), with gradient.
+        advantages: [tokens], each token's response's.
+    """
+    ratio = log_ratio.exp()
+    free, bounded = ratio * advantages, ratio.clamp(1 - clip_low, 1 + clip_high) * advantages
+    objective = torch.minimum(free, bounded)
+    held = bounded < free
+    if dual_clip is not None:
+        floor = dual_clip * advantages
+        below = (advantages < 0) & (objective < floor)
+        objective, held = torch.where(below, floor, objective), held | below
+    return Surrogate(-objective, ratio.detach(), held.detach())
+
+
+def sequence_log_ratio(log_ratio: Tensor, row: Tensor) -> Tensor:
+    """Each token's log-ratio [tokens] replaced by its response's mean: GSPO, arXiv 2507.18071, equation 7.
+
+    With `clipped` and a mean over responses this is GSPO. Its ratios are far nearer to 1 than a token's, so its clips
+    are too: 3e-4 and 4e-4 in the paper.
+
+    Args:
+        row: [tokens], the response that a token belongs to, as an index from 0.
+    """
+    responses = int(row.max()) + 1
+    sums = log_ratio.new_zeros(responses).index_add(0, row, log_ratio)
+    return (sums / torch.bincount(row, minlength=responses))[row]
+
+
+def cispo(log_ratio: Tensor, logprobs: Tensor, advantages: Tensor, clip_high: float) -> Surrogate:
+    """-sg(min(r, 1 + clip_high)) A log pi: CISPO, arXiv 2506.13585, equations 4 and 5.
+
+    No token loses its gradient; the weight is bounded from above only, as the paper's experiments have it.
+
+    Args:
+        log_ratio, logprobs: [tokens]; the gradient goes through `logprobs`.
+    """
+    ratio = log_ratio.detach().exp()
+    return Surrogate(-ratio.clamp(max=1 + clip_high) * advantages * logprobs, ratio, ratio > 1 + clip_high)
+
+
+def k3(logprobs: Tensor, reference_logprobs: Tensor) -> Tensor:
+    """r - 1 - log r [tokens] with r = reference / policy: the estimator of KL(policy || reference) that GRPO adds.
+
+    Unbiased where the tokens come from the policy, never negative (Schulman, "Approximating KL divergence", k3;
+    arXiv 2402.03300, equation 4). The tokens come from the behaviour policy, and no ratio corrects for it.
+    """
+    difference = reference_logprobs - logprobs
+    return difference.exp() - 1 - difference

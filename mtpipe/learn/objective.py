@@ -1,0 +1,82 @@
+"""The loss of a micro-batch: target, surrogate, importance weights and KL, as params.yaml combines them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mtpipe.learn.batches import Scored
+from mtpipe.learn.chunked_head import TokenScores
+from mtpipe.learn.importance import behaviour_kl, correction
+from mtpipe.learn.losses.surrogates import cispo, clipped, k3, sequence_log_ratio
+from mtpipe.params import Update
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What is known of a micro-batch's response tokens besides the policy's scores; every tensor is [tokens]."""
+
+    sampled: Tensor
+    temperatures: Tensor
+    advantages: Tensor
+    weights: Tensor
+    row: Tensor
+    start: Tensor
+    reference: Tensor
+
+
+def flatten(batch: list[Scored], row: Tensor) -> Tokens:
+    """Lays the responses' values out flat; `start` and `reference` are empty where the responses have none."""
+
+    def flat(values: list[list[float]]) -> Tensor:
+        return torch.tensor([value for part in values for value in part], device=row.device)
+
+    return Tokens(
+        sampled=flat([one.logprobs for one in batch]),
+        temperatures=flat([one.temperatures for one in batch]),
+        advantages=flat([[one.advantage] * len(one.response_ids) for one in batch]),
+        weights=flat([[one.weight] * len(one.response_ids) for one in batch]),
+        row=row,
+        start=flat([one.start for one in batch]),
+        reference=flat([one.reference for one in batch]),
+    )
+
+
+def policy_loss(scores: TokenScores, tokens: Tokens, settings: Update) -> tuple[Tensor, dict[str, Tensor]]:
+    """The micro-batch's share of the step's loss, with gradient, and what is logged of each token [tokens].
+
+    With the tempered target a token is scored at the T_t it was sampled at, and its ratio is that to the behaviour
+    policy. With the untempered target it is scored at T=1, its ratio is that to the policy which the round started
+    with, scored at T=1 too, and its loss is multiplied by the importance weight of that policy over the behaviour.
+    """
+    tempered = settings.target == "tempered"
+    logprobs = scores.tempered if tempered else scores.untempered
+    log_ratio = logprobs - (tokens.sampled if tempered else tokens.start)
+    bounded = sequence_log_ratio(log_ratio, tokens.row) if settings.loss == "gspo" else log_ratio
+    if settings.loss == "cispo":
+        surrogate = cispo(bounded, logprobs, tokens.advantages, settings.clip_high)
+    else:
+        surrogate = clipped(bounded, tokens.advantages, settings.clip_low, settings.clip_high, settings.dual_clip)
+    losses, importance = surrogate.loss, surrogate.ratio
+    logged = {
+        "ratio": surrogate.ratio,
+        "log_ratio": log_ratio.detach(),
+        "clip_fraction": surrogate.clipped.float(),
+        "kl_behaviour": behaviour_kl(scores.untempered, tokens.sampled),
+        "entropy": scores.entropy,
+        "entropy_tempered": scores.entropy_tempered,
+    }
+    if not tempered:
+        log_weight = tokens.start - tokens.sampled
+        corrections = correction(log_weight, tokens.row, settings.importance, settings.importance_cap)
+        losses, importance = losses * corrections, importance * corrections
+        logged["importance"] = corrections
+        logged["importance_capped"] = (corrections < log_weight.exp()).float()
+        if settings.importance == "sequence_mask":
+            logged["importance_capped"] = (corrections == 0).float()
+    if settings.kl_coefficient:
+        divergence = k3(logprobs, tokens.reference)
+        losses = losses + settings.kl_coefficient * divergence
+        logged["kl_reference"] = divergence.detach()
+    logged["importance_used"] = importance
+    return (losses * tokens.weights).sum(), logged

@@ -1,0 +1,53 @@
+"""Scores the response tokens of a micro-batch under a model: one module, so that one call is one forward pass."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from mtpipe.errors import MtpipeError
+from mtpipe.learn.chunked_head import TokenScores, token_scores
+from mtpipe.learn.token_logprobs import Sequences
+
+_SCALES = ("logit_scale", "logits_scaling", "lm_head_multiplier")
+"""Settings of some architectures that multiply the logits after the head; not computed here."""
+
+
+class Scorer(nn.Module):
+    """A model from token ids to token scores.
+
+    Whatever shards parameters (FSDP2) has to wrap this module, not the model inside it: then the head's weights are
+    whole for as long as its forward pass runs, where they are read without a call of the head itself.
+
+    Raises MtpipeError for a model whose head is no linear layer, or whose logits are scaled after it.
+    """
+
+    def __init__(self, model: PreTrainedModel):
+        super().__init__()
+        self.model = model
+        head = model.get_output_embeddings()
+        if not isinstance(head, nn.Linear):
+            raise MtpipeError(
+                f"{type(model).__name__} has the output head {type(head).__name__}; the update reads hidden states and "
+                f"needs a linear head: choose another model.checkpoint"
+            )
+        config: Any = model.config.get_text_config()
+        for name in _SCALES:
+            if getattr(config, name, None) not in (None, 1, 1.0):
+                raise MtpipeError(
+                    f"{type(model).__name__} scales its logits ({name} = {getattr(config, name)}), which the update "
+                    f"does not compute; choose another model.checkpoint"
+                )
+        self.softcap: float | None = getattr(config, "final_logit_softcapping", None)
+
+    def forward(self, sequences: Sequences, temperatures: Tensor, precision: torch.dtype) -> TokenScores:
+        """Scores all response tokens of `sequences` at their temperatures [tokens] and at 1.
+
+        Float32 weights are cast to `precision` for the products, if that is another type.
+        """
+        with torch.autocast(sequences.ids.device.type, dtype=precision, enabled=precision != torch.float32):
+            states = self.model.base_model(input_ids=sequences.ids, use_cache=False).last_hidden_state
+            hidden = states[sequences.row, sequences.column - 1]
+            head = self.model.get_output_embeddings()
+            return token_scores(hidden, head.weight, head.bias, self.softcap, sequences.targets, temperatures)

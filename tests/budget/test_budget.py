@@ -1,0 +1,140 @@
+"""The budget's formulas against what they predict: files on disk, tensors that autograd keeps, clocks."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import ROOT
+from transformers import AutoModelForCausalLM, Qwen2Config
+
+from mtpipe import paths
+from mtpipe.budget import costs
+from mtpipe.budget.costs import Lengths, Throughput
+from mtpipe.budget.measured import measured_throughput
+from mtpipe.budget.model_size import model_size, read_config
+from mtpipe.errors import MtpipeError
+from mtpipe.files import write_json
+from mtpipe.learn.optimizer import Optimizer, write_state
+from mtpipe.policy import save_policy
+
+QWEN_1_5B = {
+    "model_type": "qwen2",
+    "hidden_size": 1536,
+    "intermediate_size": 8960,
+    "num_attention_heads": 12,
+    "num_hidden_layers": 28,
+    "num_key_value_heads": 2,
+    "vocab_size": 151936,
+    "tie_word_embeddings": True,
+}
+
+
+@pytest.fixture
+def qwen(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(QWEN_1_5B))
+    return tmp_path / "config.json"
+
+
+def test_a_config_alone_gives_the_parameters_of_qwen_1_5b(qwen):
+    size = model_size(read_config(qwen))
+    assert size.parameters == 1_543_714_304
+    assert (size.layers, size.key_value, size.vocabulary) == (28, 256, 151936)
+
+
+def test_a_file_that_is_no_config_is_refused_by_name(tmp_path):
+    with pytest.raises(MtpipeError, match=r"nothing is no config\.json"):
+        read_config(tmp_path / "nothing")
+    (tmp_path / "config.json").write_text('{"model_type": "no such model"}')
+    with pytest.raises(MtpipeError, match="no configuration that transformers knows"):
+        read_config(tmp_path)
+
+
+def test_a_policy_takes_the_predicted_bytes_on_disk(policy, policy_folder, params, tmp_path):
+    save_policy(policy, tmp_path / "policy", tokenizer_from=policy_folder)
+    write_state(Optimizer(policy.model, 1e-3, 0).tensors(), tmp_path / "policy")
+    found = sum(file.stat().st_size for file in (tmp_path / "policy").rglob("*.safetensors"))
+    assert found == pytest.approx(costs.policy_bytes(params, model_size(policy.model.config)), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "intermediate", "heads", "key_values", "layers"),
+    [(64, 256, 4, 4, 3), (128, 512, 4, 2, 4), (96, 560, 6, 1, 2), (192, 512, 6, 2, 6)],
+)
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_activations_are_what_autograd_keeps(hidden, intermediate, heads, key_values, layers, checkpointing):
+    config = Qwen2Config(
+        vocab_size=50,
+        hidden_size=hidden,
+        intermediate_size=intermediate,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=key_values,
+        tie_word_embeddings=True,
+    )
+    model = AutoModelForCausalLM.from_config(config)
+    if checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    kept = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model.base_model(input_ids=torch.zeros(4, 128, dtype=torch.long), use_cache=False)
+    found = sum(tensor.untyped_storage().nbytes() for tensor in kept.values()) / (4 * 128)
+    predicted = costs.activation_bytes(model_size(config), checkpointing)
+    one_layer = costs.activation_bytes(replace(model_size(config), layers=1)) - 4 * 3 * hidden
+    assert predicted - one_layer * checkpointing == pytest.approx(found, rel=0.1)
+
+
+def test_disk_counts_every_policy_twice_and_pruning_leaves_one(params, qwen):
+    size, lengths = model_size(read_config(qwen)), Lengths(100, 1000)
+    one = params.model_copy(update={"arms": ["uniform"], "seeds": [1]})
+    weights, policy = 4 * size.parameters, 12 * size.parameters
+    rollouts = 5 * 2048 * 1000 * 20
+    assert costs.policy_bytes(params, size) == policy
+    assert costs.study_disk(one, size, lengths) == 3 * weights + 2 * (5 * policy + rollouts)
+    assert costs.study_disk(one, size, lengths, keep=1) == 2 * weights + 2 * (policy + rollouts)
+
+
+def test_processes_share_weights_and_state_and_eight_bits_shrink_the_state(params, qwen):
+    size = model_size(read_config(qwen))
+
+    def memory(**settings):
+        update = params.update.model_copy(update={"tokens_per_micro_batch": 1, "optimizer": "adamw", **settings})
+        return costs.update_memory(params.model_copy(update={"update": update}), size)
+
+    assert memory() == pytest.approx(16 * size.parameters, rel=0.01)
+    assert memory(processes=4) == pytest.approx(4 * size.parameters, rel=0.01)
+    assert memory(optimizer="adamw_8bit") == pytest.approx(10 * size.parameters, rel=0.01)
+
+
+def test_rates_come_from_finished_rounds_and_their_clocks(params, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert measured_throughput(params) == Throughput()
+    for round, tokens in ((0, 1000), (1, 3000)):
+        write_json(paths.update_metrics("uniform", 1, round), {"round": {"tokens": tokens, "responses": 100}})
+        write_json(paths.CLOCK / f"rollout-uniform-1-{round}.json", {"started": 0.0, "seconds": 4.0})
+    write_json(paths.CLOCK / "update-uniform-1-1.json", {"started": 0.0, "seconds": 6.0})
+    found = measured_throughput(params)
+    assert (found.sampling, found.update) == (500.0, 500.0)
+    tokens = costs.sampled_tokens(params, Lengths(10, 36))
+    assert tokens == 25 * 2048 * 36 + 16 * 3 * 500 * 4 * 36
+    assert costs.sampling_hours(params, Lengths(10, 36), found) == pytest.approx(tokens / 500 / 3600)
+
+
+def test_the_command_prints_the_budget_of_a_config(qwen):
+    command = [sys.executable, "-m", "mtpipe", "budget", "--config", str(qwen), "--sampling-rate", "5000"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "1,543,714,304" in ended.stdout
+    assert "18.5 GB" in ended.stdout
+    assert "at 5,000 response tokens per second" in ended.stdout
+    assert "give response tokens per second with --update-rate" in ended.stdout

@@ -1,0 +1,167 @@
+"""The update stage on several real processes (gloo, CPU) against one."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT
+from ruamel.yaml import YAML
+from safetensors.torch import load_file
+
+from mtpipe import paths
+from mtpipe.errors import MtpipeError
+from mtpipe.files import write_text
+from mtpipe.learn.optimizer import STATE_FILE
+from mtpipe.params import load_params
+from mtpipe.policy import load_policy, save_policy
+from mtpipe.records import ROLLOUTS, VERDICTS, read_rows, write_rows
+from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.sampling.torch_engine import sample
+from mtpipe.temperature.plan import plan_round
+from stages import update
+
+PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3>", "7-5+1>", "8-1>", "4*4+4>", "9-2*3>"]
+GROUP_SIZE = 4
+
+
+def write_params(processes: int, **settings) -> None:
+    content = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    content["compute"] |= {"device": "cpu", "threads": 1}
+    content["sampling"] |= {"group_size": GROUP_SIZE, "prompts": len(PROMPTS), "max_new_tokens": 16}
+    content["temperature"]["rollout"]["spread"]["offsets"] = [0.0, 0.0, -0.2, 0.2]
+    content["update"] |= {
+        "prompts_per_step": 2,
+        "tokens_per_micro_batch": 60,
+        "learning_rate": 3e-4,
+        "warmup_steps": 2,
+        "logprob_tolerance": 1e9,
+        "processes": processes,
+        **settings,
+    }
+    with open("params.yaml", "w") as file:
+        YAML(typ="safe").dump(content, file)
+
+
+def sample_round(arm: str, round: int) -> None:
+    """The round's real rollouts, with a reward for an even number of tokens."""
+    params = load_params()
+    policy = load_policy(paths.policy(arm, 1, round))
+    plan = plan_round(arm, params.temperature[arm], round, GROUP_SIZE)
+    requests = [Request(prompt, index, policy.encode(prompt)) for prompt in PROMPTS for index in range(GROUP_SIZE)]
+    sampling = SamplingPlan(plan.rule, None, 1, f"round {round}", max_new_tokens=16, batch_size=100)
+    rows = [{**vars(each), "text": policy.decode(each.response_ids)} for each in sample(policy, requests, sampling)]
+    verdicts = [
+        {
+            "problem_id": row["problem_id"],
+            "sample": row["sample"],
+            "reward": float(len(row["response_ids"]) % 2 == 0),
+            "verdict": "correct" if len(row["response_ids"]) % 2 == 0 else "wrong",
+        }
+        for row in rows
+    ]
+    write_rows(paths.rollouts(arm, 1, round), rows, ROLLOUTS)
+    write_rows(paths.verdicts(arm, 1, round), verdicts, VERDICTS)
+    write_text(paths.round_plan(arm, round), plan.model_dump_json())
+
+
+@pytest.fixture
+def project(policy, policy_folder, tmp_path, monkeypatch) -> Path:
+    """A folder with two sampled rounds of one arm, of which the first waits for its update; the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    write_params(1)
+    for folder in (paths.WARM_START / "policy", paths.policy("rollout", 1, 0)):
+        save_policy(policy, folder, tokenizer_from=policy_folder)
+    sample_round("rollout", 0)
+    return tmp_path
+
+
+def results(rounds: int) -> tuple[list[dict], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Metrics of all steps, the last policy's weights, and its optimizer's state."""
+    steps = [
+        step
+        for round in range(rounds)
+        for step in json.loads(paths.update_metrics("rollout", 1, round).read_text())["steps"]
+    ]
+    last = paths.policy("rollout", 1, rounds)
+    return steps, load_file(last / "model.safetensors"), load_file(last / STATE_FILE)
+
+
+@pytest.mark.parametrize(
+    ("processes", "settings"),
+    [([2, 3], {}), ([2], {"loss": "grpo", "target": "untempered", "gradient_checkpointing": True})],
+)
+def test_several_processes_learn_what_one_does(project, capfd, processes, settings):
+    """The second round's three go on from what the first round's two wrote; neither number divides the batches."""
+    write_params(1, **settings)
+    for round in range(len(processes)):
+        update.main("rollout", 1, round)
+        sample_round("rollout", round + 1)
+    steps, weights, state = results(len(processes))
+    for round in range(len(processes)):
+        shutil.rmtree(paths.policy("rollout", 1, round + 1))
+
+    for round, count in enumerate(processes):
+        write_params(count, **settings)
+        update.main("rollout", 1, round)
+    assert "Traceback" not in capfd.readouterr().err
+    steps_shared, weights_shared, state_shared = results(len(processes))
+    assert len(steps) == 4 * len(processes)
+    for one, shared in zip(steps, steps_shared, strict=True):
+        assert shared == pytest.approx(one, rel=1e-4, abs=1e-5)
+        assert shared.get("loss", 0.0) == pytest.approx(one.get("loss", 0.0), abs=1e-5)
+    assert weights_shared.keys() == weights.keys()
+    for name, tensor in weights.items():
+        torch.testing.assert_close(weights_shared[name], tensor, atol=1e-5, rtol=0.0)
+    assert state_shared.keys() == state.keys()
+    assert state_shared["step"] == state["step"]
+    start = load_file(paths.policy("rollout", 1, 0) / "model.safetensors")
+    assert max((weights[name] - start[name]).abs().max() for name in weights) > 1e-3, "the weights moved at all"
+
+
+def test_an_error_in_one_process_ends_all_with_its_message_alone(project, capfd):
+    rows = read_rows(paths.rollouts("rollout", 1, 0), ROLLOUTS)
+    longest = max(rows, key=lambda row: len(row["prompt_ids"]) + len(row["response_ids"]))
+    longest["logprobs"] = [-50.0] * len(longest["logprobs"])
+    write_rows(paths.rollouts("rollout", 1, 0), rows, ROLLOUTS)
+    write_params(2, logprob_tolerance=1e-3, prompts_per_step=len(PROMPTS))
+    with pytest.raises(MtpipeError, match=r"^the rollouts' log-probs do not fit the policy: problem "):
+        update.main("rollout", 1, 0)
+    said = capfd.readouterr().err
+    assert not any(word in said for word in ("Traceback", "Error", "error", "fit")), said
+    assert not paths.policy("rollout", 1, 1).exists()
+    assert not list(paths.LOCKS.glob("*.failure"))
+
+
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_the_processes_end_with_a_killed_stage(project):
+    write_params(2)
+    command = [sys.executable, "-m", "stages.update", "--arm", "rollout", "--seed", "1", "--round", "0"]
+    running = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while len(found := children(running.pid)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    while any(Path(f"/proc/{pid}").exists() and "stages.update" in command_line(pid) for pid in found):
+        assert time.monotonic() < deadline, "a process of the update outlived its stage"
+        time.sleep(0.1)
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,117 @@
+"""Our losses and gradients against TRL's own, on the same model, batch and advantages."""
+
+import copy
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+from trl_peer import local_batch, trainer
+
+from mtpipe.learn.batches import optimizer_steps
+from mtpipe.learn.groups import Group
+from mtpipe.learn.scorer import Scorer
+from mtpipe.learn.update import micro_batch_loss
+
+TEMPERATURE = 1.3
+MAX_RESPONSE = 12
+GROUP_SIZE = 4
+
+
+@pytest.fixture
+def groups(policy) -> list[Group]:
+    """Two problems with random responses; their log-probs are set by `perturbed`."""
+    generator = random.Random(0)
+    groups = []
+    for prompt, rewards in (("2+9*3-4>", [1.0, 0.0, 0.0, 1.0]), ("8-1>", [0.0, 0.0, 0.5, 1.0])):
+        rows = []
+        for sample in range(GROUP_SIZE):
+            ids = [generator.randrange(2, 16) for _ in range(generator.randrange(2, MAX_RESPONSE + 1))]
+            rows.append(
+                {
+                    "problem_id": prompt,
+                    "sample": sample,
+                    "prompt_ids": policy.encode(prompt),
+                    "response_ids": ids,
+                    "logprobs": [0.0] * len(ids),
+                    "temperatures": [TEMPERATURE] * len(ids),
+                }
+            )
+        groups.append(Group(prompt, rows, rewards))
+    return groups
+
+
+def perturbed(policy, responses, spread: float):
+    """The responses with old log-probs around those of the policy, so that ratios lie around 1, and references too."""
+    from mtpipe.learn.token_logprobs import pad
+
+    generator = torch.Generator().manual_seed(1)
+    changed = []
+    for one in responses:
+        sequences = pad([one.prompt_ids], [one.response_ids])
+        with torch.no_grad():
+            scores = Scorer(policy.model)(sequences, torch.tensor(one.temperatures), torch.float32)
+        noise, other = spread * torch.randn(2, len(one.response_ids), generator=generator)
+        changed.append(
+            replace(one, logprobs=(scores.tempered + noise).tolist(), reference=(scores.tempered + other).tolist())
+        )
+    return changed
+
+
+def gradients(model) -> torch.Tensor:
+    return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+
+
+@pytest.mark.parametrize(
+    ("settings", "trl"),
+    [
+        ({"loss": "grpo", "clip_high": 0.2}, {"loss_type": "grpo", "epsilon_high": 0.2}),
+        ({"loss": "dapo"}, {"loss_type": "dapo"}),
+        ({"loss": "bnpo"}, {"loss_type": "bnpo"}),
+        ({"loss": "dr_grpo", "advantage": "mean"}, {"loss_type": "dr_grpo", "scale_rewards": "none"}),
+        (
+            {"loss": "gspo", "clip_low": 0.05, "clip_high": 0.05},
+            {"loss_type": "grpo", "importance_sampling_level": "sequence", "epsilon": 0.05, "epsilon_high": 0.05},
+        ),
+        ({"loss": "cispo", "clip_high": 0.5}, {"loss_type": "cispo", "epsilon_high": 1.5}),
+        ({"loss": "dapo", "dual_clip": 1.5}, {"loss_type": "dapo", "delta": 1.5}),
+        ({"loss": "grpo", "kl_coefficient": 0.1}, {"loss_type": "grpo", "beta": 0.1, "use_bias_correction_kl": False}),
+    ],
+    ids=lambda value: "-".join(f"{key}={part}" for key, part in value.items()),
+)
+@pytest.mark.parametrize("spread", [0.0, 0.5])
+def test_losses_and_gradients_are_those_of_trl(policy, params, groups, tmp_path, settings, trl, spread):
+    settings = params.update.model_copy(update={"dual_clip": None, "logprob_tolerance": 1e9, **settings})
+    [step] = optimizer_steps(groups, [TEMPERATURE] * GROUP_SIZE, settings, MAX_RESPONSE)
+    responses = perturbed(policy, step.responses, spread)
+    theirs = copy.deepcopy(policy)
+
+    ours = 0.0
+    for half in (responses[::2], responses[1::2]):
+        loss, _ = micro_batch_loss(Scorer(policy.model), half, settings, check=False)
+        loss.backward()
+        ours += loss.item()
+
+    trl = {"epsilon": 0.2, "epsilon_high": 0.28, "beta": 0.0, **trl}
+    peer = trainer(
+        theirs,
+        str(tmp_path),
+        temperature=TEMPERATURE,
+        max_completion_length=MAX_RESPONSE,
+        gradient_accumulation_steps=2,
+        **trl,
+    )
+    peer.current_gradient_accumulation_steps = 2
+    peer.model.train()
+    tokens = sum(len(one.response_ids) for one in responses)
+    total = 0.0
+    for start in (0, GROUP_SIZE):
+        loss = peer.compute_loss(peer.model, local_batch(responses[start : start + GROUP_SIZE], tokens))
+        loss.backward()
+        total += loss.item()
+
+    found, expected = gradients(policy.model), gradients(peer.model)
+    scale = sum(abs(one.advantage) * one.weight * len(one.response_ids) for one in responses)
+    assert abs(ours - total) <= 1e-5 * max(abs(total), scale)
+    assert (found - expected).norm() <= 1e-5 * expected.norm()
+    assert expected.norm() > 0

@@ -1,0 +1,118 @@
+"""Two real Ray workers against one process."""
+
+import importlib.util
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from mtpipe.errors import MtpipeError
+from mtpipe.params import Params, Ray
+from mtpipe.sampling.engine import open_engine
+from mtpipe.sampling.ray_engine import RayEngine, Workers
+from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, Threshold
+
+needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is absent: pip install -e '.[ray]'")
+RULE = ResolvedEntropyThreshold(low=[0.8, 1.0], high=[1.4, 1.6], threshold=Threshold(nats=2.2))
+PLAN = SamplingPlan(RULE, 2.2, 0, "round 0", max_new_tokens=12, batch_size=4)
+PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3>", "7-5+1>", "8-1>", "4*4+4>"]
+
+
+@pytest.fixture
+def folder(policy, policy_folder, tmp_path) -> Path:
+    from mtpipe.policy import save_policy
+
+    save_policy(policy, tmp_path / "policy", tokenizer_from=policy_folder)
+    return tmp_path / "policy"
+
+
+def on_workers(params: Params, workers: int | None) -> Params:
+    compute = params.compute.model_copy(update={"device": "cpu", "threads": 1})
+    return params.model_copy(update={"ray": Ray(workers=workers, address=None), "compute": compute})
+
+
+def sample_all(engine) -> list:
+    ids = {prompt: engine.vocabulary.encode(prompt) for prompt in PROMPTS}
+    return list(engine.sample([Request(prompt, index, ids[prompt]) for prompt in PROMPTS for index in (0, 1)], PLAN))
+
+
+@needs_ray
+def test_two_workers_sample_what_one_process_does_in_its_order(params, folder):
+    with open_engine(on_workers(params, None), folder) as engine:
+        expected = sample_all(engine)
+    with open_engine(on_workers(params, 2), folder) as engine:
+        assert sample_all(engine) == expected
+
+
+class Witness:
+    """An engine that notes its process, and dies or fails as told the first time it samples."""
+
+    def __init__(self, trouble: str, folder: Path):
+        self.notes, self.trouble = folder.parent / "notes", trouble
+        self.notes.mkdir(exist_ok=True)
+
+    def sample(self, requests, plan):
+        first = not (self.notes / "trouble").exists()
+        (self.notes / f"pid{os.getpid()}").touch()
+        if first and self.trouble:
+            (self.notes / "trouble").touch()
+            if self.trouble == "dies":
+                os._exit(1)
+            raise {"refuses": MtpipeError("bad input"), "breaks": ZeroDivisionError("a defect")}[self.trouble]
+        from mtpipe.sampling.records import Response
+
+        return [Response(request.problem_id, request.sample, request.prompt_ids) for request in requests]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """The address of a small Ray cluster of its own, for workers to join."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "include_dashboard": False})
+    yield started.address
+    ray.shutdown()
+    started.shutdown()
+
+
+@needs_ray
+@pytest.mark.parametrize(
+    ("trouble", "message"),
+    [("dies", ""), ("refuses", "bad input"), ("breaks", "failed: .*ZeroDivisionError: a defect")],
+)
+def test_a_dead_worker_is_replaced_and_an_error_is_readable(folder, cluster, trouble, message):
+    engine = RayEngine(folder, partial(Witness, trouble), Workers(2, 1, 0, cluster))
+    try:
+        if message:
+            with pytest.raises(MtpipeError, match=message):
+                sample_all(engine)
+            return
+        found = [(response.problem_id, response.sample) for response in sample_all(engine)]
+    finally:
+        engine.close()
+    ordered = sorted(PROMPTS, key=len)
+    assert found == [(prompt, index) for prompt in ordered for index in (0, 1)]
+    assert len(list((folder.parent / "notes").glob("pid*"))) >= 2
+
+
+@needs_ray
+def test_more_workers_than_the_cluster_has_room_for_are_refused(folder, cluster):
+    with pytest.raises(MtpipeError, match=r"ray\.workers is 2, which needs 2 gpus; Ray has 0; lower ray\.workers"):
+        RayEngine(folder, partial(Witness, ""), Workers(2, 1, 1, cluster))
+
+
+@needs_ray
+def test_an_address_without_a_cluster_is_refused(folder):
+    with pytest.raises(MtpipeError, match=r"ray\.address is '127\.0\.0\.1:1'"):
+        RayEngine(folder, partial(Witness, ""), Workers(2, 1, 0, "127.0.0.1:1"))
+
+
+def test_without_ray_the_error_says_what_to_install(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MtpipeError, match=r"ray\.workers is 2, but Ray is missing: pip install -e '\.\[ray\]'"):
+        RayEngine(folder, partial(Witness, ""), Workers(2, 1, 0, None))

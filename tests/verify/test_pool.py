@@ -1,0 +1,224 @@
+"""The judging processes, on hostile answers: each costs its own limit at most, and the others keep their verdicts."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from mtpipe.verify.answers import Gold, judge_answers
+from mtpipe.verify.extraction import extract
+from mtpipe.verify.pool import Comparison, Pool
+
+HOSTILE = ROOT.parent / "shared" / "data" / "verifier" / "adversarial.jsonl"
+SLOW = Comparison((r"\sqrt{2}",), r"9^{9^{9^{9}}}")
+"""What the guard would refuse and no limit inside Python ends, handed to the processes directly."""
+EQUAL = Comparison((r"\sqrt{8}",), r"2\sqrt{2}")
+UNEQUAL = Comparison((r"\sqrt{8}",), r"2\sqrt{3}")
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with Pool(processes=2, seconds=10.0) as ready:
+        list(ready.judge([EQUAL, EQUAL]))
+        yield ready
+
+
+def test_answers_keep_their_verdicts_beside_hostile_ones():
+    with Pool(processes=1, seconds=3.0) as short:
+        verdicts = dict(short.judge([EQUAL, SLOW, EQUAL, UNEQUAL, SLOW, UNEQUAL, EQUAL]))
+    assert [verdicts[index] for index in range(7)] == [
+        "correct", "timeout", "correct", "wrong", "timeout", "wrong", "correct",
+    ]  # fmt: skip
+
+
+def test_memory_is_bounded_and_the_next_answer_judged(pool):
+    """A matrix power that needs gigabytes: the address space of the judge ends first."""
+    hungry = Comparison(("1",), r"\operatorname{zeros}(100000,100000)")
+    verdicts = dict(pool.judge([hungry, EQUAL]))
+    assert verdicts[0] in ("crashed", "wrong", "unparseable", "timeout")
+    assert verdicts[1] == "correct"
+    assert judge_memory(pool) <= 1 << 30
+
+
+def judge_memory(pool: Pool) -> int:
+    """The largest address space that a judge of the pool may have, by the kernel's account."""
+    limits = []
+    for worker in pool._workers:
+        children = Path(f"/proc/{worker._process.pid}/task/{worker._process.pid}/children").read_text().split()
+        for child in children:
+            rows = Path(f"/proc/{child}/limits").read_text().splitlines()
+            limits += [int(row.split()[3]) for row in rows if row.startswith("Max address space")]
+    assert limits
+    return max(limits)
+
+
+def test_math_verify_judges_what_the_cheap_rungs_cannot(pool):
+    pairs = [
+        (r"3t", r"\boxed{3}", False),
+        (r"5m", r"\boxed{5}", False),
+        (r"x^2-1", r"\boxed{(x-1)(x+1)}", True),
+        (r"x \in [-2,7]", r"\boxed{-2 \le x \le 7}", True),
+        (r"\binom{10}{3}", r"\boxed{120}", True),
+        (r"34x+45y-20z+100=0", r"\boxed{-34x-45y+20z-100=0}", True),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\boxed{(1,2)}", False),
+        (r"(-\infty,1)\cup(2,3]", r"\boxed{(2,3]\cup(-\infty,1)}", True),
+        (r"\sqrt{2},-\sqrt{2}", r"\boxed{\pm\frac{2}{\sqrt{2}}}", True),
+    ]
+    judged = judge_answers([(Gold((gold,)), text) for gold, text, _ in pairs], pool)
+    assert [found.verdict == "correct" for found in judged] == [right for _, _, right in pairs], judged
+
+
+def test_the_verdicts_tell_the_reasons_apart(pool):
+    texts = [r"\boxed{42}", r"\boxed{41}", "42", r"\boxed{?}", r"\boxed{10^{1000000000}}", r"\boxed{}"]
+    judged = judge_answers([(Gold(("42",)), text) for text in texts], pool)
+    assert [found.verdict for found in judged] == [
+        "correct", "wrong", "no_answer", "unparseable", "rejected", "no_answer",
+    ]  # fmt: skip
+
+
+def test_any_or_all_of_the_golds_have_to_be_met(pool):
+    pairs = [(Gold(("1", "2"), match), rf"\boxed{{{text}}}") for match in ("any", "all") for text in ("2", "2, 1", "3")]
+    judged = judge_answers(pairs, pool)
+    assert [found.verdict == "correct" for found in judged] == [True, False, False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open('MARKER', 'w')",
+        "os.open('MARKER', os.O_CREAT | os.O_WRONLY)",
+        "os.mkdir('MARKER')",
+        "os.system('touch MARKER')",
+        "os.posix_spawn('/bin/touch', ['touch', 'MARKER'], {})",
+        "socket.socket()",
+        "exec('1')",
+        "eval('1')",
+        "sympy.sympify('1+1')",
+        "sympy.lambdify(sympy.Symbol('x'), sympy.Symbol('x'))",
+        "sympy.core.evalf.lambdify(1, 1)",
+        "__import__('this')",
+        "bytearray(1 << 31)",
+        "ctypes.CDLL('libm.so.6')",
+    ],
+)
+def test_code_that_ran_in_a_judge_could_do_nothing(tmp_path, code):
+    """What a hole in the parser would give: the layers hold although the code already runs."""
+    tmp_path.chmod(0o777)
+    program = f"""
+        import ctypes, os, socket, sympy, sys
+        from mtpipe.verify.sandbox import lock_down
+        os.chdir({str(tmp_path)!r})
+        attack = compile({code!r}, "attack", "exec")
+        function = type(lambda: 0)(attack, globals())
+        lock_down(1 << 30)
+        try:
+            function()
+        except BaseException as error:
+            os.write(1, b"stopped")
+            os._exit(0)
+        os._exit(0)
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert ended.stdout == "stopped", ended
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_pythons_own_layer_the_kernel_still_refuses(tmp_path):
+    """The audit hook aside: no file, no socket, no child, for machine code either."""
+    tmp_path.chmod(0o777)
+    program = f"""
+        import os, socket, sympy, sys
+        from mtpipe.verify import sandbox
+        os.chdir({str(tmp_path)!r})
+        sandbox._refuse = lambda *_: None
+        sandbox.lock_down(1 << 30)
+        read = lambda: os.open("/etc/passwd", os.O_RDONLY)
+        for attack in (lambda: open("MARKER", "w"), socket.socket, os.pipe, read):
+            try:
+                attack()
+                os.write(1, b"done ")
+            except OSError as error:
+                os.write(1, b"stopped ")
+        os._exit(0)
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert ended.stdout.split() == ["stopped"] * 4, ended
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_judge_that_says_what_it_likes_harms_only_its_own_answers():
+    """Lines that are no verdict are ignored; nothing from a judge is unpickled, evaluated or taken for a process id."""
+    from mtpipe.verify.pool import _message
+
+    assert _message(b'{"id": 1, "verdict": "correct"}')["verdict"] == "correct"
+    for line in (b"", b"\x80\x04\x95", b"[1]", b"null", b'{"ready"', b"[" * 100_000):
+        assert _message(line) == {}
+
+
+def own_hostile_answers(marker: Path) -> list[str]:
+    """Hostile answers of our own, for where the collection is not at hand."""
+    path = "+".join(f"chr({ord(character)})" for character in str(marker))
+    return [
+        rf"\boxed{{\sum_{{n=0}}^{{\infty}} \frac{{1}}{{n! (n \dot{{(0,open({path},chr(119)))}} + 1)}}}}",
+        rf"\boxed{{\{{\sum_{{n=0}}^{{\infty}} \frac{{1}}{{n! (n \hat{{(0,open({path},chr(119)))}} + 1)}}\}}}}",
+        rf"\boxed{{__import__('os').system('touch {marker}')}}",
+        rf"The answer is open('{marker}','w')",
+        r"\boxed{7^{7^{7^{7}}}}", r"\boxed{1E99999999}", r"\boxed{99999999!}", r"\boxed{\binom{88888888}{44444444}}",
+        r"\boxed{" + "(" * 900 + "42" + ")" * 900 + "}", r"\boxed{" + "-" * 1500 + "42}", r"\boxed{" + "8" * 1900 + "}",
+        r"\boxed{4" + "\u200b2}", r"\boxed{\int_0^1 x^{-x} dx}", r"\boxed{142 \bmod 100}", r"\boxed{42=7}",
+        r"\boxed{\{42\}}",         r"\boxed{\operatorname{eye}(99999)}", "\\boxed{41} " * 60_000 + r"\boxed{42}",
+    ]  # fmt: skip
+
+
+def test_own_hostile_answers_are_none_of_them_right_and_run_nothing(pool, tmp_path):
+    tmp_path.chmod(0o777)
+    marker = tmp_path / "marker"
+    hostile = own_hostile_answers(marker)
+    pairs = [(Gold((gold,), rule="free"), text) for text in hostile for gold in ("42", r"\sqrt{2}", r"\frac{\pi}{4}")]
+    judged = judge_answers([*pairs, (Gold((r"\sqrt{8}",)), r"\boxed{2\sqrt{2}}")], pool)
+    assert not [(pairs[index][1][:80], found) for index, found in enumerate(judged[:-1]) if found.verdict == "correct"]
+    assert judged[-1].verdict == "correct"
+    assert not marker.exists()
+
+
+def test_the_same_texts_run_nothing_where_the_guard_is_passed_by(pool, tmp_path):
+    tmp_path.chmod(0o777)
+    marker = tmp_path / "marker"
+    answers = [extract(text, "boxed") for text in own_hostile_answers(marker)[:3]]
+    comparisons = [Comparison((gold,), answer) for answer in answers for gold in ("42", r"\frac{\pi}{4}")]
+    assert "correct" not in dict(pool.judge(comparisons)).values()
+    assert not marker.exists()
+
+
+@pytest.mark.skipif(not HOSTILE.is_file(), reason="../shared/data/verifier/adversarial.jsonl is not here")
+def test_the_collected_hostile_answers_get_their_expected_verdicts(pool):
+    rows = [json.loads(line) for line in HOSTILE.read_text().splitlines()]
+    marker = Path(re.findall(r"open\('([^']+)','w'\)", HOSTILE.read_text())[0])  # the file that they try to create
+    marker.unlink(missing_ok=True)
+    pairs = []
+    for row in rows:
+        repeat = row.get("repeat")
+        text = repeat["prefix"] + repeat["unit"] * repeat["times"] + repeat["suffix"] if repeat else row["pred"]
+        pairs.append((Gold((row["gold"],), rule="free"), text))
+    started = time.monotonic()
+    judged = judge_answers([*pairs, (Gold((r"\sqrt{8}",)), r"\boxed{2\sqrt{2}}")], pool)
+    others = [
+        row["id"] for row, found in zip(rows, judged[:-1], strict=True) if (found.verdict == "correct") != row["expect"]
+    ]
+    assert not others
+    assert judged[-1].verdict == "correct"
+    assert time.monotonic() - started < 10.0 * len(rows), "the limit of each answer bounds them all"
+    assert not marker.exists()
