@@ -27,6 +27,11 @@ def test_the_shipped_file_is_valid_and_has_the_five_arms(params):
     assert params.arms == ["uniform", "token", "rollout", "linear", "spike"]
 
 
+@pytest.mark.parametrize("profile", sorted((ROOT / "profiles").glob("*.yaml")), ids=lambda profile: profile.stem)
+def test_every_profile_is_valid(profile):
+    assert load_params(profile).plans()
+
+
 @pytest.mark.parametrize(
     ("found", "replaced_by", "expected"),
     [

@@ -1,5 +1,7 @@
 """The vLLM engine on vLLM's CPU build: the conformance tests of every engine, and what only vLLM does to a batch."""
 
+import dataclasses
+
 import pytest
 import torch
 from conformance import (
@@ -108,6 +110,13 @@ def test_both_engines_truncate_to_the_same_nucleus(engine, policy, requests):
     rule = ResolvedUniform(temperature=[0.6] * 3)
     truncated = plan(rule, None, top_p=0.8)
     assert_same_rollouts(engine(sample, requests, truncated), torch_engine.sample(policy, requests, truncated))
+
+
+def test_both_engines_end_a_response_at_the_same_stop_strings(engine, policy, requests):
+    stopping = dataclasses.replace(plan(), stop=("=", "1+"))
+    responses = engine(sample, requests, stopping)
+    assert any(policy.decode(response.response_ids).endswith(("=", "1+")) for response in responses)
+    assert_same_rollouts(responses, torch_engine.sample(policy, requests, stopping))
 
 
 def test_the_order_of_requests_changes_nothing(engine, requests):

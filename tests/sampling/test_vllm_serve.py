@@ -31,8 +31,9 @@ def address(folder, tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("log") / "server.log"
-    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(folder), "--served-model-name", "policy"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager"]
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]  # `vllm serve` looks for a package vllm
+    command += ["--model", str(folder), "--served-model-name", "policy", "--dtype", "float32", "--enforce-eager"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     command += ["--max-num-seqs", "4", "--kv-cache-memory-bytes", "16M", "--logprobs-mode", "processed_logprobs"]
     offline = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "TORCHDYNAMO_DISABLE": "1"}
     with log.open("w") as output:

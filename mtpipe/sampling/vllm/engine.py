@@ -73,8 +73,8 @@ class VllmEngine:
         self._check_lengths(requests, plan)
         self._calls += 1
         waiting = {f"{self._calls}-{index}": request for index, request in enumerate(requests)}
-        self._submit(waiting, plan)
         self._engine.collective_rpc("take_token_records")  # what an interrupted call has left
+        self._submit(waiting, plan)  # an engine core in another process starts on the first one at once
         records: dict[str, list[NDArray[np.float32]]] = {}
         ended: dict[str, Any] = {}
         steps = 0
@@ -128,7 +128,8 @@ class VllmEngine:
             submitted.append(name)
 
     def _fetch(self, records: dict[str, list[NDArray[np.float32]]]) -> None:
-        for of_worker in self._engine.collective_rpc("take_token_records"):
+        """Of a token that several processes drew, the first one's record holds: its tokens are vLLM's output."""
+        for of_worker in reversed(self._engine.collective_rpc("take_token_records")):
             for name, table in of_worker.items():
                 records.setdefault(name, []).append(np.frombuffer(table, dtype=np.float32).reshape(5, -1))
 
@@ -229,7 +230,7 @@ def _start(folder: Path, options: Vllm, batch_size: int) -> Any:
 def _reason(error: Exception) -> str:
     """vLLM's own words, and which setting they are about."""
     words = str(error).strip() or type(error).__name__
-    if "KV cache" in words or "kv cache" in words:
+    if "memory" in words and "cache" in words:
         words += " (in params.yaml, sampling.vllm: max_model_len, kv_cache_gib, gpu_memory_utilization)"
     elif "architectures" in words or "Transformers" in words:
         words += " (sampling.engine torch takes any causal language model of transformers)"

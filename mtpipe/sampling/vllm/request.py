@@ -9,6 +9,7 @@ Over HTTP the same goes into `vllm_xargs`, whose values cannot be nested; so the
 import json
 import logging
 import math
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -63,6 +64,9 @@ class Draw(Settings):
     record: str
 
 
+_DRAW = TypeAdapter(Draw)
+
+
 def read_temperature(extra_args: dict[str, Any] | None) -> TokenTemperature | None:
     """The request's setting, or None for an ordinary request.
 
@@ -84,7 +88,7 @@ def read_temperature(extra_args: dict[str, Any] | None) -> TokenTemperature | No
 def read_draw(extra_args: dict[str, Any] | None) -> Draw | None:
     """The request's identity for drawing, or None where vLLM draws. Raises ValueError as above."""
     found = (extra_args or {}).get(DRAW)
-    return None if found is None else _checked(TypeAdapter(Draw), found, DRAW)
+    return None if found is None else _checked(_DRAW, found, DRAW)
 
 
 def validate(sampling: Any) -> None:
@@ -99,12 +103,7 @@ def validate(sampling: Any) -> None:
             raise ValueError(f"{DRAW} needs {SETTING}")
         return
     if isinstance(temperature, EntropyThresholdTemperature) and temperature.high < temperature.low:
-        logger.warning(
-            "%s: high (%g) is below low (%g): high-entropy tokens will be the colder ones",
-            SETTING,
-            temperature.high,
-            temperature.low,
-        )
+        _warn_of_colder_high(temperature.low, temperature.high)
     if sampling.temperature != 1.0:
         raise ValueError(
             f"{SETTING} sets the temperature of every token; found temperature={sampling.temperature:g} beside it: "
@@ -114,6 +113,12 @@ def validate(sampling: Any) -> None:
         raise ValueError(f"{SETTING} does not go with min_p, which cuts before the entropy is taken; set min_p to 0")
     if draw is not None and (sampling.top_p != 1.0 or sampling.top_k > 0 or sampling.n != 1):
         raise ValueError(f"{DRAW} needs top_p=1, top_k=0 and n=1: the processor draws, and truncates by its own top_p")
+
+
+@cache
+def _warn_of_colder_high(low: float, high: float) -> None:
+    """Once for each pair, for a round's requests all have the same few."""
+    logger.warning("%s: high (%g) is below low (%g): high-entropy tokens will be the colder ones", SETTING, high, low)
 
 
 def _checked(adapter: TypeAdapter[Any], found: Any, key: str) -> Any:

@@ -1,0 +1,91 @@
+"""What keeps vLLM from starting, and which words and settings the user then reads."""
+
+import json
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+from test_vllm_engine import uneven_policy
+from vllm_process import needs_vllm
+
+from mtpipe.errors import MtpipeError
+from mtpipe.sampling import engine as engines
+
+
+def start(folder, options) -> str:
+    """The error of starting vLLM, in this process."""
+    from mtpipe.sampling.vllm.engine import VllmEngine
+
+    try:
+        VllmEngine(folder, options, 4)
+    except MtpipeError as error:
+        return str(error)
+    return "it started"
+
+
+@pytest.fixture(scope="module")
+def fault():
+    """Starts vLLM in a process of its own, one after another."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        yield lambda folder, options: process.submit(start, folder, options).result(timeout=300)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, params):
+    return uneven_policy(tmp_path_factory.mktemp("start"), params, seed=0)
+
+
+@needs_vllm
+def test_a_model_that_vllm_does_not_know_is_named(fault, folder, params, tmp_path):
+    shutil.copytree(folder, tmp_path / "policy")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"architectures": ["NoSuchModelForCausalLM"], "model_type": "no_such_model"}
+    (tmp_path / "policy" / "config.json").write_text(json.dumps(config))
+    message = fault(tmp_path / "policy", params.sampling.vllm)
+    assert "vLLM does not start with the policy in" in message
+    assert "no_such_model" in message
+
+
+@needs_vllm
+def test_heads_of_a_size_that_the_cpu_build_does_not_know(fault, params, tmp_path):
+    message = fault(uneven_policy(tmp_path, params, seed=0, heads=4), params.sampling.vllm)
+    assert "its attention heads have 16 dimensions" in message
+    assert "take another model.heads" in message
+
+
+@needs_vllm
+def test_too_little_memory_for_the_cache_names_the_settings(fault, folder, params):
+    message = fault(folder, params.sampling.vllm.model_copy(update={"kv_cache_gib": 40 * 1024 / 2**30}))
+    assert "memory" in message
+    assert "sampling.vllm: max_model_len, kv_cache_gib" in message
+
+
+@needs_vllm
+@pytest.mark.parametrize(
+    ("engine_args", "expected"),
+    [
+        ({"logits_processors": []}, "sampling.vllm.engine_args may not set logits_processors"),
+        ({"speculative_config": {}}, "sampling.vllm.engine_args may not set speculative_config"),
+        ({"max_num_sequences": 3}, "max_num_sequences"),
+    ],
+)
+def test_arguments_that_vllm_may_not_or_cannot_have(fault, folder, params, engine_args, expected):
+    assert expected in fault(folder, params.sampling.vllm.model_copy(update={"engine_args": engine_args}))
+
+
+def test_where_vllm_is_missing_the_error_says_how_to_install_it(params, tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    asked = params.model_copy(update={"sampling": params.sampling.model_copy(update={"engine": "vllm"})})
+    with (
+        pytest.raises(MtpipeError, match="vLLM is missing; install it with `make setup-vllm`"),
+        engines.open_engine(asked, tmp_path),
+    ):
+        pass
+
+
+def test_auto_takes_torch_where_there_is_no_cuda_device(params, policy_folder):
+    cpu = params.compute.model_copy(update={"device": "cpu"})
+    auto = params.sampling.model_copy(update={"engine": "auto"})
+    with engines.open_engine(params.model_copy(update={"compute": cpu, "sampling": auto}), policy_folder) as engine:
+        assert type(engine).__name__ == "TorchEngine"
