@@ -14,7 +14,6 @@ from mtpipe.grade import add_grade
 from mtpipe.params import load_params
 
 
-
 def main() -> None:
     """Runs one command; an MtpipeError is printed without a traceback and ends with status 1."""
     parser = argparse.ArgumentParser(prog="python -m mtpipe", description="Commands beside the pipeline.")
