@@ -83,7 +83,7 @@ def cluster():
 @needs_ray
 @pytest.mark.parametrize(
     ("trouble", "message"),
-    [("dies", ""), ("refuses", "bad input"), ("breaks", "failed: .*ZeroDivisionError: a defect")],
+    [("dies", ""), ("refuses", "bad input"), ("breaks", "(?s)workers failed: .*ZeroDivisionError: a defect")],
 )
 def test_a_dead_worker_is_replaced_and_an_error_is_readable(folder, cluster, trouble, message):
     engine = RayEngine(folder, partial(Witness, trouble), Workers(2, 1, 0, cluster))
