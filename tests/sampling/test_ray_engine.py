@@ -106,12 +106,6 @@ def test_more_workers_than_the_cluster_has_room_for_are_refused(folder, cluster)
         RayEngine(folder, partial(Witness, ""), Workers(2, 1, 1, cluster))
 
 
-@needs_ray
-def test_an_address_without_a_cluster_is_refused(folder):
-    with pytest.raises(MtpipeError, match=r"ray\.address is '127\.0\.0\.1:1'"):
-        RayEngine(folder, partial(Witness, ""), Workers(2, 1, 0, "127.0.0.1:1"))
-
-
 def test_without_ray_the_error_says_what_to_install(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MtpipeError, match=r"ray\.workers is 2, but Ray is missing: pip install -e '\.\[ray\]'"):
