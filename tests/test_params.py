@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 from mtpipe.errors import MtpipeError
-from mtpipe.params import load_params
+from mtpipe.params import Params, load_params
 
 LINES = (ROOT / "params.yaml").read_text().splitlines(keepends=True)
 SHIPPED = "".join(line for line in LINES if not line.startswith("#"))
@@ -56,6 +56,8 @@ def test_every_profile_is_valid(profile):
         ("sweep: []", "sweep: [0.6, 0.0]", "evaluate.sweep.1"),
         ("sweep: []", "sweep: [0.6, 0.6]", "more than once"),
         ("baseline: uniform", "baseline: unifrm", "report.baseline is 'unifrm'"),
+        ("processes: 1 ", "processes: 0 ", "update.processes: Input should be greater than or equal to 1; found 0"),
+        ("workers: null", "workers: 0", "ray.workers: Input should be greater than or equal to 1; found 0"),
         (
             "{kind: linear, start: 1.0, end: 1.4, over: 4}\n  spike",
             "{kind: piecewise, points: [[0, 1.0], [3, 1.2]]}\n  spike",
@@ -86,6 +88,13 @@ def test_all_faults_are_listed_at_once(tmp_path):
     message = fault(tmp_path, SHIPPED, SHIPPED.replace("heads: 4", "heads: 0").replace("threads: 2", "threads: 0"))
     assert "model.heads" in message
     assert "compute.threads" in message
+
+
+def test_the_8_bit_optimizer_and_several_processes_exclude_each_other(params):
+    found = params.model_dump()
+    found["update"] |= {"optimizer": "adamw_8bit", "processes": 2}
+    with pytest.raises(ValueError, match=r"update\.processes is 2; set the one to adamw or the other to 1"):
+        Params.model_validate(found)
 
 
 @pytest.mark.parametrize("content", ["", "- a list", "arms: [", "\x00"])

@@ -139,15 +139,17 @@ def sampling_memory(params: Params, size: ModelSize, lengths: Lengths) -> float:
 def activation_bytes(size: ModelSize, checkpointing: bool = False) -> int:
     """Bytes that one token leaves for the backward pass of all layers, float32, attention by a fused kernel.
 
-    With gradient checkpointing a layer keeps its input alone, and one layer at a time the rest.
+    With gradient checkpointing a layer keeps its input alone, the last norm 2 of the hidden width, and one layer at a
+    time the rest.
 
     Of a layer with two RMS norms, rotary embedding and a gated MLP, in float32 tensors kept: 8 of the hidden width
     (what the norms read and scale, queries, attention's output), 3 of the keys' width, 4 of the MLP's (gate, its
     activation, up, their product); 3 of the hidden width for the last norm. tests/budget holds it against autograd.
     """
     layer = 8 * size.hidden + 3 * size.key_value + 4 * size.intermediate
-    layers = size.layers * size.hidden + layer if checkpointing else size.layers * layer
-    return 4 * (layers + 3 * size.hidden)
+    if checkpointing:
+        return 4 * ((size.layers + 2) * size.hidden + layer)
+    return 4 * (size.layers * layer + 3 * size.hidden)
 
 
 def update_memory(params: Params, size: ModelSize) -> float:

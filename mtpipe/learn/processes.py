@@ -29,6 +29,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.learn.ranks import Ranks
 
 COMMAND = "MTPIPE_TORCHRUN"
+_LAUNCHER = "MTPIPE_LAUNCHER"
 _FAILURE = "MTPIPE_FAILURE"
 """Where the first process that fails leaves its message; the others fail after it for want of it, and stay silent."""
 
@@ -53,6 +54,7 @@ def start(count: int, stage: str, arguments: list[str]) -> None:
             if ended.returncode:
                 raise MtpipeError(_message(failure) or f"{COMMAND} ended with status {ended.returncode}: {command}")
             return
+        os.environ[_LAUNCHER] = str(os.getpid())
         logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
         config = LaunchConfig(
             min_nodes=1,
@@ -70,7 +72,8 @@ def start(count: int, stage: str, arguments: list[str]) -> None:
             raise MtpipeError(_message(failure) or _died(error)) from None
     finally:
         failure.unlink(missing_ok=True)
-        del os.environ[_FAILURE]
+        os.environ.pop(_FAILURE)
+        os.environ.pop(_LAUNCHER, None)
 
 
 @contextmanager
@@ -128,8 +131,8 @@ def _died(error: ChildFailedError) -> str:
 
 
 def _end_with_launcher() -> None:
-    """A killed stage cannot end its processes any more, so each looks after itself."""
-    launcher = os.getppid()
+    """A killed stage cannot end its processes any more, so each looks after itself, from its first moment on."""
+    launcher = int(os.environ.get(_LAUNCHER, os.getppid()))
 
     def watch() -> None:
         while os.getppid() == launcher:

@@ -11,6 +11,7 @@ text, tokens and log-probs only. Temperatures and entropies stay in the engine, 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ _RESPONSES = pa.schema(
         ("temperatures", pa.list_(pa.float64())),
         ("entropies", pa.list_(pa.float64())),
         ("finish_reason", pa.string()),
+        ("error", pa.string()),
     ]
 )
 
@@ -85,12 +87,12 @@ class RayEngine:
         )
         try:
             for table in sampled.iter_batches(batch_size=None, batch_format="pyarrow"):
-                yield from (Response(**row) for row in table.to_pylist())
+                for row in table.to_pylist():
+                    if refused := row.pop("error"):
+                        raise MtpipeError(refused)
+                    yield Response(**row)
         except self._ray.exceptions.RayError as error:
-            cause = _cause(error)
-            if isinstance(cause, MtpipeError):
-                raise cause from None
-            raise MtpipeError(f"sampling on Ray's workers failed: {type(cause).__name__}: {cause}") from error
+            raise MtpipeError(f"sampling on Ray's workers failed: {error}") from error
 
     def close(self) -> None:
         """Leaves the cluster, and ends it where `__init__` started it."""
@@ -103,13 +105,20 @@ class _Worker:
     def __init__(self, open_engine: Callable[[Path], "Engine"], folder: Path, batches: Any, plan: SamplingPlan):
         import ray
 
-        self._engine = open_engine(folder)
+        self._open = partial(open_engine, folder)
+        self._engine: Engine | None = None
         self._batches: list[list[Request]] = ray.get(batches)
         self._plan = plan
 
     def __call__(self, batch: dict[str, Any]) -> pa.Table:
-        responses = self._engine.sample(self._batches[int(batch["id"][0])], self._plan)
-        return pa.Table.from_pylist([vars(response) for response in responses], schema=_RESPONSES)
+        """The batch's responses, or one row that says why there are none: Ray would wrap the error beyond reading."""
+        try:
+            self._engine = self._engine or self._open()
+            responses = self._engine.sample(self._batches[int(batch["id"][0])], self._plan)
+            rows = [vars(response) for response in responses]
+        except MtpipeError as error:
+            rows = [{"error": str(error)}]
+        return pa.Table.from_pylist(rows, schema=_RESPONSES)
 
 
 def _start_ray(workers: Workers) -> Any:
@@ -134,9 +143,3 @@ def _start_ray(workers: Workers) -> Any:
                 f"{found.get(resource, 0):g}; lower ray.workers or compute.threads, or add machines"
             )
     return ray
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What went wrong in the worker, out of the errors that Ray wraps it in."""
-    inner = getattr(error, "cause", None) or error.__cause__
-    return _cause(inner) if isinstance(inner, BaseException) else error
