@@ -117,6 +117,7 @@ class VllmEngine:
                 stop=list(plan.stop) or None,
                 include_stop_str_in_output=True,
                 detokenize=bool(plan.stop),
+                skip_special_tokens=False,  # stop strings are looked for in the same text as by the torch engine
                 output_kind=RequestOutputKind.FINAL_ONLY,
                 extra_args=_extra_args(request, plan, name),
             )
