@@ -25,6 +25,7 @@ def write_study(params: Params, problems: int, lift: dict[str, float] | None = N
     for plan in params.plans():
         write_text(paths.round_plan(plan.arm, plan.round), plan.model_dump_json())
     write_json(paths.WARM_START / "curve.json", [{"step": n, "loss": 2 / (1 + n)} for n in range(50)])
+    write_json(paths.SOURCES, [])
     _write_evaluation(params, paths.WARM_START_EVALUATION, problems, 0.0, 0)
     for arm in params.arms:
         rise = (lift or {}).get(arm, 0.02)
