@@ -49,8 +49,9 @@ def test_rounds_and_evaluations_stop_where_their_problems_say(policy, params):
     problems = [{"problem_id": one, "prompt": one, "meta": json.dumps({"stop": ["=", "+"]})} for one in PROMPTS]
     rule = ResolvedUniform(temperature=[1.0] * 4)
     sampling = params.sampling.model_copy(update={"group_size": 4, "max_new_tokens": 30})
-    drawn = list(sample_round(policy, problems, rule, None, 1, 0, sampling))
-    drawn += sample_evaluation(policy, problems, params.evaluate.model_copy(update={"samples": 4}), 100)
+    engine = TorchEngine(policy)
+    drawn = list(sample_round(engine, problems, rule, None, 1, 0, sampling))
+    drawn += sample_evaluation(engine, problems, params.evaluate.model_copy(update={"samples": 4}), 0, 100)
     texts = [policy.decode(response.response_ids) for response in drawn]
     assert sum(text.endswith(("=", "+")) for text in texts) > len(texts) / 2
     assert not any(mark in text[:-1] for text in texts for mark in "=+")
