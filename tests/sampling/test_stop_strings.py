@@ -4,10 +4,10 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from mtpipe.sampling.records import Request
+from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.rounds import sample_evaluation, sample_round
 from mtpipe.sampling.stop_strings import StopStrings
-from mtpipe.sampling.torch_engine import SamplingPlan, sample
+from mtpipe.sampling.torch_engine import TorchEngine, sample
 from mtpipe.temperature.token_rule import ResolvedUniform
 
 PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3*3*3>", "7-5+1>", "9>"]
