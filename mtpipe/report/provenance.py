@@ -66,16 +66,16 @@ def settings_table(params: Params) -> Table:
 
 def _settings(params: Params) -> dict[str, Any]:
     """The settings that decide results, of the listed arms alone; a checkpoint by its name, not its folder."""
-    found = params.model_dump(mode="json")
+    found = {name: getattr(params, name).model_dump(mode="json") for name in _SECTIONS}
     if params.model.checkpoint is not None:
         found["model"]["checkpoint"] = Path(params.model.checkpoint).name
     temperatures = {arm: params.temperature[arm].model_dump(mode="json", exclude_unset=True) for arm in params.arms}
     return {
         "temperature": temperatures,
-        "arms": found["arms"],
-        "seeds": found["seeds"],
-        "rounds": len(found["rounds"]),
-        **{name: found[name] for name in _SECTIONS},
+        "arms": params.arms,
+        "seeds": params.seeds,
+        "rounds": len(params.rounds),
+        **found,
     }
 
 
