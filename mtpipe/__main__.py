@@ -100,13 +100,13 @@ def _budget(arguments: argparse.Namespace) -> None:
 
 
 def _cost(arguments: argparse.Namespace) -> None:
-    from mtpipe.report.cost import format_cost
+    from mtpipe.cost import format_cost
 
     print(format_cost(load_params(arguments.params)))
 
 
 def _look(arguments: argparse.Namespace) -> None:
-    from mtpipe.report.viewer import write_viewer
+    from mtpipe.look.viewer import write_viewer
 
     if arguments.file is None and arguments.output is not None:
         raise MtpipeError("--output names one page, but without a rollouts file there is one for every run")

@@ -20,4 +20,4 @@ def mean_pass_curve(correct: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The problems' mean pass@k for k = 1 … samples, from judgements of shape [..., problems, samples]."""
     samples = correct.shape[-1]
     counts = np.bincount(correct.sum(axis=-1).ravel(), minlength=samples + 1)
-    return counts / counts.sum() @ pass_table(samples)
+    return (counts[:, None] * pass_table(samples)).sum(axis=0) / counts.sum()

@@ -12,18 +12,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-_ENVIRONMENT = Environment(
-    loader=PackageLoader("mtpipe.report", "."),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
-
-def render(name: str, **values: Any) -> str:
-    """The page `name`, made of the files name.html.j2, name.css and name.js; the template puts them in their places."""
-    script, style = _text(f"{name}.js"), _text("common.css") + _text(f"{name}.css")
+def render(package: str, name: str, **values: Any) -> str:
+    """A page made of name.html.j2, name.css and name.js of a package; the template puts them in their places."""
+    script, style = _text(package, f"{name}.js"), _text("mtpipe.report", "common.css") + _text(package, f"{name}.css")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     head = Markup(
@@ -32,12 +24,19 @@ def render(name: str, **values: Any) -> str:
         '<meta name="color-scheme" content="light dark">\n<link rel="icon" href="data:,">\n'
         f"<style>\n{style}</style>"
     )
-    return _ENVIRONMENT.get_template(f"{name}.html.j2").render(
+    environment = Environment(
+        loader=PackageLoader(package, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(f"{name}.html.j2").render(
         head=head,
         script=Markup(f"<script>{script}</script>"),
         **values,
     )
 
 
-def _text(name: str) -> str:
-    return files("mtpipe.report").joinpath(name).read_text(encoding="utf-8")
+def _text(package: str, name: str) -> str:
+    return files(package).joinpath(name).read_text(encoding="utf-8")

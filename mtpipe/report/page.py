@@ -30,6 +30,7 @@ def render_page(study: Study, comparison: Comparison) -> str:
     params = study.params
     colours = {arm: Markup(look(index).css) for index, arm in enumerate(params.arms)}
     return render(
+        "mtpipe.report",
         "page",
         params=params,
         sentences=verdict_sentences(study, comparison),

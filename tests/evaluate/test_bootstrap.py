@@ -1,8 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from mtpipe.evaluate.bootstrap import estimate_means
+from mtpipe.evaluate.bootstrap import _GRID, RNG_SEED, _counts, _resampled_means, estimate_means
 
 
 def table(seeds: int, problems: int, seed: int = 0) -> np.ndarray:
@@ -68,6 +70,17 @@ def test_equal_values_have_an_interval_of_width_0_and_a_single_problem_excludes_
     assert (constant.low, constant.high, constant.error) == pytest.approx((0.1, 0.1, 0))
     assert constant.excludes_zero
     assert not single.excludes_zero
+
+
+def test_every_mean_is_exact_so_that_threads_and_machines_cannot_change_its_last_digit():
+    values = np.rint(table(3, 200) * _GRID) / _GRID
+    rng = np.random.default_rng(RNG_SEED)
+    problems, seeds = _counts(rng, 40, 200), _counts(rng, 40, 3)
+    expected = [
+        math.fsum(seeds[draw, s] * problems[draw, p] * values[s, p] for s in range(3) for p in range(200)) / 600
+        for draw in range(40)
+    ]
+    assert _resampled_means(values[None], 40)[0].tolist() == expected
 
 
 @pytest.mark.parametrize("seeds", [1, 5])

@@ -51,6 +51,7 @@ def write_viewer(rollouts: Path, target: Path, tokenizer: Path | None = None) ->
     columns = [places.astype("<u2" if len(used) < 2**16 else "<u4")]
     columns += [np.clip(np.rint(values * STEPS), 0, 2**16 - 1).astype("<u2") for values in quantities.values()]
     page = render(
+        "mtpipe.look",
         "viewer",
         title=rollouts.parent.as_posix() if rollouts.stem == "rollouts" else rollouts.as_posix(),
         rows=_packed(json.dumps(data, ensure_ascii=False, allow_nan=False).encode()),

@@ -12,9 +12,9 @@ from conftest import ROOT
 from benchmarks.synthetic_study import write_rollouts
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
+from mtpipe.look import viewer
+from mtpipe.look.viewer import write_viewer
 from mtpipe.records import ROLLOUTS, VERDICTS, read_rows, write_rows
-from mtpipe.report import viewer
-from mtpipe.report.viewer import write_viewer
 
 HOSTILE = "</script><script>window.owned=1</script><img src=http://attacker.invalid/x onerror='window.owned=1'>"
 
@@ -46,8 +46,9 @@ def choose(browser, name: str, value: str) -> str:
     )
 
 
-def test_the_same_file_gives_the_same_page(folder):
+def test_the_same_file_gives_the_same_page_at_another_time(folder, monkeypatch):
     write_viewer(folder / "rollouts.parquet", folder / "a.html")
+    monkeypatch.setattr(time, "time", lambda: 1e9)
     write_viewer(folder / "rollouts.parquet", folder / "b.html")
     assert (folder / "a.html").read_bytes() == (folder / "b.html").read_bytes()
 
@@ -195,7 +196,7 @@ def test_ten_thousand_responses_hold_few_elements_wherever_one_scrolls(browser, 
     browser.open(large)
     settled(browser)
     assert browser.run("return document.getElementById('count').textContent").startswith("10,000 responses to 1,250")
-    for part in (0.0, 0.5, 1.0, 0.2):
+    for part in (0.0, 0.5, 1.0, 0.2, 0.7, 0.9, 0.3, 0.6, 0.8, 0.4):
         browser.run("scrollTo(0, arguments[0] * document.documentElement.scrollHeight)", part)
         deadline = time.monotonic() + 20
         visible = "return document.elementFromPoint(200, 500)?.closest('.group')?.querySelector('.tokens span') != null"
