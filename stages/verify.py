@@ -8,9 +8,9 @@ from mtpipe import paths
 from mtpipe.files import write_text
 from mtpipe.params import load_params
 from mtpipe.records import PROBLEMS, ROLLOUTS, VERDICTS, read_rows, read_table, write_rows
+from mtpipe.rewards import reward_of
 from mtpipe.stage import progress_bar, run_stage
 from mtpipe.verify.judging import judge_responses
-from mtpipe.verify.rewards import reward_of
 
 
 def main(arm: str, seed: int, round: int) -> None:

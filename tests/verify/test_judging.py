@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from mtpipe.errors import MtpipeError
 from mtpipe.grade import grade, read_rows
 from mtpipe.params import Reward
+from mtpipe.rewards import reward_of
 from mtpipe.verify.answers import verify_themselves
 from mtpipe.verify.judging import judge_responses
-from mtpipe.verify.rewards import reward_of
 
 NEUTRAL = Reward(correct=1.0, wrong=0.0, format=0.0, overlong_buffer=0, overlong_penalty=1.0, truncated=None)
 SHAPED = NEUTRAL.model_copy(update={"format": 0.1, "overlong_buffer": 20, "overlong_penalty": 0.5})
