@@ -49,7 +49,7 @@ def test_every_profile_is_valid(profile):
         ("group_size: 8", "group_size: 1", "sampling.group_size: Input should be greater than or equal to 2; found 1"),
         ("group_size: 8", "group_size: 6", "8 entries for a group of 6"),
         ("n: 3, next: 4", "n: 4, next: 5", "rounds[3]"),
-        ("  after: [1, 3, 5]", "  after: [1, 4]", "evaluate.after is [1, 4]"),
+        ("  after: [2, 5]", "  after: [1, 4]", "evaluate.after is [1, 4]"),
         ("benchmarks: {}", "benchmarks: {longer: {sample: 9}}", "benchmarks.longer: unknown key 'sample'"),
         ("benchmarks: {}", "benchmarks: {longer: {top_p: 0}}", "evaluate.benchmarks.longer.top_p"),
         ("benchmarks: {}", "benchmarks: {lnger: {samples: 2}}", "evaluate.benchmarks has an entry 'lnger'; the bench"),
