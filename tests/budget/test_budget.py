@@ -126,7 +126,7 @@ def test_rates_come_from_finished_rounds_and_their_clocks(params, tmp_path, monk
     found = measured_throughput(params)
     assert (found.sampling, found.update) == (500.0, 500.0)
     tokens = costs.sampled_tokens(params, Lengths(10, 36))
-    assert tokens == 25 * 2048 * 36 + 16 * 3 * 500 * 4 * 36
+    assert tokens == 25 * 2048 * 36 + 11 * 3 * 500 * 4 * 36
     assert costs.sampling_hours(params, Lengths(10, 36), found) == pytest.approx(tokens / 500 / 3600)
 
 
