@@ -18,7 +18,7 @@ from mtpipe.params import load_params
 from mtpipe.policy import Policy, load_policy, new_checkpoint, prepare_torch
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
-from mtpipe.tasks import arithmetic
+from mtpipe.tasks.embedded import arithmetic
 from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, ResolvedRule, ResolvedUniform, Threshold
 
 TURNS = 9

@@ -22,7 +22,7 @@ from mtpipe.learn.scorer import Scorer
 from mtpipe.learn.update import take_step
 from mtpipe.params import load_params
 from mtpipe.policy import load_policy, new_checkpoint, prepare_torch
-from mtpipe.tasks import arithmetic
+from mtpipe.tasks.embedded import arithmetic
 
 PROMPTS, GROUP_SIZE = 16, 8
 LONGEST = 384

@@ -14,7 +14,7 @@ from benchmarks.sampling import compare
 from mtpipe.params import load_params
 from mtpipe.policy import new_checkpoint
 from mtpipe.sampling.records import Request, SamplingPlan
-from mtpipe.tasks.arithmetic import VOCABULARY
+from mtpipe.tasks.embedded.arithmetic import VOCABULARY
 from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, Threshold
 
 SEQUENCES = 256

@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def _temperatures(arguments: argparse.Namespace) -> None:
-    from mtpipe.temperature.table import draw_plans, format_plans
+    from mtpipe.arms.table import draw_plans, format_plans
 
     plans = load_params(arguments.params).plans()
     print(format_plans(plans))

@@ -12,11 +12,11 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from mtpipe.arms.arm import Arm
+from mtpipe.arms.plan import plan_round
 from mtpipe.errors import MtpipeError
 from mtpipe.settings import Settings, Temperature, faults
 from mtpipe.tasks.settings import Task
-from mtpipe.temperature.arm import Arm
-from mtpipe.temperature.plan import plan_round
 from mtpipe.temperature.round_plan import RoundPlan
 
 ArmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]

@@ -1,5 +1,7 @@
 """The warm start: supervised training on worked answers."""
 
+from collections.abc import Iterator
+
 import torch
 from tqdm import tqdm
 
@@ -9,11 +11,14 @@ from mtpipe.learn.token_logprobs import pad, token_logits
 from mtpipe.params import WarmStart
 from mtpipe.policy import Policy
 
+STRETCH = 16
+"""Batches that are sorted by length together."""
+
 
 def warm_start(
     policy: Policy, examples: list[dict[str, str]], settings: WarmStart, seed: int, progress: tqdm
 ) -> list[dict[str, float]]:
-    """Trains on rows of records.EXAMPLES, epoch after epoch in a new order.
+    """Trains on rows of records.EXAMPLES, in the batches of `length_batches`.
 
     Returns the step and the loss (nats a token) of every 20th step and the last.
 
@@ -24,12 +29,11 @@ def warm_start(
     generator = torch.Generator().manual_seed(seed)
     optimizer = Optimizer(policy.model, settings.learning_rate, settings.warmup_steps)
     policy.model.train()
-    order: list[int] = []
+    lengths = torch.tensor([len(prompt) + len(response) for prompt, response in zip(prompts, responses, strict=True)])
+    batches = length_batches(lengths, settings.batch_size, generator)
     curve = []
     for step in range(settings.steps):
-        while len(order) < settings.batch_size:
-            order += torch.randperm(len(examples), generator=generator).tolist()
-        batch, order = order[: settings.batch_size], order[settings.batch_size :]
+        batch = next(batches)
         sequences = pad([prompts[i] for i in batch], [responses[i] for i in batch], policy.device)
         loss = torch.nn.functional.cross_entropy(token_logits(policy.model, sequences), sequences.targets)
         if not torch.isfinite(loss):
@@ -42,3 +46,16 @@ def warm_start(
             progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
         progress.update()
     return curve
+
+
+def length_batches(lengths: torch.Tensor, size: int, generator: torch.Generator) -> Iterator[list[int]]:
+    """Endless batches of indices of `lengths` (int [examples]): each index once an epoch, whose last batch is shorter.
+
+    A stretch of `STRETCH` batches is drawn at random, sorted by length and cut into batches that come in random order,
+    so that examples of one batch have similar lengths and need little padding.
+    """
+    while True:
+        for stretch in torch.randperm(len(lengths), generator=generator).split(STRETCH * size):
+            batches = stretch[lengths[stretch].argsort(stable=True)].split(size)
+            for index in torch.randperm(len(batches), generator=generator).tolist():
+                yield batches[index].tolist()

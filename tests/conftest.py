@@ -22,7 +22,7 @@ def params() -> Params:
 def policy_folder(tmp_path_factory, params) -> Path:
     """A new, untrained Qwen2 over the arithmetic vocabulary."""
     from mtpipe.policy import new_checkpoint
-    from mtpipe.tasks.arithmetic import VOCABULARY
+    from mtpipe.tasks.embedded.arithmetic import VOCABULARY
 
     folder = tmp_path_factory.mktemp("policy") / "policy"
     sizes = params.model.model_copy(update={"hidden_size": 32, "layers": 2})

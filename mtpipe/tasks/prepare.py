@@ -2,7 +2,7 @@
 
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params
-from mtpipe.tasks import arithmetic, countdown
+from mtpipe.tasks.embedded import arithmetic, countdown
 from mtpipe.tasks.prepared import Prepared
 from mtpipe.tasks.settings import ArithmeticTask, CountdownTask
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mtpipe.tasks import arithmetic, countdown
+from mtpipe.tasks.embedded import arithmetic, countdown
 
 
 @dataclass(frozen=True)

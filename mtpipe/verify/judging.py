@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mtpipe.errors import MtpipeError
-from mtpipe.tasks import arithmetic, countdown
+from mtpipe.tasks.embedded import arithmetic, countdown
 from mtpipe.verify.answers import judge_problem_responses
 
 _EMBEDDED = {"arithmetic": arithmetic.judge, "countdown": countdown.judge}

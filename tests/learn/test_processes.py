@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
 from mtpipe import paths
+from mtpipe.arms.plan import plan_round
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_text
 from mtpipe.learn.optimizer import STATE_FILE
@@ -24,7 +25,6 @@ from mtpipe.policy import load_policy, save_policy
 from mtpipe.records import ROLLOUTS, VERDICTS, read_rows, write_rows
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
-from mtpipe.temperature.plan import plan_round
 from stages import update
 
 PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3>", "7-5+1>", "8-1>", "4*4+4>", "9-2*3>"]

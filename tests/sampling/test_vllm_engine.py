@@ -16,7 +16,7 @@ from mtpipe.learn.token_logprobs import pad, tempered_logprobs, token_logits
 from mtpipe.policy import load_policy, new_checkpoint, save_policy
 from mtpipe.sampling import torch_engine
 from mtpipe.sampling.records import Request, SamplingPlan
-from mtpipe.tasks.arithmetic import VOCABULARY
+from mtpipe.tasks.embedded.arithmetic import VOCABULARY
 from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, ResolvedUniform, Threshold
 
 pytestmark = needs_vllm

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from mtpipe.temperature.arm import Arm
-from mtpipe.temperature.plan import plan_round
+from mtpipe.arms.arm import Arm
+from mtpipe.arms.plan import plan_round
 from mtpipe.temperature.round_plan import RoundPlan
 
 THRESHOLD = {"kind": "entropy_threshold", "low": 1.0, "high": 1.2, "threshold": {"nats": 0.4}}

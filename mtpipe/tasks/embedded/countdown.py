@@ -12,7 +12,7 @@ from functools import cache
 from itertools import combinations
 from typing import Any
 
-from mtpipe.tasks.steps import Judgement, Step
+from mtpipe.tasks.embedded.steps import Judgement, Step
 
 BENCHMARKS = ("same", "fewer", "larger")
 VOCABULARY = "0123456789+-*/=,>"

@@ -2,7 +2,7 @@
 
 from pydantic import ValidationError
 
-from mtpipe.temperature.arm import Arm
+from mtpipe.arms.arm import Arm
 from mtpipe.temperature.round_plan import RoundPlan
 from mtpipe.temperature.token_rule import DECIMALS
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from sympy import Integer
 
-from mtpipe.tasks.steps import OPERATIONS, Judgement, Step
+from mtpipe.tasks.embedded.steps import OPERATIONS, Judgement, Step
 
 Order = Literal["precedence", "left_to_right"]
 BENCHMARKS = ("same", "longer", "larger")

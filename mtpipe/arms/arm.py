@@ -2,9 +2,9 @@
 
 from pydantic import Field, model_validator
 
+from mtpipe.arms.schedule import Constant, Schedule
+from mtpipe.arms.spread import Spread
 from mtpipe.settings import Settings
-from mtpipe.temperature.schedule import Constant, Schedule
-from mtpipe.temperature.spread import Spread
 from mtpipe.temperature.token_rule import TokenRule, Uniform
 
 
