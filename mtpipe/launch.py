@@ -3,10 +3,11 @@
     python -m mtpipe.launch rollout --arm token --seed 1 --round 0
 
 does what `python -m stages.rollout --arm token --seed 1 --round 0` does. Importing torch and transformers takes
-about six seconds, and the default pipeline needs them some sixty times; so the first such stage of a `dvc repro`
-also starts a server that loads them (`mtpipe.preload`), and the next ones are forked from it. Set `MTPIPE_PRELOAD=0`
-to do without; without Linux's /proc it is off. Where the server cannot be reached a stage simply runs in its own
-process; and so does one that may start vLLM, which binds memory and threads and does not expect to be forked.
+about six seconds, and the default pipeline needs them some sixty times; so the first such stage of a `dvc repro`,
+or `prepare` before it, also starts a server that loads them (`mtpipe.preload`), and the next ones are forked from it.
+Set `MTPIPE_PRELOAD=0` to do without; without Linux's /proc it is off. Where the server cannot be reached a stage
+simply runs in its own process; and so does one that may start vLLM, which binds memory and threads and does not expect
+to be forked.
 """
 
 import array
@@ -23,6 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 STAGES_WITH_TORCH = ("sft", "rollout", "update", "evaluate", "evaluate_start", "sweep")
+STAGE_BEFORE_THEM = "prepare"
 _KILLED = 137
 
 
@@ -32,10 +34,13 @@ def main() -> None:
         names = ", ".join(sorted(path.stem for path in Path("stages").glob("*.py"))) or "none in this folder"
         sys.exit(f"usage: python -m mtpipe.launch STAGE [ARGUMENTS], from the project's root; stages: {names}")
     stage, arguments = sys.argv[1], sys.argv[2:]
-    if stage in STAGES_WITH_TORCH and not _may_start_vllm():
-        status = _run_forked(stage, arguments)
-        if status is not None:
-            sys.exit(status)
+    if not _may_start_vllm():
+        if stage in STAGES_WITH_TORCH:
+            status = _run_forked(stage, arguments)
+            if status is not None:
+                sys.exit(status)
+        elif stage == STAGE_BEFORE_THEM:
+            _prepare_server()
     sys.argv = [stage, *arguments]
     runpy.run_module(f"stages.{stage}", run_name="__main__", alter_sys=True)
 
@@ -50,12 +55,24 @@ def _may_start_vllm() -> bool:
     return False
 
 
+def _prepare_server() -> None:
+    """Starts the server while this stage runs."""
+    owner, address = _server()
+    if address is not None and not address.exists():
+        _start_server(address, owner)
+
+
+def _server() -> tuple[int, Path | None]:
+    """Whose server the stage may use, and its socket; no socket where it is switched off or cannot be."""
+    if os.environ.get("MTPIPE_PRELOAD") == "0" or not Path("/proc/self/status").is_file():
+        return 0, None
+    owner = _owner()
+    return owner, _address(owner)
+
+
 def _run_forked(stage: str, arguments: list[str]) -> int | None:
     """The exit status of the stage, run in a child of the server; None where it did not run, for want of one."""
-    if os.environ.get("MTPIPE_PRELOAD") == "0" or not Path("/proc/self/status").is_file():
-        return None
-    owner = _owner()
-    address = _address(owner)
+    owner, address = _server()
     if address is None:
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

@@ -1,6 +1,6 @@
 """The server that `mtpipe.launch` forks stages from: a process with torch and transformers loaded.
 
-It belongs to the process that started the first stage (dvc, as a rule) and ends with it, or after two idle
+It belongs to the process that started the first stage (dvc, as a rule) and ends with it, or after ten idle
 minutes. It loads third-party libraries only, so an edited stage runs as edited, and computes nothing itself, so a
 forked stage gives the results of a fresh process. A child ends when the launcher that asked for it does.
 """
@@ -18,7 +18,7 @@ import time
 import traceback
 from pathlib import Path
 
-IDLE_SECONDS = 120.0
+IDLE_SECONDS = 600.0
 
 
 def serve(address: Path, owner: int) -> None:

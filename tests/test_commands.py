@@ -110,6 +110,23 @@ def test_a_forked_stage_behaves_as_a_fresh_process(toy_stages):
     assert alone.returncode == 5
 
 
+def test_the_first_stage_with_torch_is_forked_after_prepare(toy_stages):
+    (toy_stages / "stages" / "prepare.py").write_text("")
+    launch = "subprocess.run([sys.executable, '-m', 'mtpipe.launch', *{}])"
+    program = (
+        "import os, pathlib, subprocess, sys, tempfile, time\n"
+        + launch.format(["prepare"])
+        + "\nsocket = pathlib.Path(tempfile.gettempdir(), f'mtpipe-{os.getuid()}', f'{os.getpid()}.socket')\n"
+        "deadline = time.monotonic() + 120\n"
+        "while not socket.exists() and time.monotonic() < deadline: time.sleep(0.2)\n" + launch.format(["rollout", "0"])
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MARK": ""}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=toy_stages, env=environment, capture_output=True, text=True, check=True
+    )
+    assert "loaded True" in ended.stdout
+
+
 def test_an_edited_stage_runs_as_edited(toy_stages):
     wait_until_preloaded(toy_stages)
     script = toy_stages / "stages" / "rollout.py"
