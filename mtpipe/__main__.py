@@ -56,6 +56,14 @@ def main() -> None:
     look.add_argument("--open", action="store_true", help="open the page in the browser")
     look.set_defaults(run=_look)
 
+    roles = commands.add_parser(
+        "roles",
+        parents=[shared],
+        help="how well an entropy threshold finds the tokens that choose (task arithmetic)",
+    )
+    roles.add_argument("files", type=Path, nargs="*", metavar="FILE", help="default: round 0 of the first arm's runs")
+    roles.set_defaults(run=_roles)
+
     track = commands.add_parser("track", parents=[shared], help="publish the results to MLflow again, from the files")
     track.set_defaults(run=_track)
 
@@ -120,6 +128,14 @@ def _look(arguments: argparse.Namespace) -> None:
         print(write_viewer(rollouts, page, arguments.tokenizer))
     if arguments.open:
         webbrowser.open(next(iter(pages)).resolve().as_uri())
+
+
+def _roles(arguments: argparse.Namespace) -> None:
+    from mtpipe.roles import format_roles, read_roles
+
+    params = load_params(arguments.params)
+    files = arguments.files or [paths.rollouts(params.arms[0], seed, params.rounds[0].n) for seed in params.seeds]
+    print(format_roles(read_roles(files, paths.TRAIN)))
 
 
 def _track(arguments: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from mtpipe.tasks.embedded.arithmetic import (
     Expression,
+    choice_tokens,
     demonstrations,
     generate_problems,
     judge,
@@ -108,3 +109,21 @@ def test_solving_by_precedence_takes_products_first_and_then_goes_left_to_right(
         (8, "-", 6, 2),
         (2, "-", 1, 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "marked"),
+    [
+        ("2+9*3-4>", "9*3=27,2+27=29,29-4=25", "[9]*3=27,2+27=29,29-4=25"),
+        ("2+9*3-4>", "2+9=11,11*3=33,33-4=29", "[2]+9=11,11*3=33,33-4=29"),
+        ("2+2*3>", "2*3=6,2+6=8", "2[*]3=6,2+6=8"),
+        ("1+5-1*4>", "1*4=4,1+5=6,6-4=2", "1[*]4=4,1+5=6,6-4=2"),
+        ("1+5-1*4>", "1+5=6,6-1=5,5*4=20", "1[+]5=6,[6]-1=5,5*4=20"),
+        ("4-1+12*1>", "4-1=3,12*1", "[4]-1=3,[1]2*1"),
+        ("2+9*3>", "9+9=18,2+18", "[9]+9=18,2+18"),
+        ("2+9*3>", "", ""),
+    ],
+)
+def test_a_choice_stands_where_the_two_orders_part(prompt, text, marked):
+    chosen = choice_tokens(prompt, text)
+    assert "".join(f"[{c}]" if chose else c for c, chose in zip(text, chosen, strict=True)) == marked

@@ -54,9 +54,7 @@ def solve(expression: Expression, order: Order) -> list[tuple[int, int, str, int
     """The steps of one way to work an expression: (index, left, operator, right, result)."""
     steps = []
     while expression.operators:
-        index = 0
-        if order == "precedence" and "*" in expression.operators:
-            index = expression.operators.index("*")
+        index = _first_by_precedence(expression) if order == "precedence" else 0
         left, operator, right = expression.numbers[index], expression.operators[index], expression.numbers[index + 1]
         result = int(OPERATIONS[operator](Integer(left), Integer(right)))
         steps.append((index, left, operator, right, result))
@@ -170,12 +168,7 @@ def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
         result = str(step.result)
         if fault := step.fault():
             return Judgement("false_step", result, f"step {number}: {fault}")
-        reduced = {
-            expression.reduce(index, step.result)
-            for expression in remaining
-            for index in range(len(expression.operators))
-            if _step_at(expression, index) == (step.left, step.operator, step.right)
-        }
+        reduced = _after(remaining, step)
         if not reduced:
             return Judgement(
                 "foreign_step",
@@ -188,6 +181,49 @@ def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
     if Integer(int(answer)) != Integer(int(problem["answer"])):
         return Judgement("wrong", answer, f"every step is true, but the value is {problem['answer']}: a wrong order")
     return Judgement("correct", answer, "")
+
+
+def choice_tokens(prompt: str, text: str) -> list[bool]:
+    """For each character of a response whether it chose between the two orders.
+
+    It did where the next operation by precedence and the next from left to right both begin as the step has begun so
+    far, and go on with different characters. What follows a step that neither the problem nor its steps lead to counts
+    as no choice.
+    """
+    remaining = {Expression.parse(prompt.removesuffix(PROMPT_END))}
+    choices: list[bool] = []
+    for piece in text.split(","):
+        operations = {
+            "{}{}{}=".format(*_step_at(expression, index))
+            for expression in remaining
+            if expression.operators
+            for index in (0, _first_by_precedence(expression))
+        }
+        for position in range(len(piece)):
+            possible = {
+                operation[position]
+                for operation in operations
+                if position < len(operation) and operation[:position] == piece[:position]
+            }
+            choices.append(len(possible) > 1)
+        choices.append(False)  # the comma
+        step = Step.parse(piece)
+        remaining = _after(remaining, step) if step else set()
+    return choices[: len(text)]
+
+
+def _first_by_precedence(expression: Expression) -> int:
+    return expression.operators.index("*") if "*" in expression.operators else 0
+
+
+def _after(remaining: set[Expression], step: Step) -> set[Expression]:
+    """What a step may leave to do; nothing where it does not stand in what was left."""
+    return {
+        expression.reduce(index, step.result)
+        for expression in remaining
+        for index in range(len(expression.operators))
+        if _step_at(expression, index) == (step.left, step.operator, step.right)
+    }
 
 
 def _step_at(expression: Expression, index: int) -> tuple[int, str, int]:
