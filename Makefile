@@ -30,8 +30,9 @@ setup-vllm: setup  ## install vLLM too, for sampling.engine vllm: on CUDA machin
 repro: setup  ## run the pipeline: what changed since the last run, and nothing else
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 
+# Two workers, a file each at a time; threads that wait must not hold the core that the other worker needs.
 test: setup lint  ## lint, types and all tests
-	$(BIN)/python -m pytest
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .
