@@ -35,7 +35,7 @@ def _arithmetic(task: ArithmeticTask) -> Prepared:
     )
     return Prepared(
         splits["train"],
-        {name: splits[name] for name in arithmetic.BENCHMARKS},
+        {name: splits[name] for name in task.benchmark_names},
         arithmetic.demonstrations(splits["warm_start"], task.right_order, task.seed),
     )
 
@@ -52,6 +52,6 @@ def _countdown(task: CountdownTask) -> Prepared:
     )
     return Prepared(
         splits["train"],
-        {name: splits[name] for name in countdown.BENCHMARKS},
+        {name: splits[name] for name in task.benchmark_names},
         countdown.demonstrations(splits["warm_start"], task.seed),
     )

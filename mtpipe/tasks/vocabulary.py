@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mtpipe.tasks.embedded import arithmetic, countdown
+from mtpipe.tasks.embedded import TASKS
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,6 @@ class Vocabulary:
 
 
 VOCABULARIES = {
-    "arithmetic": Vocabulary(arithmetic.VOCABULARY, max_positions=512),
-    "countdown": Vocabulary(countdown.VOCABULARY, max_positions=512),
+    **{name: Vocabulary(task.VOCABULARY, max_positions=512) for name, task in TASKS.items()},
     "math": Vocabulary(None, max_positions=8192),
 }

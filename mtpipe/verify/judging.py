@@ -4,10 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from mtpipe.errors import MtpipeError
-from mtpipe.tasks.embedded import arithmetic, countdown
+from mtpipe.tasks.embedded import TASKS
 from mtpipe.verify.answers import judge_problem_responses
-
-_EMBEDDED = {"arithmetic": arithmetic.judge, "countdown": countdown.judge}
 
 
 def judge_responses(
@@ -32,13 +30,13 @@ def judge_responses(
     judgements: list[Any] = []
     if tasks == {"math"}:
         judgements = judge_problem_responses(asked, [response["text"] for response in responses], advance)
-    elif len(tasks) == 1 and tasks <= _EMBEDDED.keys():
-        judge = _EMBEDDED[tasks.pop()]
+    elif len(tasks) == 1 and tasks <= TASKS.keys():
+        judge = TASKS[tasks.pop()].judge
         for problem, response in zip(asked, responses, strict=True):
             judgements.append(judge(problem, response["text"], response["finish_reason"]))
             advance()
     elif tasks:
-        expected = ", ".join([*_EMBEDDED, "math"])
+        expected = ", ".join([*TASKS, "math"])
         raise MtpipeError(f"the problems' tasks are {sorted(tasks)}; expected one of {expected}")
     return [
         {

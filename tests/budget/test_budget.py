@@ -1,6 +1,7 @@
 """The budget's formulas against what they predict: files on disk, tensors that autograd keeps, clocks."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -130,9 +131,11 @@ def test_rates_come_from_finished_rounds_and_their_clocks(params, tmp_path, monk
     assert costs.sampling_hours(params, Lengths(10, 36), found) == pytest.approx(tokens / 500 / 3600)
 
 
-def test_the_command_prints_the_budget_of_a_config(qwen):
+def test_the_command_prints_the_budget_of_a_config(qwen, tmp_path):
     command = [sys.executable, "-m", "mtpipe", "budget", "--config", str(qwen), "--sampling-rate", "5000"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    command += ["--params", str(ROOT / "params.yaml")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}  # elsewhere than ROOT, where rounds may have run
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "1,543,714,304" in ended.stdout
     assert "18.5 GB" in ended.stdout

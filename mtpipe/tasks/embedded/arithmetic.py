@@ -16,7 +16,6 @@ from sympy import Integer
 from mtpipe.tasks.embedded.steps import OPERATIONS, Judgement, Step
 
 Order = Literal["precedence", "left_to_right"]
-BENCHMARKS = ("same", "longer", "larger")
 VOCABULARY = "0123456789+-*=,>"
 PROMPT_END = ">"
 
@@ -120,7 +119,7 @@ def generate_problems(
             )
         return rows
 
-    splits = {kind: draw(kind, kind, benchmark_problems) for kind in BENCHMARKS}
+    splits = {kind: draw(kind, kind, benchmark_problems) for kind in ("same", "longer", "larger")}
     splits["train"] = draw("train", "same", train_problems)
     splits["warm_start"] = [
         *draw("warm_start", "same", warm_start_problems - 2 * wide),

@@ -14,7 +14,6 @@ from typing import Any
 
 from mtpipe.tasks.embedded.steps import Judgement, Step
 
-BENCHMARKS = ("same", "fewer", "larger")
 VOCABULARY = "0123456789+-*/=,>"
 PROMPT_END = ">"
 _MOST_STEPS = 16
