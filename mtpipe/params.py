@@ -15,6 +15,7 @@ from ruamel.yaml.error import YAMLError
 from mtpipe.arms.arm import Arm
 from mtpipe.arms.plan import plan_round
 from mtpipe.errors import MtpipeError
+from mtpipe.learn.settings import Update
 from mtpipe.settings import Settings, Temperature, faults
 from mtpipe.tasks.settings import Task
 from mtpipe.temperature.round_plan import RoundPlan
@@ -109,38 +110,6 @@ class Reward(Settings):
         if self.correct <= self.wrong:
             raise ValueError(f"correct ({self.correct}) has to be above wrong ({self.wrong})")
         return self
-
-
-class Update(Settings):
-    """The policy update of one round."""
-
-    processes: int = Field(ge=1, description="that share the model by FSDP2, one a GPU; 1 does without")
-    optimizer: Literal["adamw", "adamw_8bit"] = Field(description="adamw_8bit: state in a quarter of the bytes")
-    loss: Literal["grpo", "dapo", "bnpo", "dr_grpo", "gspo", "cispo"] = Field(description="docs/update.md has each")
-    target: Literal["tempered", "untempered"] = Field(description="score tokens at the T they were sampled at, or at 1")
-    importance: Literal["token_truncate", "sequence_mask"] = Field(description="weights for the untempered target")
-    importance_cap: float = Field(gt=0, description="weights above are cut to it, or their responses left out")
-    advantage: Literal["std", "mean", "leave_one_out", "batch_std"]
-    baseline: Literal["group", "temperature"] = Field(
-        description="compare a response with its whole group, or with those at its own base temperature"
-    )
-    keep_flat_groups: bool = Field(description="let groups without advantages count in the loss's denominator")
-    kl_coefficient: float = Field(ge=0, description="weight of the KL (k3) to the warm start; 0 turns it off")
-    prompts_per_step: int = Field(ge=1, description="groups in one optimizer step")
-    learning_rate: float = Field(gt=0)
-    warmup_steps: int = Field(ge=0, description="optimizer steps, counted over all rounds")
-    weight_decay: float = Field(ge=0)
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
-    clip_low: float = Field(gt=0, lt=1, description="the ratio is clipped at 1 - clip_low; cispo has no such bound")
-    clip_high: float = Field(gt=0, description="the ratio is clipped at 1 + clip_high")
-    dual_clip: float | None = Field(gt=1, description="bounds the loss of negative advantages; null turns it off")
-    max_grad_norm: float = Field(gt=0)
-    tokens_per_micro_batch: int = Field(ge=1, description="bounds memory; padding counts")
-    precision: Literal["float32", "bfloat16"] = Field(description="of the products; weights and sums stay in float32")
-    gradient_checkpointing: bool = Field(
-        description="layers computed again in the backward pass: less memory, more time"
-    )
-    logprob_tolerance: float = Field(gt=0, description="largest |log-prob - rollout's| allowed before step 1, nats")
 
 
 class EvaluationSampling(Settings):

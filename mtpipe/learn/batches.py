@@ -7,9 +7,10 @@ from typing import Any
 import torch
 
 from mtpipe.learn.advantages import group_advantages
+from mtpipe.learn.choices import token_choices
 from mtpipe.learn.groups import Group
 from mtpipe.learn.losses.aggregation import constant, group_token_mean, sequence_mean, token_mean
-from mtpipe.params import Update
+from mtpipe.learn.settings import Update
 
 PADDING = 0.08
 """Share of a micro-batch's computed tokens that may be padding."""
@@ -21,7 +22,7 @@ class Scored:
 
     The lists have an entry for each response token. `start` and `reference` are log-probs that other weights give it:
     at T=1 those of the policy that the round starts with, and at the target's temperatures those of the reference;
-    empty where the settings need none.
+    empty where the settings need none. `kept`, `reasoning` and `held` are 0 or 1 (`mtpipe.learn.choices`), or empty.
     """
 
     problem_id: str
@@ -33,6 +34,9 @@ class Scored:
     weight: float = 0.0
     start: list[float] = field(default_factory=list)
     reference: list[float] = field(default_factory=list)
+    kept: list[float] = field(default_factory=list)
+    reasoning: list[float] = field(default_factory=list)
+    held: list[float] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Tokens that the model reads for it."""
@@ -71,6 +75,7 @@ def optimizer_steps(groups: list[Group], base: list[float], settings: Update, ma
         ]
         rows = [(row, value) for group, values in kept for row, value in zip(group.rollouts, values, strict=True)]
         weights = token_weights([row for row, _ in rows], settings, max_response) if rows else []
+        choices = token_choices([row for row, _ in rows], [value for _, value in rows], settings) if rows else []
         described = {
             "reward": float(rewards.mean()),
             "response_tokens": sum(len(row["response_ids"]) for group in chunk for row in group.rollouts)
@@ -86,8 +91,9 @@ def optimizer_steps(groups: list[Group], base: list[float], settings: Update, ma
                 temperatures=row["temperatures"],
                 advantage=advantage,
                 weight=weight,
+                **chosen,
             )
-            for (row, advantage), weight in zip(rows, weights, strict=True)
+            for (row, advantage), weight, chosen in zip(rows, weights, choices, strict=True)
         ]
         steps.append(Step(len(chunk), responses, described))
     return steps

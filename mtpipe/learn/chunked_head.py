@@ -12,7 +12,7 @@ LOGITS_PER_CHUNK = 2**25
 
 @dataclass(frozen=True)
 class TokenScores:
-    """All [tokens] and in nats. The log-probs carry gradient, the entropies none."""
+    """All [tokens] and in nats. The log-probs carry gradient, the entropies where it was asked for."""
 
     tempered: Tensor
     untempered: Tensor
@@ -28,6 +28,7 @@ def token_scores(
     targets: Tensor,
     temperatures: Tensor,
     chunk: int | None = None,
+    entropy_gradient: bool = False,
 ) -> TokenScores:
     """Scores tokens at their own temperatures and at T=1.
 
@@ -41,11 +42,14 @@ def token_scores(
         softcap: logits become softcap * tanh(logits / softcap) before any temperature, as in Gemma.
         targets: [tokens].
         temperatures: [tokens].
+        entropy_gradient: whether the entropies carry gradient too; it costs nothing where none flows back.
     """
     kind = hidden.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
     chunk = chunk or max(1, LOGITS_PER_CHUNK // weight.shape[0])
-    return TokenScores(*_Scores.apply(hidden, weight, bias, softcap, targets, temperatures, chunk, dtype))
+    return TokenScores(
+        *_Scores.apply(hidden, weight, bias, softcap, targets, temperatures, chunk, dtype, entropy_gradient)
+    )
 
 
 class _Scores(torch.autograd.Function):
@@ -60,6 +64,7 @@ class _Scores(torch.autograd.Function):
         temperatures: Tensor,
         chunk: int,
         dtype: torch.dtype,
+        entropy_gradient: bool,
     ) -> tuple[Tensor, ...]:
         ctx.save_for_backward(hidden, weight, bias, targets, temperatures)
         ctx.softcap, ctx.chunk, ctx.dtype = softcap, chunk, dtype
@@ -74,7 +79,8 @@ class _Scores(torch.autograd.Function):
                 del divided
                 parts.append((tempered, *_score(logits, targets[part]), entropy_tempered))
         tempered, untempered, entropy, entropy_tempered = (torch.cat(column) for column in zip(*parts, strict=True))
-        ctx.mark_non_differentiable(entropy, entropy_tempered)
+        if not entropy_gradient:
+            ctx.mark_non_differentiable(entropy, entropy_tempered)
         return tempered, untempered, entropy_tempered, entropy
 
     @staticmethod
@@ -88,12 +94,20 @@ class _Scores(torch.autograd.Function):
             for part in _parts(len(targets), ctx.chunk):
                 logits = _logits(hidden[part], cast, bias, ctx.softcap)
                 gradient = None
-                for upstream, temperature in zip(gradients[:2], (temperatures[part, None], None), strict=True):
-                    if upstream is not None:
-                        term = _logits_gradient(logits, upstream[part, None], targets[part, None], temperature)
+                of_tempered, of_untempered, of_entropy_tempered, of_entropy = gradients
+                for of_logprob, of_its_entropy, temperature in (
+                    (of_tempered, of_entropy_tempered, temperatures[part, None]),
+                    (of_untempered, of_entropy, None),
+                ):
+                    terms = []
+                    if of_logprob is not None:
+                        terms.append(_logits_gradient(logits, of_logprob[part, None], targets[part, None], temperature))
+                    if of_its_entropy is not None:
+                        terms.append(_entropy_gradient(logits, of_its_entropy[part, None], temperature))
+                    for term in terms:
                         gradient = term if gradient is None else gradient.add_(term)
                 if gradient is None:
-                    return (None,) * 8
+                    return (None,) * 9
                 if ctx.softcap is not None:
                     gradient.mul_(1 - (logits / ctx.softcap).square_())
                 del logits
@@ -107,7 +121,7 @@ class _Scores(torch.autograd.Function):
                         weight_gradient.addmm_(gradient.t(), product_in)
                     else:
                         weight_gradient += gradient.t() @ product_in
-        return hidden_gradient, weight_gradient, bias_gradient, None, None, None, None, None
+        return hidden_gradient, weight_gradient, bias_gradient, None, None, None, None, None, None
 
 
 def _parts(tokens: int, chunk: int) -> list[slice]:
@@ -135,3 +149,14 @@ def _logits_gradient(logits: Tensor, upstream: Tensor, targets: Tensor, temperat
     probabilities = (logits if temperature is None else logits / temperature).softmax(-1)
     slope = upstream if temperature is None else upstream / temperature
     return probabilities.mul_(-slope).scatter_add_(1, targets, slope)
+
+
+def _entropy_gradient(logits: Tensor, upstream: Tensor, temperature: Tensor | None) -> Tensor:
+    """d entropy / d logits = -p (log p + entropy) / T, p = softmax(logits / T), times the upstream [tokens, 1].
+
+    Written with -p log p, which is 0 where p is, so that a token of probability 0 leaves no NaN.
+    """
+    probabilities = (logits if temperature is None else logits / temperature).softmax(-1)
+    terms = torch.special.entr(probabilities)
+    slope = upstream if temperature is None else upstream / temperature
+    return terms.sub_(probabilities.mul_(terms.sum(-1, keepdim=True))).mul_(slope)

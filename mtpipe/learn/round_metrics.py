@@ -19,6 +19,9 @@ STEP_MEANS = (
     "kl_reference",
     "importance",
     "importance_capped",
+    "kept",
+    "kl_held",
+    "entropy_coefficient",
     "grad_norm",
 )
 """What a round reports of its optimizer steps, as means over those taken; some exist under some settings only."""

@@ -41,7 +41,9 @@ class Scorer(nn.Module):
                 )
         self.softcap: float | None = getattr(config, "final_logit_softcapping", None)
 
-    def forward(self, sequences: Sequences, temperatures: Tensor, precision: torch.dtype) -> TokenScores:
+    def forward(
+        self, sequences: Sequences, temperatures: Tensor, precision: torch.dtype, entropy_gradient: bool = False
+    ) -> TokenScores:
         """Scores all response tokens of `sequences` at their temperatures [tokens] and at 1.
 
         Float32 weights are cast to `precision` for the products, if that is another type.
@@ -50,4 +52,12 @@ class Scorer(nn.Module):
             states = self.model.base_model(input_ids=sequences.ids, use_cache=False).last_hidden_state
             hidden = states[sequences.row, sequences.column - 1]
             head = self.model.get_output_embeddings()
-            return token_scores(hidden, head.weight, head.bias, self.softcap, sequences.targets, temperatures)
+            return token_scores(
+                hidden,
+                head.weight,
+                head.bias,
+                self.softcap,
+                sequences.targets,
+                temperatures,
+                entropy_gradient=entropy_gradient,
+            )
