@@ -59,6 +59,7 @@ def write_rollouts(
     table = {
         "problem_id": problem_ids,
         "sample": samples,
+        "base_temperature": [1.0] * count,
         "prompt_ids": [[2, 3, 4]] * count,
         "response_ids": lists(rng.integers(2, vocabulary, total), pa.int32()),
         "text": [text] * count,
@@ -115,9 +116,8 @@ def _write_evaluation(params: Params, target: Path, problems: int, lift: float, 
 def _round(params: Params, arm: str, seed: int, round: int, lift: float) -> dict[str, object]:
     rng = np.random.default_rng([len(arm), seed, round])
     plan = next(plan for plan in params.plans() if (plan.arm, plan.round) == (arm, round))
-    rule = plan.rule.model_dump()
-    planned = rule.get("temperature") or rule["high"]
-    hot = "high" in rule
+    planned = [response.rule.span()[1] for response in plan.responses()]
+    hot = any(response.rule.kind == "entropy_threshold" for response in plan.responses())
     reward = float(0.25 + lift * round + rng.normal(0, 0.01))
     responses = params.sampling.prompts * params.sampling.group_size
     edges = np.linspace(0, 3, 61)

@@ -2,7 +2,8 @@
 
 In `ROLLOUTS`, entry j of `logprobs`, `temperatures` and `entropies` belongs to the same token,
 `response_ids[j]`: the log-probability (nats) it was sampled with, the temperature it was sampled at, and the
-untempered entropy (nats) of the distribution it was drawn from.
+untempered entropy (nats) of the distribution it was drawn from. `base_temperature` is the response's own, which its
+tokens' temperatures follow from.
 """
 
 from pathlib import Path
@@ -29,6 +30,7 @@ ROLLOUTS = pa.schema(
     [
         ("problem_id", pa.string()),
         ("sample", pa.int32()),
+        ("base_temperature", pa.float64()),
         ("prompt_ids", pa.list_(pa.int32())),
         ("response_ids", pa.list_(pa.int32())),
         ("text", pa.string()),

@@ -7,8 +7,7 @@ from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
 from mtpipe.sampling.engine import open_engine
 from mtpipe.sampling.rounds import draw_problems, sample_round
 from mtpipe.stage import progress_bar, run_stage
-from mtpipe.temperature.entropy_table import round_threshold
-from mtpipe.temperature.round_plan import RoundPlan
+from mtpipe.temperature.round_plan import RoundPlan, RoundTemperatures
 from mtpipe.tracking.live import live_log
 
 
@@ -17,7 +16,7 @@ def main(arm: str, seed: int, round: int) -> None:
     params = load_params()
     folder = paths.policy(arm, seed, round)
     plan = RoundPlan.model_validate(read_json(paths.round_plan(arm, round)))
-    threshold = round_threshold(plan.rule, folder)
+    temperatures = RoundTemperatures(plan, folder)
     problems = draw_problems(read_rows(paths.TRAIN, PROBLEMS), seed, round, params.sampling.prompts)
 
     rows = []
@@ -27,7 +26,7 @@ def main(arm: str, seed: int, round: int) -> None:
         progress_bar(total, f"rollout {arm} round {round}", "responses") as bar,
         live_log(params, arm, seed) as log,
     ):
-        for response in sample_round(engine, problems, plan.rule, threshold, seed, round, params.sampling):
+        for response in sample_round(engine, problems, temperatures, seed, round, params.sampling):
             rows.append({**vars(response), "text": engine.vocabulary.decode(response.response_ids)})
             tokens += len(response.response_ids)
             if bar.update() or len(rows) == total:

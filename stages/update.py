@@ -22,8 +22,8 @@ from mtpipe.params import Params, load_params
 from mtpipe.policy import load_policy, prepare_torch
 from mtpipe.records import ROLLOUTS, VERDICTS, read_rows
 from mtpipe.stage import progress_bar, run_stage
-from mtpipe.temperature.entropy_table import round_threshold, write_entropy_table
-from mtpipe.temperature.round_plan import RoundPlan
+from mtpipe.temperature.entropy_table import write_entropy_table
+from mtpipe.temperature.round_plan import RoundPlan, RoundTemperatures
 from mtpipe.tracking.live import live_log
 
 
@@ -63,10 +63,10 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
 
     inputs = [folder, paths.rollouts(arm, seed, round), paths.verdicts(arm, seed, round), paths.WARM_START / "policy"]
     inputs += sorted(Path(mtpipe.learn.__file__).parent.rglob("*.py"))
-    shaping = [settings.model_dump(), params.compute.model_dump(), plan.base, params.sampling.max_new_tokens]
+    shaping = [settings.model_dump(), params.compute.model_dump(), params.sampling.max_new_tokens]
     work = Work(paths.update_work(arm, seed, round), lambda: fingerprint(inputs, shaping), tokenizer_from=folder)
     reference = load_policy(paths.WARM_START / "policy", policy.device) if settings.kl_coefficient else None
-    planned = optimizer_steps(groups, plan.base, settings, params.sampling.max_new_tokens)
+    planned = optimizer_steps(groups, settings, params.sampling.max_new_tokens)
     shown = ranks is None or ranks.first
     with (
         progress_bar(len(groups), f"update {arm} round {round}", "groups", shown) as bar,
@@ -102,8 +102,8 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
         {
             "round": round_metrics(rollouts, verdicts, steps),
             "steps": [{"step": steps_before + index + 1, **metrics} for index, metrics in enumerate(steps)],
-            "temperatures": temperature_shares(groups, plan.base),
-            "entropy": entropy_histogram(rollouts, round_threshold(plan.rule, folder)),
+            "temperatures": temperature_shares(groups),
+            "entropy": entropy_histogram(rollouts, RoundTemperatures(plan, folder).threshold()),
         },
     )
     work.remove()

@@ -3,8 +3,7 @@
 from pydantic import ValidationError
 
 from mtpipe.arms.arm import Arm
-from mtpipe.temperature.round_plan import RoundPlan
-from mtpipe.temperature.token_rule import DECIMALS
+from mtpipe.temperature.round_plan import OpenRound, ResponsePlan, RoundPlan
 
 
 def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
@@ -20,13 +19,11 @@ def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
             f"give one entry per response, or change sampling.group_size"
         )
     try:
-        base = [round(temperature, DECIMALS) for temperature in arm.base(round_, group_size)]
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
-    if min(base) <= 0:
-        raise ValueError(f"{where}: schedule and spread lead to a temperature of {min(base)}; it has to stay above 0")
-    try:
-        return RoundPlan(arm=name, round=round_, base=base, rule=arm.token.resolve(base))
+        round_plan = OpenRound(scheduled=arm.scheduled(round_), spread=arm.spread, token=arm.token)
+        group: list[ResponsePlan] = [round_plan.response(sample, 0.0) for sample in range(group_size)]
     except ValidationError as error:
         found = error.errors()[0]["input"]
-        raise ValueError(f"{where}: the token rule leads to a temperature of {found}; it has to stay above 0") from None
+        raise ValueError(f"{where}: it comes to a temperature of {found}; it has to stay above 0") from None
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    return RoundPlan(arm=name, round=round_, group=group)

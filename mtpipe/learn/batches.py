@@ -52,21 +52,20 @@ class Step:
     described: dict[str, float]
 
 
-def optimizer_steps(groups: list[Group], base: list[float], settings: Update, max_response: int) -> list[Step]:
+def optimizer_steps(groups: list[Group], settings: Update, max_response: int) -> list[Step]:
     """Steps of `prompts_per_step` groups each, in order.
 
     Groups without any advantage are left out and counted, also in every denominator; with `keep_flat_groups` they
     count in it. A step where no response has an advantage has no responses.
 
     Args:
-        base: the planned base temperature of each response of a group.
         max_response: tokens; sampling.max_new_tokens.
     """
     steps = []
     for start in range(0, len(groups), settings.prompts_per_step):
         chunk = groups[start : start + settings.prompts_per_step]
         rewards = torch.tensor([group.rewards for group in chunk], dtype=torch.float64)
-        compared = base if settings.baseline == "temperature" else None
+        compared = [group.base for group in chunk] if settings.baseline == "temperature" else None
         advantages, varied = group_advantages(rewards, settings.advantage, compared)
         kept = [
             (group, values)

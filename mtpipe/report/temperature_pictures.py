@@ -5,7 +5,6 @@ from matplotlib.axes import Axes
 
 from mtpipe.report.collect import Study
 from mtpipe.report.svg import INK, MUTED, Picture, draw, listed, look, round_axis
-from mtpipe.temperature.token_rule import ResolvedEntropyThreshold
 
 
 def temperature_pictures(study: Study) -> list[Picture]:
@@ -40,16 +39,14 @@ def temperature_pictures(study: Study) -> list[Picture]:
 
 
 def _planned(study: Study, arm: str) -> dict[str, np.ndarray]:
-    """Temperatures [rounds, responses of a group] by what they hold for.
-
-    Rounds in which a token rule resolved to one temperature appear with it in both lines.
-    """
-    rules = [study.plans[arm, round.n].rule for round in study.params.rounds]
-    if not any(isinstance(rule, ResolvedEntropyThreshold) for rule in rules):
-        return {"every token": np.array([rule.temperature for rule in rules])}  # type: ignore[union-attr]
-    lows = [rule.low if isinstance(rule, ResolvedEntropyThreshold) else rule.temperature for rule in rules]
-    highs = [rule.high if isinstance(rule, ResolvedEntropyThreshold) else rule.temperature for rule in rules]
-    return {"high-entropy tokens": np.array(highs), "low-entropy tokens": np.array(lows)}
+    """Temperatures [rounds, responses of a group] by what they hold for: one line, or the two ends of a rule's span."""
+    spans = np.array(
+        [[response.rule.span() for response in study.plans[arm, round.n].responses()] for round in study.params.rounds]
+    )
+    low, high = spans[..., 0], spans[..., 1]
+    if np.array_equal(low, high):
+        return {"every token": high}
+    return {"hottest tokens": high, "coldest tokens": low}
 
 
 def contribution_pictures(study: Study) -> list[Picture]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mtpipe.temperature.apply import RowTemperatures
+from mtpipe.temperature.rules.rule import NextTokens
 
 
 def token_entropies(logits: Tensor) -> Tensor:
@@ -14,12 +15,13 @@ def token_entropies(logits: Tensor) -> Tensor:
 
 
 def draw_tokens(
-    logits: Tensor, rule: RowTemperatures, uniforms: Tensor, top_p: float
+    logits: Tensor, rules: RowTemperatures, positions: Tensor, uniforms: Tensor, top_p: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Draws each row's next token by inverting the tempered distribution function at the row's random number.
 
     Args:
         logits: [rows, vocabulary], untempered, float32.
+        positions: [rows], how many tokens each response has so far.
         uniforms: [rows], in [0, 1).
         top_p: truncates the tempered distribution to its nucleus.
 
@@ -27,7 +29,7 @@ def draw_tokens(
         token, log-probability at its temperature, temperature, untempered entropy; each [rows].
     """
     entropies = token_entropies(logits)
-    temperatures = rule.at(entropies)
+    temperatures = rules.at(NextTokens(entropies, positions))
     logprobs = (logits / temperatures[:, None]).log_softmax(-1)
     if top_p < 1:
         logprobs = _nucleus(logprobs, top_p)

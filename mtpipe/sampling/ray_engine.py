@@ -30,6 +30,7 @@ _RESPONSES = pa.schema(
     [
         ("problem_id", pa.string()),
         ("sample", pa.int64()),
+        ("base_temperature", pa.float64()),
         ("prompt_ids", pa.list_(pa.int64())),
         ("response_ids", pa.list_(pa.int64())),
         ("logprobs", pa.list_(pa.float64())),

@@ -3,21 +3,27 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mtpipe.temperature.token_rule import ResolvedRule
+from mtpipe.temperature.rules.rule import ResolvedRule
 
 
 @dataclass(frozen=True)
 class Request:
-    """One response to sample: response `sample` of the group that answers `problem_id`."""
+    """One response to sample: response `sample` of the group that answers `problem_id`.
+
+    `rule` gives its tokens their temperatures; `base` is the temperature that the response goes by in reports and in
+    the update's comparisons.
+    """
 
     problem_id: str
     sample: int
     prompt_ids: list[int]
+    base: float
+    rule: ResolvedRule
 
 
 @dataclass(frozen=True)
 class SamplingPlan:
-    """How the tokens of a set of requests are drawn; `threshold` is in nats, None for a rule without one.
+    """How the tokens of a set of requests are drawn, whatever their temperatures.
 
     A `stop` string ends a response as a stop token does, and stays in it.
 
@@ -25,8 +31,6 @@ class SamplingPlan:
     could not score.
     """
 
-    rule: ResolvedRule
-    threshold: float | None
     seed: int
     purpose: str
     max_new_tokens: int
@@ -47,6 +51,7 @@ class Response:
     problem_id: str
     sample: int
     prompt_ids: list[int]
+    base_temperature: float
     response_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     temperatures: list[float] = field(default_factory=list)

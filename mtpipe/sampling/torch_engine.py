@@ -71,10 +71,11 @@ def _sample_batch(
     stopped = torch.zeros(count, dtype=torch.bool, device=device)
 
     rows = torch.arange(count, device=device)  # the requests that are still in the batch
-    rule = RowTemperatures.of(plan.rule, plan.threshold, [request.sample for request in requests], device)
+    rules = RowTemperatures([request.rule for request in requests], device)
     context = _Context.of(policy, requests)
     for step in range(steps):
-        drawn = draw_tokens(context.logits, rule, uniforms[rows, step], plan.top_p)
+        positions = torch.full_like(rows, step)
+        drawn = draw_tokens(context.logits, rules, positions, uniforms[rows, step], plan.top_p)
         tokens[rows, step], logprobs[rows, step], temperatures[rows, step], entropies[rows, step] = drawn
         ends = torch.isin(drawn[0], stop_ids)
         if stops is not None:
@@ -87,7 +88,7 @@ def _sample_batch(
             break
         if going.float().mean() < _DROP_BELOW:
             kept = going.nonzero().squeeze(1)
-            rows, rule, last = rows[kept], rule.keep(kept), drawn[0][kept]
+            rows, rules, last = rows[kept], rules.keep(kept), drawn[0][kept]
             context.keep(kept)
         else:
             last = drawn[0]
@@ -166,6 +167,7 @@ def _responses(
             problem_id=request.problem_id,
             sample=request.sample,
             prompt_ids=request.prompt_ids,
+            base_temperature=request.base,
             response_ids=token[:length],
             logprobs=logprob[:length],
             temperatures=temperature[:length],

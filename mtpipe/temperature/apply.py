@@ -1,64 +1,46 @@
-"""A resolved rule on tensors: the one place where a token gets its temperature."""
+"""Resolved rules on tensors: the one place where a token gets its temperature."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from mtpipe.temperature.token_rule import ResolvedRule, ResolvedUniform
+from mtpipe.temperature.rules.rule import NextTokens, ResolvedRule
 
 
-class ResponseTemperatures(NamedTuple):
-    """What one response's tokens may take: `high` from `threshold` (nats, infinite for a uniform rule), else `low`."""
-
-    low: float
-    high: float
-    threshold: float
-
-
-def response_temperatures(rule: ResolvedRule, threshold: float | None, sample: int) -> ResponseTemperatures:
-    """Looks a response's temperatures up by its index within the group.
-
-    `threshold` (nats, frozen for the round) is None for a uniform rule.
-    """
-    if isinstance(rule, ResolvedUniform):
-        return ResponseTemperatures(rule.temperature[sample], rule.temperature[sample], math.inf)
-    if threshold is None:
-        raise ValueError("an entropy threshold has to be resolved to nats before sampling starts")
-    return ResponseTemperatures(rule.low[sample], rule.high[sample], threshold)
-
-
-@dataclass(frozen=True)
 class RowTemperatures:
-    """The temperatures that a batch of responses, one a row, may take; each tensor is [rows], thresholds in nats.
+    """The rules of a batch of responses, one a row.
 
-    Rows of different rules stand side by side: no row's temperature depends on another row.
+    Rows of different kinds stand side by side: no row's temperature depends on another row.
     """
 
-    low: Tensor
-    high: Tensor
-    threshold: Tensor
+    def __init__(self, rules: Sequence[ResolvedRule], device: torch.device | str = "cpu"):
+        """Raises ValueError where a rule's quantile has not become nats."""
+        self._rules = list(rules)
+        self._device = device
+        by_kind: dict[type[ResolvedRule], list[int]] = {}
+        for row, rule in enumerate(self._rules):
+            by_kind.setdefault(type(rule), []).append(row)
+        self._kinds = [(kind, rows, self._numbers(rows)) for kind, rows in by_kind.items()]
 
-    @classmethod
-    def stack(cls, responses: Sequence[ResponseTemperatures], device: torch.device | str = "cpu") -> "RowTemperatures":
-        """One row for each response."""
-        low, high, threshold = torch.tensor(responses, dtype=torch.float32).T.to(device)
-        return cls(low, high, threshold)
+    def _numbers(self, rows: list[int]) -> dict[str, Tensor]:
+        numbers = [self._rules[row].numbers for row in rows]
+        return {
+            name: torch.tensor([of_row[name] for of_row in numbers], dtype=torch.float32, device=self._device)
+            for name in numbers[0]
+        }
 
-    @classmethod
-    def of(
-        cls, rule: ResolvedRule, threshold: float | None, samples: list[int], device: torch.device | str = "cpu"
-    ) -> "RowTemperatures":
-        """One row for each response of one rule, given by its index within the group."""
-        return cls.stack([response_temperatures(rule, threshold, sample) for sample in samples], device)
-
-    def at(self, entropies: Tensor) -> Tensor:
-        """The temperature of each row's next token, [rows], given its untempered entropy [rows] in nats."""
-        return torch.where(entropies >= self.threshold, self.high, self.low)
+    def at(self, tokens: NextTokens) -> Tensor:
+        """The temperature of each row's next token, [rows], float32."""
+        if len(self._kinds) == 1:
+            kind, _, numbers = self._kinds[0]
+            return kind.at(numbers, tokens)
+        temperatures = torch.empty(len(self._rules), device=self._device)
+        for kind, rows, numbers in self._kinds:
+            index = torch.tensor(rows, device=self._device)
+            temperatures[index] = kind.at(numbers, tokens.of(index))
+        return temperatures
 
     def keep(self, rows: Tensor) -> "RowTemperatures":
         """The same for a subset of the rows, given by index."""
-        return RowTemperatures(self.low[rows], self.high[rows], self.threshold[rows])
+        return RowTemperatures([self._rules[row] for row in rows.tolist()], self._device)

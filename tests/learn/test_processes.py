@@ -54,8 +54,12 @@ def sample_round(arm: str, round: int) -> None:
     params = load_params()
     policy = load_policy(paths.policy(arm, 1, round))
     plan = plan_round(arm, params.temperature[arm], round, GROUP_SIZE)
-    requests = [Request(prompt, index, policy.encode(prompt)) for prompt in PROMPTS for index in range(GROUP_SIZE)]
-    sampling = SamplingPlan(plan.rule, None, 1, f"round {round}", max_new_tokens=16, batch_size=100)
+    requests = [
+        Request(prompt, index, policy.encode(prompt), response.base, response.rule)
+        for prompt in PROMPTS
+        for index, response in enumerate(plan.responses())
+    ]
+    sampling = SamplingPlan(1, f"round {round}", max_new_tokens=16, batch_size=100)
     rows = [{**vars(each), "text": policy.decode(each.response_ids)} for each in sample(policy, requests, sampling)]
     verdicts = [
         {

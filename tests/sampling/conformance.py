@@ -3,8 +3,9 @@
 import torch
 
 from mtpipe.learn.token_logprobs import pad, tempered_logprobs, token_logits
-from mtpipe.sampling.records import Response
+from mtpipe.sampling.records import Request, Response
 from mtpipe.temperature.apply import RowTemperatures
+from mtpipe.temperature.rules.rule import NextTokens
 
 
 def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Response], tolerance: float) -> None:
@@ -19,11 +20,15 @@ def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Response
         torch.testing.assert_close(entropies, torch.tensor(response.entropies), atol=tolerance, rtol=0)
 
 
-def assert_temperatures_follow_from_entropies(responses: list[Response], rule, threshold: float | None) -> None:
-    """Every recorded temperature is the rule's, given the recorded entropy of the same token."""
+def assert_temperatures_follow_from_entropies(responses: list[Response], requests: list[Request]) -> None:
+    """Every recorded temperature is that of the request's rule, given the recorded entropy of the same token."""
+    asked = {(request.problem_id, request.sample): request for request in requests}
     for response in responses:
-        rows = RowTemperatures.of(rule, threshold, [response.sample] * len(response.entropies))
-        assert rows.at(torch.tensor(response.entropies)).tolist() == response.temperatures
+        request = asked[response.problem_id, response.sample]
+        count = len(response.entropies)
+        tokens = NextTokens(torch.tensor(response.entropies), torch.arange(count))
+        assert RowTemperatures([request.rule] * count).at(tokens).tolist() == response.temperatures
+        assert response.base_temperature == request.base
 
 
 def assert_lists_are_aligned(responses: list[Response], stop_ids: tuple[int, ...], max_new_tokens: int) -> None:

@@ -10,20 +10,28 @@ from conformance import (
 
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
-from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, ResolvedUniform, Threshold
+from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.temperature.rules.uniform import ResolvedUniform
 
 NATS = 2.2
-TOKEN_RULE = ResolvedEntropyThreshold(low=[0.9, 1.0, 1.1], high=[1.3, 1.5, 2.0], threshold=Threshold(nats=NATS))
+TOKEN_RULES = [
+    ResolvedEntropyThreshold(low=low, high=high, threshold=NATS) for low, high in ((0.9, 1.3), (1.0, 1.5), (1.1, 2.0))
+]
+UNIFORM = ResolvedUniform(temperature=1.0)
 PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3*3*3>", "7-5+1>", "9>"]
 
 
 @pytest.fixture
 def requests(policy):
-    return [Request(prompt, index, policy.encode(prompt)) for prompt in PROMPTS for index in range(3)]
+    return [
+        Request(prompt, index, policy.encode(prompt), 1.0, TOKEN_RULES[index])
+        for prompt in PROMPTS
+        for index in range(3)
+    ]
 
 
-def plan(rule=TOKEN_RULE, threshold=NATS, batch_size=1000, seed=1) -> SamplingPlan:
-    return SamplingPlan(rule, threshold, seed, "round 0", max_new_tokens=40, batch_size=batch_size)
+def plan(batch_size=1000, seed=1) -> SamplingPlan:
+    return SamplingPlan(seed, "round 0", max_new_tokens=40, batch_size=batch_size)
 
 
 def by_identity(responses):
@@ -34,7 +42,7 @@ def test_records_agree_with_a_forward_pass_at_the_recorded_temperatures(policy, 
     responses = list(sample(policy, requests, plan()))
     assert len(responses) == len(requests)
     assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)
-    assert_temperatures_follow_from_entropies(responses, TOKEN_RULE, NATS)
+    assert_temperatures_follow_from_entropies(responses, requests)
     assert_lists_are_aligned(responses, policy.stop_ids, 40)
     assert len({temperature for response in responses for temperature in response.temperatures}) == 6
     assert len({len(response.response_ids) for response in responses}) > 3, "rows should end at different steps"
@@ -68,9 +76,9 @@ def test_tokens_are_drawn_from_the_tempered_distribution(policy):
     """The first token of many samples against its exact distribution, by a chi-square statistic."""
     prompt = policy.encode("2+9>")
     count, temperature = 4000, 1.7
-    requests = [Request("2+9", index, prompt) for index in range(count)]
-    rule = ResolvedUniform(temperature=[temperature] * count)
-    first = SamplingPlan(rule, None, 0, "round 0", max_new_tokens=1, batch_size=count)
+    hot = ResolvedUniform(temperature=temperature)
+    requests = [Request("2+9", index, prompt, temperature, hot) for index in range(count)]
+    first = SamplingPlan(0, "round 0", max_new_tokens=1, batch_size=count)
     drawn = torch.tensor([response.response_ids[0] for response in sample(policy, requests, first)])
     with torch.no_grad():
         logits = policy.model(torch.tensor([prompt])).logits[0, -1]
@@ -83,9 +91,8 @@ def test_tokens_are_drawn_from_the_tempered_distribution(policy):
 
 def test_the_nucleus_is_the_fewest_likeliest_tokens_that_reach_top_p(policy):
     prompt = policy.encode("2+9>")
-    requests = [Request("2+9", index, prompt) for index in range(500)]
-    rule = ResolvedUniform(temperature=[1.0] * 500)
-    plan = SamplingPlan(rule, None, 0, "evaluation", max_new_tokens=1, batch_size=500, top_p=0.6)
+    requests = [Request("2+9", index, prompt, 1.0, UNIFORM) for index in range(500)]
+    plan = SamplingPlan(0, "evaluation", max_new_tokens=1, batch_size=500, top_p=0.6)
     responses = list(sample(policy, requests, plan))
     with torch.no_grad():
         probabilities = policy.model(torch.tensor([prompt])).logits[0, -1].softmax(-1)

@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 from mtpipe.sampling.draw import draw_tokens, token_entropies
 from mtpipe.sampling.randomness import token_uniforms
 from mtpipe.sampling.vllm.batch import BatchRequest, TemperedBatch
-from mtpipe.temperature.apply import ResponseTemperatures, RowTemperatures
+from mtpipe.temperature.apply import RowTemperatures
+from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.temperature.rules.rule import NextTokens
+from mtpipe.temperature.rules.uniform import ResolvedUniform
 
 VOCABULARY = 30
-RULES = [ResponseTemperatures(0.7, 1.6, 2.0), ResponseTemperatures(1.3, 1.3, float("inf"))]
+RULES = [ResolvedEntropyThreshold(low=0.7, high=1.6, threshold=2.0), ResolvedUniform(temperature=1.3)]
 
 
 def drawn(index: int, top_p: float = 1.0) -> BatchRequest:
@@ -42,14 +45,14 @@ def test_each_row_gets_what_its_request_asks_for_whatever_stands_beside_it(kinds
         if request is None:
             assert after[row].equal(logits[row])
             continue
-        rule = RowTemperatures.stack([request.temperatures])
+        rule, position = RowTemperatures([request.rule]), torch.tensor([positions[row]])
         if kind == "divided":
-            expected = logits[row] / rule.at(token_entropies(logits[row : row + 1]))
+            expected = logits[row] / rule.at(NextTokens(token_entropies(logits[row : row + 1]), position))
             torch.testing.assert_close(after[row], expected)
             assert f"record {row}" not in found
             continue
         number = torch.tensor([request.uniforms[positions[row]]])
-        alone = draw_tokens(logits[row : row + 1], rule, number, request.top_p)
+        alone = draw_tokens(logits[row : row + 1], rule, position, number, request.top_p)
         assert after[row].argmax() == alone[0]
         assert after[row].softmax(-1)[alone[0]] == 1
         assert found[f"record {row}"][0].tolist() == [positions[row]]
@@ -68,7 +71,7 @@ def test_rows_may_move_between_steps_and_slots_may_be_used_again():
         "record 2": [2],
     }
     expected = draw_tokens(
-        logits[1, :1], RowTemperatures.stack([RULES[1]]), torch.tensor([requests[1].uniforms[1]]), 1.0
+        logits[1, :1], RowTemperatures([RULES[1]]), torch.tensor([1]), torch.tensor([requests[1].uniforms[1]]), 1.0
     )
     assert found["record 1"][1, 1] == expected[0]
     assert batch.take_records() == {}

@@ -9,22 +9,27 @@ from mtpipe.temperature.round_plan import RoundPlan
 THRESHOLD = {"kind": "entropy_threshold", "low": 1.0, "high": 1.2, "threshold": {"nats": 0.4}}
 
 
-def resolved(arm: dict, round: int = 0, group_size: int = 2) -> dict:
-    return plan_round("arm", Arm.model_validate(arm), round, group_size).model_dump()
+def resolved(arm: dict, round: int = 0, group_size: int = 2) -> list[dict]:
+    return plan_round("arm", Arm.model_validate(arm), round, group_size).model_dump()["group"]
+
+
+def rule_numbers(responses: list[dict], name: str) -> list[float]:
+    return [response["rule"][name] for response in responses]
 
 
 def test_offsets_shift_the_schedule():
     arm = {"schedule": {"kind": "linear", "start": 1.0, "end": 1.4, "over": 4}, "spread": {"offsets": [-0.3, 0.3]}}
-    assert resolved(arm, round=2)["rule"]["temperature"] == [0.9, 1.5]
+    assert rule_numbers(resolved(arm, round=2), "temperature") == [0.9, 1.5]
 
 
 def test_absolute_temperatures_stand_in_the_schedules_place():
-    assert resolved({"spread": {"temperatures": [0.7, 1.1]}})["rule"]["temperature"] == [0.7, 1.1]
+    assert rule_numbers(resolved({"spread": {"temperatures": [0.7, 1.1]}}), "temperature") == [0.7, 1.1]
 
 
 def test_a_token_rule_without_schedule_stays_at_its_own_temperatures():
-    rule = resolved({"token": {**THRESHOLD, "low": 1.2, "high": 1.6}})["rule"]
-    assert (rule["low"], rule["high"]) == ([1.2, 1.2], [1.6, 1.6])
+    responses = resolved({"token": {**THRESHOLD, "low": 1.2, "high": 1.6}})
+    assert rule_numbers(responses, "low") == [1.2, 1.2]
+    assert rule_numbers(responses, "high") == [1.6, 1.6]
 
 
 @pytest.mark.parametrize(("moves", "low"), [("high", [1.0, 1.0]), ("all", [1.1, 1.3])])
@@ -34,12 +39,13 @@ def test_moves_says_whether_knowledge_tokens_follow_schedule_and_spread(moves, l
         "spread": {"offsets": [-0.1, 0.1]},
         "token": {**THRESHOLD, "moves": moves},
     }
-    rule = resolved(arm)["rule"]
-    assert (rule["low"], rule["high"]) == (low, [1.3, 1.5])
+    responses = resolved(arm)
+    assert rule_numbers(responses, "low") == low
+    assert rule_numbers(responses, "high") == [1.3, 1.5]
 
 
 def test_a_token_rule_whose_two_temperatures_agree_resolves_to_a_uniform_one():
-    assert resolved({"token": {**THRESHOLD, "high": 1.0}})["rule"] == resolved({})["rule"]
+    assert resolved({"token": {**THRESHOLD, "high": 1.0}}) == resolved({})
 
 
 def test_settings_that_lead_to_the_same_temperatures_make_the_same_plan():

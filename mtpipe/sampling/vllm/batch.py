@@ -22,8 +22,9 @@ from torch import Tensor
 
 from mtpipe.sampling.draw import draw_tokens, token_entropies
 from mtpipe.sampling.randomness import token_uniforms
-from mtpipe.sampling.vllm.request import read_draw, read_temperature
-from mtpipe.temperature.apply import ResponseTemperatures, RowTemperatures
+from mtpipe.sampling.vllm.request import read_draw, read_rule
+from mtpipe.temperature.apply import RowTemperatures
+from mtpipe.temperature.rules.rule import NextTokens, ResolvedRule
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -36,7 +37,7 @@ _OUT_OF_REACH = 1e30
 class BatchRequest:
     """A request with a temperature setting; `uniforms` [max_tokens] and `record` are None where vLLM draws."""
 
-    temperatures: ResponseTemperatures
+    rule: ResolvedRule
     top_p: float
     uniforms: NDArray[np.float64] | None
     record: str | None
@@ -44,14 +45,14 @@ class BatchRequest:
     @classmethod
     def of(cls, sampling: "SamplingParams", max_tokens: int) -> "BatchRequest | None":
         """None for an ordinary request. `max_tokens` holds where the request itself has no limit."""
-        setting, draw = read_temperature(sampling.extra_args), read_draw(sampling.extra_args)
-        if setting is None:
+        rule, draw = read_rule(sampling.extra_args), read_draw(sampling.extra_args)
+        if rule is None:
             return None
         if draw is None:
-            return cls(setting.resolved(), 1.0, None, None)
+            return cls(rule, 1.0, None, None)
         count = sampling.max_tokens or max_tokens
         uniforms = token_uniforms(draw.seed, draw.purpose, draw.problem_id, draw.sample, count)
-        return cls(setting.resolved(), draw.top_p, uniforms, draw.record)
+        return cls(rule, draw.top_p, uniforms, draw.record)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class _Group:
     rows: list[int]
     index: Tensor
     whole_batch: bool
-    rule: RowTemperatures
+    rules: RowTemperatures
 
 
 class TemperedBatch:
@@ -87,7 +88,8 @@ class TemperedBatch:
         if self._divided is not None:
             group = self._divided
             of_group = logits if group.whole_batch else logits[group.index]
-            of_group /= group.rule.at(token_entropies(of_group))[:, None]
+            tokens = NextTokens(token_entropies(of_group), self._positions(group, positions))
+            of_group /= group.rules.at(tokens)[:, None]
             if not group.whole_batch:
                 logits[group.index] = of_group
         for top_p, group in self._drawn.items():
@@ -105,10 +107,13 @@ class TemperedBatch:
         of_group = logits if group.whole_batch else logits[group.index]
         numbers = [_number(requests[row], positions[row]) for row in group.rows]
         uniforms = torch.tensor(numbers, dtype=torch.float64, device=self._device)
-        drawn = draw_tokens(of_group, group.rule, uniforms, top_p)
+        drawn = draw_tokens(of_group, group.rules, self._positions(group, positions), uniforms, top_p)
         logits[group.index, drawn[0]] = _OUT_OF_REACH
         names = [requests[row].record for row in group.rows]  # type: ignore[union-attr]
         self._records.append((names, [positions[row] for row in group.rows], torch.stack(drawn)))  # type: ignore[arg-type]
+
+    def _positions(self, group: _Group, positions: Sequence[int]) -> Tensor:
+        return torch.tensor([positions[row] for row in group.rows], device=self._device)
 
     def take_records(self) -> dict[str, bytes]:
         """What was drawn since the last call, and forgets it.
@@ -141,12 +146,12 @@ class TemperedBatch:
         self._arranged_for = list(requests)
 
     def _group(self, rows: list[int], requests: Sequence[BatchRequest | None]) -> _Group:
-        temperatures = [request.temperatures for row in rows if (request := requests[row]) is not None]
+        rules = [request.rule for row in rows if (request := requests[row]) is not None]
         return _Group(
             rows,
             torch.tensor(rows, device=self._device),
             len(rows) == len(requests),
-            RowTemperatures.stack(temperatures, self._device),
+            RowTemperatures(rules, self._device),
         )
 
 

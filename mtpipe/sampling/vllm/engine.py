@@ -14,7 +14,6 @@ from mtpipe.params import Vllm
 from mtpipe.policy import Vocabulary, load_vocabulary
 from mtpipe.sampling.records import Request, Response, SamplingPlan
 from mtpipe.sampling.vllm.request import DRAW, SETTING
-from mtpipe.temperature.apply import response_temperatures
 
 _STEPS_PER_FETCH = 64
 """Records are fetched once in so many steps, because fetching waits for the GPU."""
@@ -144,9 +143,6 @@ class VllmEngine:
 
 
 def _extra_args(request: Request, plan: SamplingPlan, record: str) -> dict[str, Any]:
-    low, high, threshold = response_temperatures(plan.rule, plan.threshold, request.sample)
-    uniform = {"kind": "uniform", "temperature": low}
-    by_entropy = {"kind": "entropy_threshold", "low": low, "high": high, "nats": threshold}
     draw = {
         "seed": plan.seed,
         "purpose": plan.purpose,
@@ -155,7 +151,7 @@ def _extra_args(request: Request, plan: SamplingPlan, record: str) -> dict[str, 
         "top_p": plan.top_p,
         "record": record,
     }
-    return {SETTING: uniform if low == high else by_entropy, DRAW: draw}
+    return {SETTING: {"kind": request.rule.kind, **request.rule.numbers}, DRAW: draw}
 
 
 def _response(request: Request, output: Any, tables: list[NDArray[np.float32]]) -> Response:
@@ -173,6 +169,7 @@ def _response(request: Request, output: Any, tables: list[NDArray[np.float32]]) 
         problem_id=request.problem_id,
         sample=request.sample,
         prompt_ids=request.prompt_ids,
+        base_temperature=request.base,
         response_ids=tokens,
         logprobs=drawn[1].tolist(),
         temperatures=drawn[2].tolist(),

@@ -1,6 +1,6 @@
 """What a request to vLLM may say of its temperatures, in `SamplingParams.extra_args`.
 
-    extra_args={"token_temperature": {"kind": "entropy_threshold", "low": 1.0, "high": 1.2, "nats": 0.5}}
+    extra_args={"token_temperature": {"kind": "entropy_threshold", "low": 1.0, "high": 1.2, "threshold": 0.5}}
     extra_args={"token_temperature": {"kind": "uniform", "temperature": 1.1}}
 
 Over HTTP the same goes into `vllm_xargs`, whose values cannot be nested; so the setting may also be JSON text.
@@ -8,45 +8,20 @@ Over HTTP the same goes into `vllm_xargs`, whose values cannot be nested; so the
 
 import json
 import logging
-import math
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from mtpipe.settings import Settings, Temperature, faults
-from mtpipe.temperature.apply import ResponseTemperatures
+from mtpipe.settings import Settings, faults
+from mtpipe.temperature.rules import AnyResolvedRule
+from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.temperature.rules.rule import ResolvedRule
 
 SETTING = "token_temperature"
 DRAW = "token_draw"
 
 logger = logging.getLogger(__name__)
-
-
-class UniformTemperature(Settings):
-    """Every token at one temperature."""
-
-    kind: Literal["uniform"]
-    temperature: Temperature
-
-    def resolved(self) -> ResponseTemperatures:
-        return ResponseTemperatures(self.temperature, self.temperature, math.inf)
-
-
-class EntropyThresholdTemperature(Settings):
-    """Tokens whose untempered entropy reaches `nats` at `high`, the others at `low`."""
-
-    kind: Literal["entropy_threshold"]
-    low: Temperature
-    high: Temperature
-    nats: float = Field(ge=0)
-
-    def resolved(self) -> ResponseTemperatures:
-        return ResponseTemperatures(self.low, self.high, self.nats)
-
-
-TokenTemperature = Annotated[UniformTemperature | EntropyThresholdTemperature, Field(discriminator="kind")]
-_TEMPERATURE = TypeAdapter[TokenTemperature](TokenTemperature)
 
 
 class Draw(Settings):
@@ -64,11 +39,12 @@ class Draw(Settings):
     record: str
 
 
+_RULE = TypeAdapter[ResolvedRule](AnyResolvedRule)
 _DRAW = TypeAdapter(Draw)
 
 
-def read_temperature(extra_args: dict[str, Any] | None) -> TokenTemperature | None:
-    """The request's setting, or None for an ordinary request.
+def read_rule(extra_args: dict[str, Any] | None) -> ResolvedRule | None:
+    """The request's rule, or None for an ordinary request.
 
     Raises ValueError, naming key, value and remedy.
     """
@@ -82,7 +58,12 @@ def read_temperature(extra_args: dict[str, Any] | None) -> TokenTemperature | No
             raise ValueError(f"{SETTING} is no JSON: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{SETTING} has to be a mapping with a kind, or such a mapping as JSON text; found {found!r}")
-    return _checked(_TEMPERATURE, found, SETTING)
+    rule: ResolvedRule = _checked(_RULE, found, SETTING)
+    try:
+        _ = rule.numbers
+    except ValueError as error:  # a quantile, which a round has and a request has not
+        raise ValueError(f"{SETTING}: {error}") from None
+    return rule
 
 
 def read_draw(extra_args: dict[str, Any] | None) -> Draw | None:
@@ -97,13 +78,13 @@ def validate(sampling: Any) -> None:
     Raises ValueError, which vLLM turns into a failed request (HTTP 400). Warns where `high` is below `low`: that is
     allowed, and rarely meant.
     """
-    temperature, draw = read_temperature(sampling.extra_args), read_draw(sampling.extra_args)
-    if temperature is None:
+    rule, draw = read_rule(sampling.extra_args), read_draw(sampling.extra_args)
+    if rule is None:
         if draw is not None:
             raise ValueError(f"{DRAW} needs {SETTING}")
         return
-    if isinstance(temperature, EntropyThresholdTemperature) and temperature.high < temperature.low:
-        _warn_of_colder_high(temperature.low, temperature.high)
+    if isinstance(rule, ResolvedEntropyThreshold) and rule.high < rule.low:
+        _warn_of_colder_high(rule.low, rule.high)
     if sampling.temperature != 1.0:
         raise ValueError(
             f"{SETTING} sets the temperature of every token; found temperature={sampling.temperature:g} beside it: "

@@ -20,11 +20,21 @@ class Spread(Settings):
             raise ValueError("give either offsets or temperatures, not both and not neither")
         return self
 
+    @property
+    def absolute(self) -> bool:
+        """Whether the schedule's temperature has no effect."""
+        return self.temperatures is not None
+
     def __len__(self) -> int:
         return len(self.offsets or self.temperatures or [])
 
-    def around(self, scheduled: float) -> list[float]:
-        """The temperature of each response, given the schedule's temperature of the round."""
+    def base(self, scheduled: float, sample: int, number: float) -> float:
+        """The base temperature of response `sample`.
+
+        Args:
+            scheduled: the schedule's temperature of the round.
+            number: the response's own random number in [0, 1).
+        """
         if self.temperatures is not None:
-            return list(self.temperatures)
-        return [scheduled + offset for offset in self.offsets or []]
+            return self.temperatures[sample]
+        return scheduled + (self.offsets or [])[sample]

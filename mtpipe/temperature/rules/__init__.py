@@ -1,0 +1,37 @@
+"""The table of token rules. A rule is one file of this folder and one line here."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, SerializeAsAny
+
+from mtpipe.temperature.rules.entropy_threshold import EntropyThreshold
+from mtpipe.temperature.rules.rule import ResolvedRule, Rule
+from mtpipe.temperature.rules.uniform import Uniform
+
+RULES: dict[str, type[Rule]] = {
+    "uniform": Uniform,
+    "entropy_threshold": EntropyThreshold,
+}
+
+
+def rule_class(found: Any) -> type[Rule]:
+    """The class of a rule's settings, or of a resolved rule, by its `kind`; raises ValueError where there is none."""
+    kind = found.get("kind") if isinstance(found, dict) else None
+    if not isinstance(kind, str) or kind not in RULES:
+        raise ValueError(f"no token rule has the kind {kind!r}; expected a mapping with one of {', '.join(RULES)}")
+    return RULES[kind]
+
+
+def _rule(found: Any) -> Rule:
+    return found if isinstance(found, Rule) else rule_class(found).model_validate(found)
+
+
+def _resolved(found: Any) -> ResolvedRule:
+    return found if isinstance(found, ResolvedRule) else rule_class(found).resolved.model_validate(found)
+
+
+AnyRule = Annotated[SerializeAsAny[Rule], BeforeValidator(_rule)]
+"""The settings of any rule, as a field of other settings."""
+
+AnyResolvedRule = Annotated[SerializeAsAny[ResolvedRule], BeforeValidator(_resolved)]
+"""Any resolved rule, as a field of other settings."""
