@@ -244,8 +244,17 @@ class Params(Settings):
                 f"reward.overlong_buffer is {self.reward.overlong_buffer}; "
                 f"expected at most sampling.max_new_tokens ({self.sampling.max_new_tokens})"
             )
+        for name in self.arms:
+            self.update_of(name)
         self.plans()
         return self
+
+    def update_of(self, arm: str) -> Update:
+        """The update's settings with those that are the arm's own; raises ValueError where they make no sense."""
+        try:
+            return self.update.overridden(self.temperature[arm].update)
+        except ValueError as error:
+            raise ValueError(f"temperature.{arm}.update: {error}") from None
 
     def plans(self) -> list[RoundPlan]:
         """The resolved temperatures of every listed arm and round, arm by arm."""

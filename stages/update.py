@@ -12,11 +12,12 @@ from mtpipe.learn import processes
 from mtpipe.learn.batches import optimizer_steps
 from mtpipe.learn.checkpoint import checkpoint
 from mtpipe.learn.groups import join_groups
+from mtpipe.learn.losses.entropy_bonus import read_coefficient, write_coefficient
 from mtpipe.learn.optimizer import Optimizer
 from mtpipe.learn.ranks import Ranks
 from mtpipe.learn.round_metrics import entropy_histogram, round_metrics
 from mtpipe.learn.temperature_shares import temperature_shares
-from mtpipe.learn.update import update_policy
+from mtpipe.learn.update import coefficient_after, update_policy
 from mtpipe.learn.work import Work, fingerprint
 from mtpipe.params import Params, load_params
 from mtpipe.policy import load_policy, prepare_torch
@@ -48,7 +49,7 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
     rollouts = read_rows(paths.rollouts(arm, seed, round), ROLLOUTS)
     verdicts = read_rows(paths.verdicts(arm, seed, round), VERDICTS)
     groups = join_groups(rollouts, verdicts, params.sampling.group_size)
-    settings = params.update
+    settings = params.update.overridden(read_json(paths.arm_update(arm)))
     optimizer = Optimizer(
         policy.model,
         settings.learning_rate,
@@ -66,6 +67,7 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
     shaping = [settings.model_dump(), params.compute.model_dump(), params.sampling.max_new_tokens]
     work = Work(paths.update_work(arm, seed, round), lambda: fingerprint(inputs, shaping), tokenizer_from=folder)
     reference = load_policy(paths.WARM_START / "policy", policy.device) if settings.kl_coefficient else None
+    coefficient = read_coefficient(folder)
     planned = optimizer_steps(groups, settings, params.sampling.max_new_tokens)
     shown = ranks is None or ranks.first
     with (
@@ -81,6 +83,7 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
             reference,
             work,
             ranks,
+            coefficient,
             after_step=lambda step, metrics: log("step", metrics, steps_before + step),
         )
     saved = checkpoint(policy, optimizer, ranks)
@@ -97,6 +100,8 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
     with atomic(paths.policy(arm, seed, round + 1)) as target:
         saved.write(target, tokenizer_from=folder)
         write_entropy_table(target, entropies)
+        if settings.entropy_bonus:
+            write_coefficient(target, coefficient_after(steps, settings, coefficient))
     write_json(
         paths.update_metrics(arm, seed, round),
         {

@@ -7,6 +7,7 @@ import pytest
 from conftest import ROOT
 
 from mtpipe.errors import MtpipeError
+from mtpipe.learn.settings import EntropyBonus
 from mtpipe.params import Params, load_params
 
 LINES = (ROOT / "params.yaml").read_text().splitlines(keepends=True)
@@ -69,6 +70,35 @@ def test_every_profile_is_valid(profile):
 )
 def test_a_fault_is_named_with_its_key_its_value_and_the_remedy(tmp_path, found, replaced_by, expected):
     assert expected in fault(tmp_path, found, replaced_by)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            "{top_entrpy: 0.2}",
+            "temperature.uniform.update: the loss: unknown key 'top_entrpy'; did you mean 'top_e",
+        ),
+        ("{learning_rate: 1.0}", "unknown key 'learning_rate'"),
+        ("{top_entropy: 0.0}", "temperature.uniform.update: top_entropy: Input should be greater than 0; found 0.0"),
+        ("{loss: gspo, top_entropy: 0.2}", "gspo has one for the whole response"),
+        ("{loss: cispo, entropy_clip: {}}", "entropy_clip acts on the clip and the gradient of each token's own ratio"),
+        ("{loss: gspo, covariance: {kind: clip_cov}}", "covariance acts on the clip"),
+        ("{entropy_clip: {}, covariance: {kind: kl_cov}}", "kl_cov does without a clip"),
+        ("{covariance: {kind: clip_cov, low: 6.0}}", "low (6.0) has to be below high (5.0)"),
+    ],
+)
+def test_an_arms_own_loss_is_checked_by_the_same_schema(tmp_path, changes, expected):
+    assert expected in fault(tmp_path, "value: 1.0}\n", f"value: 1.0}}\n    update: {changes}\n")
+
+
+def test_an_arms_own_loss_stands_in_the_place_of_the_common_one(tmp_path, params):
+    own = "value: 1.0}\n    update: {top_entropy: 0.2, dual_clip: null, entropy_bonus: {target: 0.3}}\n"
+    (tmp_path / "params.yaml").write_text(SHIPPED.replace("value: 1.0}\n", own, 1))
+    found = load_params(tmp_path / "params.yaml")
+    changed = {"top_entropy": 0.2, "dual_clip": None, "entropy_bonus": EntropyBonus(target=0.3)}
+    assert found.update_of("uniform") == params.update.model_copy(update=changed)
+    assert found.update_of("token") == params.update
 
 
 def test_a_benchmark_has_its_own_settings_where_it_names_them_and_the_common_ones_elsewhere(tmp_path, params):

@@ -1,5 +1,7 @@
 """An arm of the study: how one run's temperatures come about."""
 
+from typing import Any
+
 from pydantic import Field, model_validator
 
 from mtpipe.arms.schedule import Constant, Schedule
@@ -15,6 +17,7 @@ class Arm(Settings):
     schedule: Schedule | None = Field(default=None, description="over training; by default constant")
     spread: Spread | None = Field(default=None, description="over a group's responses; by default none")
     token: AnyRule = Field(default=Uniform(kind="uniform"), description="within a response")
+    update: dict[str, Any] = Field(default={}, description="settings of the loss that are this arm's own")
 
     @model_validator(mode="after")
     def _no_idle_schedule(self) -> "Arm":

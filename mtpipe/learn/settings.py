@@ -117,5 +117,5 @@ class Update(Loss):
         try:
             own = Loss.model_validate(self.model_dump(include=set(Loss.model_fields)) | changes)
         except ValidationError as error:
-            raise ValueError("; ".join(faults(error, whole="update"))) from None
+            raise ValueError("; ".join(faults(error, whole="the loss"))) from None
         return self.model_copy(update=dict(own))

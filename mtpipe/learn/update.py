@@ -24,6 +24,7 @@ from mtpipe.learn.work import Work
 from mtpipe.policy import Policy
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_UNUSED = Coefficient()
 
 
 def update_policy(
@@ -35,7 +36,7 @@ def update_policy(
     reference: Policy | None = None,
     work: Work | None = None,
     ranks: Ranks | None = None,
-    coefficient: Coefficient | None = None,
+    coefficient: Coefficient = _UNUSED,
     after_step: Callable[[int, dict[str, float]], None] = lambda step, metrics: None,
 ) -> list[dict[str, float]]:
     """Takes the steps and returns the metrics of each, in order; a step without responses is skipped.
@@ -68,7 +69,7 @@ def update_policy(
             taken = {}
             if step.responses:
                 checked = any("loss" in earlier for earlier in metrics)
-                used = coefficient_after(metrics, settings, coefficient or Coefficient()).used
+                used = coefficient_after(metrics, settings, coefficient).used
                 taken = take_step(scorer, optimizer, step.responses, settings, not checked, ranks, used)
             metrics.append(step.described | taken)
             if work:

@@ -56,6 +56,39 @@ def test_chunks_change_neither_values_nor_gradients(tokens, vocabulary, chunk, b
         assert (ours - theirs).norm() <= 1e-5 * theirs.norm() + 1e-6
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    tokens=st.integers(1, 20),
+    vocabulary=st.integers(2, 40),
+    chunk=st.integers(1, 30),
+    bias=st.booleans(),
+    softcap=st.sampled_from([None, 5.0]),
+)
+def test_the_entropies_gradient_is_that_of_autograd(tokens, vocabulary, chunk, bias, softcap):
+    hidden, weight, offset, targets, temperatures = made(tokens, vocabulary, bias)
+    leaves = [leaf for leaf in (hidden, weight, offset) if leaf is not None]
+    slopes = torch.linspace(-1, 2, tokens)
+
+    def entropy(divisor):
+        logits = torch.nn.functional.linear(hidden, weight, offset)
+        logits = softcap * torch.tanh(logits / softcap) if softcap else logits
+        return torch.distributions.Categorical(logits=logits / divisor).entropy()
+
+    scores = token_scores(hidden, weight, offset, softcap, targets, temperatures, chunk, entropy_gradient=True)
+    loss = (scores.entropy_tempered * slopes + scores.entropy - scores.tempered).sum()
+    logprobs = plain(hidden, weight, offset, softcap, targets, temperatures)[0]
+    expected = (entropy(temperatures[:, None]) * slopes + entropy(1.0) - logprobs).sum()
+    for ours, theirs in zip(torch.autograd.grad(loss, leaves), torch.autograd.grad(expected, leaves), strict=True):
+        assert (ours - theirs).norm() <= 1e-5 * theirs.norm() + 1e-6
+
+
+def test_an_impossible_token_leaves_the_entropies_gradient_finite():
+    hidden, weight, _, targets, temperatures = made(3, 5, bias=False)
+    offset = torch.tensor([0.0, 0.0, -torch.inf, 0.0, 0.0])
+    scores = token_scores(hidden, weight, offset, None, targets, temperatures, entropy_gradient=True)
+    assert torch.autograd.grad(scores.entropy_tempered.sum(), hidden)[0].isfinite().all()
+
+
 class Largest(TorchDispatchMode):
     """The largest tensor that any operation makes, in elements."""
 

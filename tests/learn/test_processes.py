@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from mtpipe import paths
 from mtpipe.arms.plan import plan_round
 from mtpipe.errors import MtpipeError
-from mtpipe.files import write_text
+from mtpipe.files import write_json, write_text
 from mtpipe.learn.optimizer import STATE_FILE
 from mtpipe.params import load_params
 from mtpipe.policy import load_policy, save_policy
@@ -73,6 +73,7 @@ def sample_round(arm: str, round: int) -> None:
     write_rows(paths.rollouts(arm, 1, round), rows, ROLLOUTS)
     write_rows(paths.verdicts(arm, 1, round), verdicts, VERDICTS)
     write_text(paths.round_plan(arm, round), plan.model_dump_json())
+    write_json(paths.arm_update(arm), params.temperature[arm].update)
 
 
 @pytest.fixture
