@@ -6,6 +6,7 @@ untempered entropy (nats) of the distribution it was drawn from. `base_temperatu
 tokens' temperatures follow from.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,16 @@ EVALUATION = pa.schema(
 )
 
 
-def write_rows(target: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
-    """Writes rows as one Parquet file, atomically."""
+_CONTROLLER = b"controller"
+
+
+def write_rows(
+    target: Path, rows: list[dict[str, Any]], schema: pa.Schema, controller: dict[str, Any] | None = None
+) -> None:
+    """Writes rows as one Parquet file, atomically; with a controller's state, in the file's own metadata."""
     table = pa.Table.from_pylist(rows, schema=schema)
+    if controller:
+        table = table.replace_schema_metadata({_CONTROLLER: json.dumps(controller, allow_nan=False)})
     with atomic(target) as partial:
         pq.write_table(table, partial, compression="zstd")
 
@@ -95,6 +103,12 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     if table.num_rows == 0:
         raise MtpipeError(f"{path} has no rows; delete it and run `dvc repro`")
     return table
+
+
+def read_controller(path: Path) -> dict[str, Any]:
+    """The state of the controller that a round was sampled with; empty where no controller was."""
+    metadata = pq.read_schema(path).metadata or {}
+    return json.loads(metadata[_CONTROLLER]) if _CONTROLLER in metadata else {}
 
 
 def read_rows(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:

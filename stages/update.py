@@ -11,18 +11,21 @@ from mtpipe.files import atomic, read_json, write_json
 from mtpipe.learn import processes
 from mtpipe.learn.batches import optimizer_steps
 from mtpipe.learn.checkpoint import checkpoint
+from mtpipe.learn.controlled import round_sampled
 from mtpipe.learn.groups import join_groups
 from mtpipe.learn.losses.entropy_bonus import read_coefficient, write_coefficient
 from mtpipe.learn.optimizer import Optimizer
 from mtpipe.learn.ranks import Ranks
 from mtpipe.learn.round_metrics import entropy_histogram, round_metrics
+from mtpipe.learn.scorer import Scorer
 from mtpipe.learn.temperature_shares import temperature_shares
 from mtpipe.learn.update import coefficient_after, update_policy
 from mtpipe.learn.work import Work, fingerprint
 from mtpipe.params import Params, load_params
 from mtpipe.policy import load_policy, prepare_torch
-from mtpipe.records import ROLLOUTS, VERDICTS, read_rows
+from mtpipe.records import ROLLOUTS, VERDICTS, read_controller, read_rows
 from mtpipe.stage import progress_bar, run_stage
+from mtpipe.temperature.controllers.state import write_state
 from mtpipe.temperature.entropy_table import write_entropy_table
 from mtpipe.temperature.round_plan import RoundPlan, RoundTemperatures
 from mtpipe.tracking.live import live_log
@@ -68,6 +71,11 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
     work = Work(paths.update_work(arm, seed, round), lambda: fingerprint(inputs, shaping), tokenizer_from=folder)
     reference = load_policy(paths.WARM_START / "policy", policy.device) if settings.kl_coefficient else None
     coefficient = read_coefficient(folder)
+    control = read_controller(paths.rollouts(arm, seed, round))
+    next_control = control
+    if plan.controller is not None:
+        scorer = ranks.scorer if ranks else Scorer(policy.model)
+        next_control = plan.controller.after(control, round_sampled(groups, scorer, settings))
     planned = optimizer_steps(groups, settings, params.sampling.max_new_tokens)
     shown = ranks is None or ranks.first
     with (
@@ -102,13 +110,16 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
         write_entropy_table(target, entropies)
         if settings.entropy_bonus:
             write_coefficient(target, coefficient_after(steps, settings, coefficient))
+        if next_control:
+            write_state(target, next_control)
+    controlled = {"controller_temperature": control["temperature"]} if control else {}
     write_json(
         paths.update_metrics(arm, seed, round),
         {
-            "round": round_metrics(rollouts, verdicts, steps),
+            "round": round_metrics(rollouts, verdicts, steps) | controlled,
             "steps": [{"step": steps_before + index + 1, **metrics} for index, metrics in enumerate(steps)],
             "temperatures": temperature_shares(groups),
-            "entropy": entropy_histogram(rollouts, RoundTemperatures(plan, folder).threshold()),
+            "entropy": entropy_histogram(rollouts, RoundTemperatures(plan.at(control), folder).threshold()),
         },
     )
     work.remove()

@@ -19,7 +19,12 @@ def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
             f"give one entry per response, or change sampling.group_size"
         )
     try:
-        round_plan = OpenRound(scheduled=arm.scheduled(round_), spread=arm.spread, token=arm.token)
+        scheduled = None if arm.controller else arm.scheduled(round_)
+        round_plan = OpenRound(scheduled=scheduled, spread=arm.spread, token=arm.token, controller=arm.controller)
+        if arm.controller is not None:
+            for bound in arm.controller.bounds():
+                [round_plan.at(bound).response(sample, 0.0) for sample in range(group_size)]
+            return RoundPlan(arm=name, round=round_, group=round_plan)
         group: list[ResponsePlan] = [round_plan.response(sample, 0.0) for sample in range(group_size)]
     except ValidationError as error:
         found = error.errors()[0]["input"]

@@ -52,6 +52,32 @@ def token_scores(
     )
 
 
+@torch.no_grad()
+def logprobs_at(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    softcap: float | None,
+    targets: Tensor,
+    candidates: list[float],
+    chunk: int | None = None,
+) -> Tensor:
+    """Log-probs of tokens at each of some temperatures, [tokens, candidates]; the logits are made once.
+
+    Args:
+        hidden, weight, bias, softcap, targets: as in `token_scores`.
+    """
+    kind = hidden.device.type
+    cast = weight.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else weight
+    parts = []
+    with torch.autocast(kind, enabled=False):
+        for part in _parts(len(targets), chunk or max(1, LOGITS_PER_CHUNK // weight.shape[0])):
+            logits = _logits(hidden[part], cast, bias, softcap)
+            of_target = logits.gather(1, targets[part, None])
+            parts.append(torch.cat([of_target / T - (logits / T).logsumexp(1, keepdim=True) for T in candidates], 1))
+    return torch.cat(parts)
+
+
 class _Scores(torch.autograd.Function):
     @staticmethod
     def forward(

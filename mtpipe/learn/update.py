@@ -16,14 +16,13 @@ from mtpipe.learn.losses.entropy_bonus import Coefficient
 from mtpipe.learn.objective import flatten, policy_loss
 from mtpipe.learn.optimizer import Optimizer
 from mtpipe.learn.ranks import Ranks
-from mtpipe.learn.scorer import Scorer
+from mtpipe.learn.scorer import PRECISIONS, Scorer
 from mtpipe.learn.settings import Update
 from mtpipe.learn.token_logprobs import pad
 from mtpipe.learn.totals import Totals
 from mtpipe.learn.work import Work
 from mtpipe.policy import Policy
 
-_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _UNUSED = Coefficient()
 
 
@@ -131,7 +130,7 @@ def micro_batch_loss(
     device = scorer.model.device
     sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], device)
     tokens = flatten(batch, sequences.row)
-    scores = scorer(sequences, tokens.temperatures, _PRECISIONS[settings.precision], entropy_coefficient > 0)
+    scores = scorer(sequences, tokens.temperatures, PRECISIONS[settings.precision], entropy_coefficient > 0)
     if check:
         check_logprobs(scores.tempered.detach(), tokens.sampled, sequences, batch, settings.logprob_tolerance)
     return policy_loss(scores, tokens, settings, entropy_coefficient)
@@ -148,7 +147,7 @@ def _with_logprobs(step: Step, scorer: Scorer, settings: Update, which: Literal[
     for batch in micro_batches(step.responses, settings.tokens_per_micro_batch):
         sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], scorer.model.device)
         temperatures = flatten(batch, sequences.row).temperatures
-        scores = scorer(sequences, temperatures, _PRECISIONS[settings.precision])
+        scores = scorer(sequences, temperatures, PRECISIONS[settings.precision])
         logprobs = scores.tempered if tempered else scores.untempered
         parts = logprobs.split([len(one.response_ids) for one in batch])
         for one, part in zip(batch, parts, strict=True):

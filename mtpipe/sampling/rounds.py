@@ -49,6 +49,20 @@ def sample_round(
     return engine.sample(_requests(engine, problems, settings.group_size, planned), plan)
 
 
+def sample_uniform(
+    engine: Engine,
+    problems: list[dict[str, Any]],
+    responses: int,
+    temperature: float,
+    seed: int,
+    purpose: str,
+    settings: Sampling,
+) -> Iterator[Response]:
+    """Samples so many responses to each problem, every token at one temperature."""
+    plan = SamplingPlan(seed, purpose, settings.max_new_tokens, settings.batch_size, stop=stop_strings(problems))
+    return engine.sample(_requests(engine, problems, responses, _uniform(temperature)), plan)
+
+
 def sample_evaluation(
     engine: Engine,
     problems: list[dict[str, Any]],
@@ -72,14 +86,7 @@ def calibration_entropies(
     engine: Engine, problems: list[dict[str, Any]], responses: int, settings: Sampling
 ) -> list[float]:
     """The untempered entropies (nats) of tokens sampled at temperature 1, one response a problem."""
-    plan = SamplingPlan(
-        0,
-        "calibration",
-        settings.max_new_tokens,
-        settings.batch_size,
-        stop=stop_strings(problems),
-    )
-    drawn = engine.sample(_requests(engine, problems[:responses], 1, _uniform(1.0)), plan)
+    drawn = sample_uniform(engine, problems[:responses], 1, 1.0, 0, "calibration", settings)
     return [entropy for response in drawn for entropy in response.entropies]
 
 

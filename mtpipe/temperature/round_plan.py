@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import Field
 
 from mtpipe.settings import Settings, Temperature
+from mtpipe.temperature.controllers import AnyController
+from mtpipe.temperature.controllers.controller import Controller, State
 from mtpipe.temperature.entropy_table import entropy_at
 from mtpipe.temperature.rules import AnyResolvedRule, AnyRule
 from mtpipe.temperature.rules.rule import rounded
@@ -29,12 +31,22 @@ class ResponsePlan(Settings):
 class OpenRound(Settings):
     """What a round's temperatures come from, where they are known only when it is sampled."""
 
-    scheduled: Temperature = Field(description="the schedule's temperature of the round")
+    scheduled: Temperature | None = Field(description="the schedule's temperature of the round; null: the controller's")
     spread: Spread | None
     token: AnyRule
+    controller: AnyController | None = None
+
+    def at(self, temperature: float) -> "OpenRound":
+        """The round once its controller has set the temperature."""
+        return self.model_copy(update={"scheduled": temperature, "controller": None})
 
     def response(self, sample: int, number: float) -> ResponsePlan:
-        """Response `sample` of a group, given its own random number in [0, 1)."""
+        """Response `sample` of a group, given its own random number in [0, 1).
+
+        Raises ValueError while the controller has not set the temperature.
+        """
+        if self.scheduled is None:
+            raise ValueError("a controller sets this round's temperature when it is sampled")
         base = self.spread.base(self.scheduled, sample, number) if self.spread else self.scheduled
         return ResponsePlan.of(self.token, base)
 
@@ -50,8 +62,22 @@ class RoundPlan(Settings):
     round: int = Field(ge=0)
     group: list[ResponsePlan] | OpenRound
 
+    @property
+    def controller(self) -> Controller | None:
+        """What sets the round's temperature when it is sampled."""
+        return self.group.controller if isinstance(self.group, OpenRound) else None
+
+    def at(self, control: State) -> "RoundPlan":
+        """The plan at the temperature that the controller's state has; as it is where there is no controller."""
+        if self.controller is None or not isinstance(self.group, OpenRound):
+            return self
+        return self.model_copy(update={"group": self.group.at(control["temperature"])})
+
     def responses(self) -> list[ResponsePlan]:
-        """The group's responses; of an open round the two that its random numbers reach from and to."""
+        """The group's responses; of an open round the two that its random numbers or its controller reach to."""
+        if self.controller is not None and isinstance(self.group, OpenRound):
+            ends = zip(self.controller.bounds(), (0.0, 1.0), strict=True)
+            return [self.group.at(bound).response(0, number) for bound, number in ends]
         if isinstance(self.group, OpenRound):
             return [self.group.response(0, number) for number in (0.0, 1.0)]
         return self.group

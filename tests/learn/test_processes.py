@@ -134,7 +134,11 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
 
 def test_an_error_in_one_process_ends_all_with_its_message_alone(project, capfd):
     rows = read_rows(paths.rollouts("rollout", 1, 0), ROLLOUTS)
-    longest = max(rows, key=lambda row: len(row["prompt_ids"]) + len(row["response_ids"]))
+    rewards: dict[str, set[float]] = {}
+    for verdict in read_rows(paths.verdicts("rollout", 1, 0), VERDICTS):
+        rewards.setdefault(verdict["problem_id"], set()).add(verdict["reward"])
+    trained = [row for row in rows if len(rewards[row["problem_id"]]) > 1]
+    longest = max(trained, key=lambda row: len(row["prompt_ids"]) + len(row["response_ids"]))
     longest["logprobs"] = [-50.0] * len(longest["logprobs"])
     write_rows(paths.rollouts("rollout", 1, 0), rows, ROLLOUTS)
     write_params(2, logprob_tolerance=1e-3, prompts_per_step=len(PROMPTS))
