@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mtpipe.learn.chunked_head import token_scores
+from mtpipe.learn.chunked_head import logprobs_at, token_scores
 from mtpipe.learn.token_logprobs import entropies, tempered_logprobs
 
 HIDDEN = 24
@@ -140,3 +140,13 @@ def test_entropies_are_those_of_the_distributions():
     assert pytest.approx(scores.entropy_tempered[0].item(), rel=1e-5) == (
         torch.distributions.Categorical(logits=logits[0] / temperatures[0]).entropy().item()
     )
+
+
+@pytest.mark.parametrize("softcap", [None, 5.0])
+def test_log_probs_at_candidate_temperatures_are_those_of_each(softcap):
+    hidden, weight, offset, targets, _ = made(11, 30, bias=True)
+    candidates = [0.5, 1.0, 1.7]
+    found = logprobs_at(hidden, weight, offset, softcap, targets, candidates, chunk=4)
+    for column, temperature in enumerate(candidates):
+        each = token_scores(hidden, weight, offset, softcap, targets, torch.full((11,), temperature)).tempered
+        torch.testing.assert_close(found[:, column], each, rtol=1e-5, atol=1e-6)
