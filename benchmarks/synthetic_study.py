@@ -66,6 +66,8 @@ def write_rollouts(
         "logprobs": lists(-entropies, pa.float32()),
         "temperatures": lists(np.where(entropies > 0.2, 1.2, 1.0), pa.float32()),
         "entropies": lists(entropies, pa.float32()),
+        "mask_sizes": [[]] * count,
+        "mask_ids": [[]] * count,
         "finish_reason": ["stop"] * count,
     }
     verdicts = rng.choice(VERDICT_NAMES, count).tolist()

@@ -7,6 +7,7 @@ from mtpipe.settings import Settings
 from mtpipe.temperature.rules import AnyRule
 from mtpipe.temperature.rules.uniform import Uniform
 from mtpipe.temperature.spread import Spread
+from mtpipe.temperature.truncation import NONE, Truncation
 
 
 class Arm(Settings):
@@ -15,6 +16,7 @@ class Arm(Settings):
     schedule: Schedule | None = Field(default=None, description="over training; by default constant")
     spread: Spread | None = Field(default=None, description="over a group's responses; by default none")
     token: AnyRule = Field(default=Uniform(kind="uniform"), description="within a response")
+    truncation: Truncation = Field(default=NONE, description="which tokens may be drawn; by default all")
 
     @model_validator(mode="after")
     def _no_idle_schedule(self) -> "Arm":

@@ -19,11 +19,11 @@ def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
             f"give one entry per response, or change sampling.group_size"
         )
     try:
-        round_plan = OpenRound(scheduled=arm.scheduled(round_), spread=arm.spread, token=arm.token)
+        round_plan = OpenRound(round=round_, scheduled=arm.scheduled(round_), spread=arm.spread, token=arm.token)
         group: list[ResponsePlan] = [round_plan.response(sample, 0.0) for sample in range(group_size)]
     except ValidationError as error:
         found = error.errors()[0]["input"]
         raise ValueError(f"{where}: it comes to a temperature of {found}; it has to stay above 0") from None
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
-    return RoundPlan(arm=name, round=round_, group=group)
+    return RoundPlan(arm=name, round=round_, group=group, truncation=arm.truncation)

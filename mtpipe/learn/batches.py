@@ -21,7 +21,8 @@ class Scored:
 
     The lists have an entry for each response token. `start` and `reference` are log-probs that other weights give it:
     at T=1 those of the policy that the round starts with, and at the target's temperatures those of the reference;
-    empty where the settings need none.
+    empty where the settings need none. `mask_sizes` and `mask_ids` are the columns of a Masks, empty where nothing
+    was cut.
     """
 
     problem_id: str
@@ -33,6 +34,8 @@ class Scored:
     weight: float = 0.0
     start: list[float] = field(default_factory=list)
     reference: list[float] = field(default_factory=list)
+    mask_sizes: list[int] = field(default_factory=list)
+    mask_ids: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Tokens that the model reads for it."""
@@ -85,6 +88,8 @@ def optimizer_steps(groups: list[Group], settings: Update, max_response: int) ->
                 temperatures=row["temperatures"],
                 advantage=advantage,
                 weight=weight,
+                mask_sizes=row["mask_sizes"],
+                mask_ids=row["mask_ids"],
             )
             for (row, advantage), weight in zip(rows, weights, strict=True)
         ]

@@ -10,11 +10,15 @@ from mtpipe.learn.chunked_head import TokenScores
 from mtpipe.learn.importance import behaviour_kl, correction
 from mtpipe.learn.losses.surrogates import cispo, clipped, k3, sequence_log_ratio
 from mtpipe.params import Update
+from mtpipe.temperature.masks import Masks
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """What is known of a micro-batch's response tokens besides the policy's scores; every tensor is [tokens]."""
+    """What is known of a micro-batch's response tokens besides the policy's scores; every tensor is [tokens].
+
+    `masks` is None where nothing was cut.
+    """
 
     sampled: Tensor
     temperatures: Tensor
@@ -23,6 +27,7 @@ class Tokens:
     row: Tensor
     start: Tensor
     reference: Tensor
+    masks: Masks | None
 
 
 def flatten(batch: list[Scored], row: Tensor) -> Tokens:
@@ -39,7 +44,15 @@ def flatten(batch: list[Scored], row: Tensor) -> Tokens:
         row=row,
         start=flat([one.start for one in batch]),
         reference=flat([one.reference for one in batch]),
+        masks=_masks(batch, row.device),
     )
+
+
+def _masks(batch: list[Scored], device: torch.device) -> Masks | None:
+    if not any(one.mask_sizes for one in batch):
+        return None
+    sizes = [size for one in batch for size in one.mask_sizes or [0] * len(one.response_ids)]
+    return Masks.of(sizes, [token for one in batch for token in one.mask_ids], device)
 
 
 def policy_loss(scores: TokenScores, tokens: Tokens, settings: Update) -> tuple[Tensor, dict[str, Tensor]]:

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.chunked_head import TokenScores, token_scores
 from mtpipe.learn.token_logprobs import Sequences
+from mtpipe.temperature.masks import Masks
 
 _SCALES = ("logit_scale", "logits_scaling", "lm_head_multiplier")
 """Settings of some architectures that multiply the logits after the head; not computed here."""
@@ -41,8 +42,10 @@ class Scorer(nn.Module):
                 )
         self.softcap: float | None = getattr(config, "final_logit_softcapping", None)
 
-    def forward(self, sequences: Sequences, temperatures: Tensor, precision: torch.dtype) -> TokenScores:
-        """Scores all response tokens of `sequences` at their temperatures [tokens] and at 1.
+    def forward(
+        self, sequences: Sequences, temperatures: Tensor, precision: torch.dtype, masks: Masks | None = None
+    ) -> TokenScores:
+        """Scores all response tokens of `sequences` at their temperatures [tokens], cut by their masks, and at 1.
 
         Float32 weights are cast to `precision` for the products, if that is another type.
         """
@@ -50,4 +53,6 @@ class Scorer(nn.Module):
             states = self.model.base_model(input_ids=sequences.ids, use_cache=False).last_hidden_state
             hidden = states[sequences.row, sequences.column - 1]
             head = self.model.get_output_embeddings()
-            return token_scores(hidden, head.weight, head.bias, self.softcap, sequences.targets, temperatures)
+            return token_scores(
+                hidden, head.weight, head.bias, self.softcap, sequences.targets, temperatures, masks=masks
+            )

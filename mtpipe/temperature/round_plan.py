@@ -11,6 +11,7 @@ from mtpipe.temperature.entropy_table import entropy_at
 from mtpipe.temperature.rules import AnyResolvedRule, AnyRule
 from mtpipe.temperature.rules.rule import rounded
 from mtpipe.temperature.spread import Spread
+from mtpipe.temperature.truncation import NONE, Truncation
 
 
 class ResponsePlan(Settings):
@@ -20,15 +21,16 @@ class ResponsePlan(Settings):
     rule: AnyResolvedRule
 
     @classmethod
-    def of(cls, token: AnyRule, base: float) -> "ResponsePlan":
+    def of(cls, token: AnyRule, base: float, round: int) -> "ResponsePlan":
         """Raises ValidationError where a temperature would not stay above 0."""
         base = rounded(base)
-        return cls(base=base, rule=token.resolve(base))
+        return cls(base=base, rule=token.resolve(base, round))
 
 
 class OpenRound(Settings):
     """What a round's temperatures come from, where they are known only when it is sampled."""
 
+    round: int = Field(ge=0)
     scheduled: Temperature = Field(description="the schedule's temperature of the round")
     spread: Spread | None
     token: AnyRule
@@ -36,7 +38,7 @@ class OpenRound(Settings):
     def response(self, sample: int, number: float) -> ResponsePlan:
         """Response `sample` of a group, given its own random number in [0, 1)."""
         base = self.spread.base(self.scheduled, sample, number) if self.spread else self.scheduled
-        return ResponsePlan.of(self.token, base)
+        return ResponsePlan.of(self.token, base, self.round)
 
 
 class RoundPlan(Settings):
@@ -49,6 +51,7 @@ class RoundPlan(Settings):
     arm: str
     round: int = Field(ge=0)
     group: list[ResponsePlan] | OpenRound
+    truncation: Truncation = NONE
 
     def responses(self) -> list[ResponsePlan]:
         """The group's responses; of an open round the two that its random numbers reach from and to."""
@@ -62,6 +65,7 @@ class RoundTemperatures:
 
     def __init__(self, plan: RoundPlan, policy: Path):
         self._plan = plan
+        self.truncation = plan.truncation
         self._nats: Callable[[float], float] = cache(partial(entropy_at, policy))
 
     def response(self, sample: int, number: float) -> ResponsePlan:

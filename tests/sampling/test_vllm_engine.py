@@ -19,6 +19,7 @@ from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.tasks.embedded.arithmetic import VOCABULARY
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.uniform import ResolvedUniform
+from mtpipe.temperature.truncation import Truncation
 
 pytestmark = needs_vllm
 
@@ -32,7 +33,7 @@ SLOTS = 8
 
 
 def plan(top_p=1.0) -> SamplingPlan:
-    return SamplingPlan(1, "round 0", max_new_tokens=LENGTH, batch_size=1000, top_p=top_p)
+    return SamplingPlan(1, "round 0", max_new_tokens=LENGTH, batch_size=1000, truncation=Truncation(top_p=top_p))
 
 
 def by_identity(responses):
@@ -107,7 +108,7 @@ def test_records_agree_with_a_forward_pass_at_the_recorded_temperatures(engine, 
     responses = engine(sample, requests, plan())
     assert len(responses) == len(requests) > SLOTS
     assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)
-    assert_temperatures_follow_from_entropies(responses, requests)
+    assert_temperatures_follow_from_entropies(policy, responses, requests)
     assert_lists_are_aligned(responses, policy.stop_ids, LENGTH)
     assert len({temperature for response in responses for temperature in response.temperatures}) == 6
     assert len({len(response.response_ids) for response in responses}) > 5, "rows should end at different steps"
@@ -209,4 +210,4 @@ def test_workers_in_processes_of_their_own_record_the_same(folder, params, polic
         responses = engine(sample, requests, plan())
     assert_same_rollouts(responses, torch_engine.sample(policy, requests, plan()))
     assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)
-    assert_temperatures_follow_from_entropies(responses, requests)
+    assert_temperatures_follow_from_entropies(policy, responses, requests)

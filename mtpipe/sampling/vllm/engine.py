@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Vllm
 from mtpipe.policy import Vocabulary, load_vocabulary
-from mtpipe.sampling.records import Request, Response, SamplingPlan
+from mtpipe.sampling.records import Request, Response, SamplingPlan, refuse_batch_dependent
 from mtpipe.sampling.vllm.request import DRAW, SETTING
 
 _STEPS_PER_FETCH = 64
@@ -69,6 +69,11 @@ class VllmEngine:
 
     def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
         """Samples one response to each request, yielding them as they end."""
+        if plan.record_masks and plan.truncation.cuts:
+            raise MtpipeError(
+                "the vLLM engine records no sampling masks, which truncation needs; set sampling.engine torch"
+            )
+        refuse_batch_dependent(requests, "vLLM's scheduler")
         self._check_lengths(requests, plan)
         self._calls += 1
         waiting = {f"{self._calls}-{index}": request for index, request in enumerate(requests)}
@@ -148,10 +153,10 @@ def _extra_args(request: Request, plan: SamplingPlan, record: str) -> dict[str, 
         "purpose": plan.purpose,
         "problem_id": request.problem_id,
         "sample": request.sample,
-        "top_p": plan.top_p,
+        "truncation": plan.truncation.model_dump(),
         "record": record,
     }
-    return {SETTING: {"kind": request.rule.kind, **request.rule.numbers}, DRAW: draw}
+    return {SETTING: request.rule.model_dump(), DRAW: draw}
 
 
 def _response(request: Request, output: Any, tables: list[NDArray[np.float32]]) -> Response:

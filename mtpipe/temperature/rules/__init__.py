@@ -4,13 +4,25 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SerializeAsAny
 
+from mtpipe.temperature.rules.adapt import AdapT
+from mtpipe.temperature.rules.annealed import Annealed, ReverseAnnealed
+from mtpipe.temperature.rules.edt import EDT
+from mtpipe.temperature.rules.entropy_ramp import EntropyLinear, EntropySigmoid
 from mtpipe.temperature.rules.entropy_threshold import EntropyThreshold
+from mtpipe.temperature.rules.entropy_window import EntropyWindow
 from mtpipe.temperature.rules.rule import ResolvedRule, Rule
 from mtpipe.temperature.rules.uniform import Uniform
 
 RULES: dict[str, type[Rule]] = {
     "uniform": Uniform,
     "entropy_threshold": EntropyThreshold,
+    "entropy_window": EntropyWindow,
+    "entropy_linear": EntropyLinear,
+    "entropy_sigmoid": EntropySigmoid,
+    "edt": EDT,
+    "adapt": AdapT,
+    "annealed": Annealed,
+    "reverse_annealed": ReverseAnnealed,
 }
 
 
