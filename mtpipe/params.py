@@ -288,6 +288,12 @@ class Params(Settings):
                 f"{where}.token is {arm.token.kind}, which depends on all that one process samples at the time; set "
                 f"sampling.engine to torch and ray.workers to null, or take entropy_threshold with a quantile"
             )
+        drawn = arm.spread.drawn if arm.spread else None
+        if drawn is not None and not drawn.discrete and self.update.baseline == "temperature":
+            raise ValueError(
+                f"{where}.spread.drawn is {drawn.kind}: no two responses share a temperature, and update.baseline "
+                f"temperature compares those that do; set it to group, or draw from a choice"
+            )
         if arm.truncation.cuts and self.sampling.engine == "vllm":
             raise ValueError(
                 f"{where}.truncation: the vllm engine does not record which tokens were left to draw from, and the "

@@ -97,6 +97,29 @@ def test_the_8_bit_optimizer_and_several_processes_exclude_each_other(params):
         Params.model_validate(found)
 
 
+DRAWN = {"spread": {"drawn": {"kind": "uniform", "low": 0.8, "high": 1.2}}}
+WINDOW = {"token": {"kind": "entropy_window", "low": 1.0, "high": 1.2}}
+
+
+@pytest.mark.parametrize(
+    ("arm", "section", "changed", "expected"),
+    [
+        (WINDOW, "sampling", {"engine": "vllm"}, "uniform.token is entropy_window, which depends on all"),
+        (WINDOW, "ray", {"workers": 2}, "set sampling.engine to torch and ray.workers to null"),
+        ({"truncation": {"min_p": 0.1}}, "sampling", {"engine": "vllm"}, "set sampling.engine to torch"),
+        ({"truncation": {"top_p": 0.9}}, "update", {"target": "untempered"}, "set it to tempered"),
+        (DRAWN, "update", {"baseline": "temperature"}, "no two responses share a temperature"),
+    ],
+)
+def test_what_an_arm_asks_for_and_another_section_cannot_give_is_refused(params, arm, section, changed, expected):
+    found = params.model_dump()
+    found["temperature"]["uniform"] = arm
+    Params.model_validate(found)
+    found[section] |= changed
+    with pytest.raises(ValueError, match=expected):
+        Params.model_validate(found)
+
+
 @pytest.mark.parametrize("content", ["", "- a list", "arms: [", "\x00"])
 def test_a_file_that_is_no_mapping_is_refused(tmp_path, content):
     (tmp_path / "params.yaml").write_text(content)

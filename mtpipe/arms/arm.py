@@ -3,10 +3,10 @@
 from pydantic import Field, model_validator
 
 from mtpipe.arms.schedule import Constant, Schedule
+from mtpipe.arms.spread import AnnealedSpread
 from mtpipe.settings import Settings
 from mtpipe.temperature.rules import AnyRule
 from mtpipe.temperature.rules.uniform import Uniform
-from mtpipe.temperature.spread import Spread
 from mtpipe.temperature.truncation import NONE, Truncation
 
 
@@ -14,7 +14,7 @@ class Arm(Settings):
     """T[i, t] = token_rule(base = schedule(round) + spread[i], H[i, t], t); each of the three may be left out."""
 
     schedule: Schedule | None = Field(default=None, description="over training; by default constant")
-    spread: Spread | None = Field(default=None, description="over a group's responses; by default none")
+    spread: AnnealedSpread | None = Field(default=None, description="over a group's responses; by default none")
     token: AnyRule = Field(default=Uniform(kind="uniform"), description="within a response")
     truncation: Truncation = Field(default=NONE, description="which tokens may be drawn; by default all")
 

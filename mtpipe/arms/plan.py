@@ -13,14 +13,20 @@ def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
     does not cover the round, or a temperature is not above 0.
     """
     where = f"arm {name!r}, round {round_}"
-    if arm.spread is not None and len(arm.spread) != group_size:
+    entries = arm.spread.entries if arm.spread else None
+    if entries not in (None, group_size):
         raise ValueError(
-            f"arm {name!r}: its spread has {len(arm.spread)} entries for a group of {group_size} responses; "
+            f"arm {name!r}: its spread has {entries} entries for a group of {group_size} responses; "
             f"give one entry per response, or change sampling.group_size"
         )
     try:
-        round_plan = OpenRound(round=round_, scheduled=arm.scheduled(round_), spread=arm.spread, token=arm.token)
-        group: list[ResponsePlan] = [round_plan.response(sample, 0.0) for sample in range(group_size)]
+        spread = arm.spread.at(round_) if arm.spread else None
+        asked = OpenRound(round=round_, scheduled=arm.scheduled(round_), spread=spread, token=arm.token)
+        if spread is not None and spread.drawn is not None:
+            asked.extremes()  # raises where one would not stay above 0
+            group: list[ResponsePlan] | OpenRound = asked
+        else:
+            group = [asked.response(sample, 0.0) for sample in range(group_size)]
     except ValidationError as error:
         found = error.errors()[0]["input"]
         raise ValueError(f"{where}: it comes to a temperature of {found}; it has to stay above 0") from None

@@ -40,6 +40,11 @@ class OpenRound(Settings):
         base = self.spread.base(self.scheduled, sample, number) if self.spread else self.scheduled
         return ResponsePlan.of(self.token, base, self.round)
 
+    def extremes(self) -> list[ResponsePlan]:
+        """The responses with the lowest and the highest base temperature that may be drawn."""
+        drawn = self.spread.drawn if self.spread else None
+        return [ResponsePlan.of(self.token, base, self.round) for base in (drawn.span() if drawn else [self.scheduled])]
+
 
 class RoundPlan(Settings):
     """What the rollouts of one round need to know of the arm; one small file of the plan stage.
@@ -54,10 +59,8 @@ class RoundPlan(Settings):
     truncation: Truncation = NONE
 
     def responses(self) -> list[ResponsePlan]:
-        """The group's responses; of an open round the two that its random numbers reach from and to."""
-        if isinstance(self.group, OpenRound):
-            return [self.group.response(0, number) for number in (0.0, 1.0)]
-        return self.group
+        """The group's responses; of an open round its extremes."""
+        return self.group.extremes() if isinstance(self.group, OpenRound) else self.group
 
 
 class RoundTemperatures:
