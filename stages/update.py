@@ -7,7 +7,7 @@ import torch
 
 import mtpipe.learn
 from mtpipe import paths
-from mtpipe.files import atomic, read_json, write_json
+from mtpipe.files import atomic, write_json
 from mtpipe.learn import processes
 from mtpipe.learn.batches import optimizer_steps
 from mtpipe.learn.checkpoint import checkpoint
@@ -44,7 +44,7 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
     policy = load_policy(folder, "cpu" if ranks else device)
     if ranks:
         ranks.divide(policy.model)
-    plan = RoundPlan.model_validate(read_json(paths.round_plan(arm, round)))
+    plan = RoundPlan.read(paths.round_plan(arm, round))
     rollouts = read_rows(paths.rollouts(arm, seed, round), ROLLOUTS)
     verdicts = read_rows(paths.verdicts(arm, seed, round), VERDICTS)
     groups = join_groups(rollouts, verdicts, params.sampling.group_size)

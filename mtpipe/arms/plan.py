@@ -4,6 +4,7 @@ from pydantic import ValidationError
 
 from mtpipe.arms.arm import Arm
 from mtpipe.temperature.round_plan import OpenRound, ResponsePlan, RoundPlan
+from mtpipe.temperature.rules.outside import source_digest
 
 
 def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
@@ -32,4 +33,6 @@ def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
         raise ValueError(f"{where}: it comes to a temperature of {found}; it has to stay above 0") from None
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
-    return RoundPlan(arm=name, round=round_, group=group, truncation=arm.truncation)
+    kind = arm.token.kind
+    sources = {kind: source_digest(kind)} if "." in kind else {}
+    return RoundPlan(arm=name, round=round_, group=group, truncation=arm.truncation, sources=sources)

@@ -94,11 +94,7 @@ def collect(params: Params) -> Study:
             for arm, seed in runs
             for round in rounds
         },
-        plans={
-            (arm, round): RoundPlan.model_validate(read_json(paths.round_plan(arm, round)))
-            for arm in params.arms
-            for round in rounds
-        },
+        plans={(arm, round): RoundPlan.read(paths.round_plan(arm, round)) for arm in params.arms for round in rounds},
         curve=read_json(paths.WARM_START / "curve.json"),
         sources=read_json(paths.SOURCES),
     )

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from mtpipe.settings import Settings, Temperature
+from mtpipe.errors import MtpipeError
+from mtpipe.files import read_json
+from mtpipe.settings import Settings, Temperature, faults
 from mtpipe.temperature.entropy_table import entropy_at
 from mtpipe.temperature.rules import AnyResolvedRule, AnyRule
 from mtpipe.temperature.rules.rule import rounded
@@ -57,6 +59,16 @@ class RoundPlan(Settings):
     round: int = Field(ge=0)
     group: list[ResponsePlan] | OpenRound
     truncation: Truncation = NONE
+    sources: dict[str, str] = Field(default={}, description="SHA-256 of the files of rules from outside, by their kind")
+
+    @classmethod
+    def read(cls, path: Path) -> "RoundPlan":
+        """Reads what the plan stage wrote; raises MtpipeError where it does not fit the code."""
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            reasons = "; ".join(faults(error))
+            raise MtpipeError(f"{path} is no plan of this version, run `dvc repro plan` again: {reasons}") from None
 
     def responses(self) -> list[ResponsePlan]:
         """The group's responses; of an open round its extremes."""

@@ -13,7 +13,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.params import Vllm
 from mtpipe.policy import Vocabulary, load_vocabulary
 from mtpipe.sampling.records import Request, Response, SamplingPlan, refuse_batch_dependent
-from mtpipe.sampling.vllm.request import DRAW, SETTING
+from mtpipe.sampling.vllm.request import DRAW, OWN_RULES, SETTING
 
 _STEPS_PER_FETCH = 64
 """Records are fetched once in so many steps, because fetching waits for the GPU."""
@@ -36,6 +36,7 @@ def _quieten() -> None:
         "VLLM_LOGGING_LEVEL": "WARNING",
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
+        OWN_RULES: "1",
     }.items():
         os.environ.setdefault(name, value)
 

@@ -8,18 +8,21 @@ Over HTTP the same goes into `vllm_xargs`, whose values cannot be nested; so the
 
 import json
 import logging
+import os
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from mtpipe.settings import Settings, faults
-from mtpipe.temperature.rules import AnyResolvedRule
+from mtpipe.temperature.rules import RULES, AnyResolvedRule
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.rule import ResolvedRule
 from mtpipe.temperature.truncation import NONE, Truncation
 
 SETTING = "token_temperature"
+OWN_RULES = "MTPIPE_OWN_RULES"
+"""In the environment of mtpipe's own engine, which may import rules by their dotted paths; a server may not."""
 DRAW = "token_draw"
 
 logger = logging.getLogger(__name__)
@@ -59,6 +62,8 @@ def read_rule(extra_args: dict[str, Any] | None) -> ResolvedRule | None:
             raise ValueError(f"{SETTING} is no JSON: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{SETTING} has to be a mapping with a kind, or such a mapping as JSON text; found {found!r}")
+    if "." in str(found.get("kind")) and OWN_RULES not in os.environ:
+        raise ValueError(f"{SETTING}: the kind {found['kind']!r} is not one of {', '.join(RULES)}")
     rule: ResolvedRule = _checked(_RULE, found, SETTING)
     try:
         _ = rule.numbers
