@@ -149,6 +149,10 @@ def _round(params: Params, arm: str, seed: int, round: int, lift: float) -> dict
             }
             for value in temperatures
         ],
+        "profile": {
+            over: {"edges": [0, 1, 2], "mean": [1.0, 1.2], "low": [1.0, 1.0], "high": [1.1, 1.3]}
+            for over in ("entropy", "position")
+        },
         "entropy": {
             "edges": edges.tolist(),
             "counts": counts.tolist(),

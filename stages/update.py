@@ -14,7 +14,7 @@ from mtpipe.learn.checkpoint import checkpoint
 from mtpipe.learn.groups import join_groups
 from mtpipe.learn.optimizer import Optimizer
 from mtpipe.learn.ranks import Ranks
-from mtpipe.learn.round_metrics import entropy_histogram, round_metrics
+from mtpipe.learn.round_metrics import entropy_histogram, round_metrics, temperature_profile
 from mtpipe.learn.temperature_shares import temperature_shares
 from mtpipe.learn.update import update_policy
 from mtpipe.learn.work import Work, fingerprint
@@ -103,6 +103,7 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
             "round": round_metrics(rollouts, verdicts, steps),
             "steps": [{"step": steps_before + index + 1, **metrics} for index, metrics in enumerate(steps)],
             "temperatures": temperature_shares(groups),
+            "profile": temperature_profile(rollouts),
             "entropy": entropy_histogram(rollouts, RoundTemperatures(plan, folder).threshold()),
         },
     )

@@ -130,6 +130,7 @@ def _update(path: Path) -> dict[str, Any]:
             **{key: found["round"][key] for key in _ROUND_KEYS},
             "trained_tokens": sum(step.get("trained_tokens", 0) for step in found["steps"]),
             "temperatures": found["temperatures"],
+            "profile": found["profile"],
             "histogram": {key: histogram[key] for key in ("edges", "counts", "threshold", "hot_share")},
         }
     except (KeyError, TypeError) as error:

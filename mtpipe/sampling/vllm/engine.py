@@ -72,7 +72,8 @@ class VllmEngine:
         """Samples one response to each request, yielding them as they end."""
         if plan.record_masks and plan.truncation.cuts:
             raise MtpipeError(
-                "the vLLM engine records no sampling masks, which truncation needs; set sampling.engine torch"
+                "the vllm engine does not record which tokens truncation left to draw from, and the update needs them; "
+                "set sampling.engine to torch"
             )
         refuse_batch_dependent(requests, "vLLM's scheduler")
         self._check_lengths(requests, plan)
