@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mtpipe.errors import MtpipeError
 from mtpipe.temperature.entropy_table import entropy_at
@@ -57,7 +58,7 @@ def _by_round(axis: Axes, arm: str, plans: list[RoundPlan]) -> None:
         axis.plot(rounds, [low for low, _ in spans], ".-", color="tab:blue", alpha=0.6)
         axis.plot(rounds, [high for _, high in spans], ".-", color="tab:red", alpha=0.6)
     axis.set(title=arm, xlabel="round")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _within(axis: Axes, arm: str, plan: RoundPlan, tokens: int, warm_start: Path) -> None:
