@@ -66,6 +66,8 @@ def write_rollouts(
         "logprobs": lists(-entropies, pa.float32()),
         "temperatures": lists(np.where(entropies > 0.2, 1.2, 1.0), pa.float32()),
         "entropies": lists(entropies, pa.float32()),
+        "mask_sizes": [[]] * count,
+        "mask_ids": [[]] * count,
         "finish_reason": ["stop"] * count,
     }
     verdicts = rng.choice(VERDICT_NAMES, count).tolist()
@@ -147,6 +149,10 @@ def _round(params: Params, arm: str, seed: int, round: int, lift: float) -> dict
             }
             for value in temperatures
         ],
+        "profile": {
+            over: {"edges": [0, 1, 2], "mean": [1.0, 1.2], "low": [1.0, 1.0], "high": [1.1, 1.3]}
+            for over in ("entropy", "position")
+        },
         "entropy": {
             "edges": edges.tolist(),
             "counts": counts.tolist(),

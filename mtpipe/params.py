@@ -235,6 +235,8 @@ class Params(Settings):
                 f"update.prompts_per_step is {self.update.prompts_per_step}; "
                 f"expected at most sampling.prompts ({self.sampling.prompts})"
             )
+        for name in self.arms:
+            self._check_arm(f"temperature.{name}", self.temperature[name])
         if self.sft.steps and not self.task.has_worked_answers:
             raise ValueError(
                 f"sft.steps is {self.sft.steps}, but task {self.task.name} has no worked answers; set it to 0"
@@ -244,17 +246,37 @@ class Params(Settings):
                 f"reward.overlong_buffer is {self.reward.overlong_buffer}; "
                 f"expected at most sampling.max_new_tokens ({self.sampling.max_new_tokens})"
             )
-        for name in self.arms:
-            self.update_of(name)
         self.plans()
         return self
 
-    def update_of(self, arm: str) -> Update:
-        """The update's settings with those that are the arm's own; raises ValueError where they make no sense."""
+    def _check_arm(self, where: str, arm: Arm) -> None:
+        """Refuses what an arm asks for and another section cannot give."""
         try:
-            return self.update.overridden(self.temperature[arm].update)
+            update = self.update.overridden(arm.update)
         except ValueError as error:
-            raise ValueError(f"temperature.{arm}.update: {error}") from None
+            raise ValueError(f"{where}.update: {error}") from None
+        one_batch = self.sampling.engine != "vllm" and self.ray.workers is None
+        if arm.token.resolved.batch_dependent and not one_batch:
+            raise ValueError(
+                f"{where}.token is {arm.token.kind}, which depends on all that one process samples at the time; set "
+                f"sampling.engine to torch and ray.workers to null, or take entropy_threshold with a quantile"
+            )
+        drawn = arm.spread.drawn if arm.spread else None
+        if drawn is not None and not drawn.discrete and update.baseline == "temperature":
+            raise ValueError(
+                f"{where}.spread.drawn is {drawn.kind}: no two responses share a temperature, and update.baseline "
+                f"temperature compares those that do; set it to group, or draw from a choice"
+            )
+        if arm.truncation.cuts and self.sampling.engine == "vllm":
+            raise ValueError(
+                f"{where}.truncation: the vllm engine does not record which tokens were left to draw from, and the "
+                f"update needs them; set sampling.engine to torch"
+            )
+        if arm.truncation.cuts and update.target == "untempered":
+            raise ValueError(
+                f"{where}.truncation: update.target is untempered, whose importance weights correct nothing for tokens "
+                f"that were never left to draw from; set it to tempered"
+            )
 
     def plans(self) -> list[RoundPlan]:
         """The resolved temperatures of every listed arm and round, arm by arm."""

@@ -3,7 +3,8 @@
 In `ROLLOUTS`, entry j of `logprobs`, `temperatures` and `entropies` belongs to the same token,
 `response_ids[j]`: the log-probability (nats) it was sampled with, the temperature it was sampled at, and the
 untempered entropy (nats) of the distribution it was drawn from. `base_temperature` is the response's own, which its
-tokens' temperatures follow from.
+tokens' temperatures follow from. `mask_sizes` and `mask_ids` hold what truncation left to draw from, as
+`mtpipe.temperature.masks.Masks` describes; both are empty where nothing is cut.
 """
 
 import json
@@ -38,6 +39,8 @@ ROLLOUTS = pa.schema(
         ("logprobs", pa.list_(pa.float32())),
         ("temperatures", pa.list_(pa.float32())),
         ("entropies", pa.list_(pa.float32())),
+        ("mask_sizes", pa.list_(pa.int32())),
+        ("mask_ids", pa.list_(pa.int32())),
         ("finish_reason", pa.string()),
     ]
 )

@@ -1,7 +1,6 @@
 """Stage rollout: one round's responses, sampled from the round's policy at the planned temperatures."""
 
 from mtpipe import paths
-from mtpipe.files import read_json
 from mtpipe.params import load_params
 from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
 from mtpipe.sampling.controlled import set_controller
@@ -16,7 +15,7 @@ def main(arm: str, seed: int, round: int) -> None:
     """Samples one round of one run."""
     params = load_params()
     folder = paths.policy(arm, seed, round)
-    plan = RoundPlan.model_validate(read_json(paths.round_plan(arm, round)))
+    plan = RoundPlan.read(paths.round_plan(arm, round))
     problems = draw_problems(read_rows(paths.TRAIN, PROBLEMS), seed, round, params.sampling.prompts)
 
     rows = []

@@ -16,7 +16,7 @@ from mtpipe.learn.groups import join_groups
 from mtpipe.learn.losses.entropy_bonus import read_coefficient, write_coefficient
 from mtpipe.learn.optimizer import Optimizer
 from mtpipe.learn.ranks import Ranks
-from mtpipe.learn.round_metrics import entropy_histogram, round_metrics
+from mtpipe.learn.round_metrics import entropy_histogram, round_metrics, temperature_profile
 from mtpipe.learn.scorer import Scorer
 from mtpipe.learn.temperature_shares import temperature_shares
 from mtpipe.learn.update import coefficient_after, update_policy
@@ -48,7 +48,7 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
     policy = load_policy(folder, "cpu" if ranks else device)
     if ranks:
         ranks.divide(policy.model)
-    plan = RoundPlan.model_validate(read_json(paths.round_plan(arm, round)))
+    plan = RoundPlan.read(paths.round_plan(arm, round))
     rollouts = read_rows(paths.rollouts(arm, seed, round), ROLLOUTS)
     verdicts = read_rows(paths.verdicts(arm, seed, round), VERDICTS)
     groups = join_groups(rollouts, verdicts, params.sampling.group_size)
@@ -119,6 +119,7 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
             "round": round_metrics(rollouts, verdicts, steps) | controlled,
             "steps": [{"step": steps_before + index + 1, **metrics} for index, metrics in enumerate(steps)],
             "temperatures": temperature_shares(groups),
+            "profile": temperature_profile(rollouts),
             "entropy": entropy_histogram(rollouts, RoundTemperatures(plan.at(control), folder).threshold()),
         },
     )

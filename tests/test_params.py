@@ -39,8 +39,12 @@ def test_every_profile_is_valid(profile):
         ("sampling:\n", "samplng:\n", "unknown key 'samplng'; did you mean 'sampling'?"),
         ("learning_rate: 3.0e-4", "learning_rat: 3.0e-4", "update: unknown key 'learning_rat'; did you mean"),
         ("end: 1.4, over: 4", "end: 1.4, ovr: 4", "unknown key 'ovr'; did you mean 'over'?"),
-        ("value: 1.0", "value: 0.0", "greater than 0; found 0.0"),
-        ("value: 1.0", "value: -0.5", "greater than 0; found -0.5"),
+        (
+            "value: 1.0",
+            "value: 0.0",
+            "arm 'uniform', round 0: it comes to a temperature of 0.0; it has to stay above 0",
+        ),
+        ("value: 1.0", "value: -0.5", "greater than or equal to 0; found -0.5"),
         ("value: 1.0", "value: hot", "found 'hot'"),
         ("value: 1.0", "value: .nan", "finite number"),
         ("quantile: 0.8}, moves: high}\n  rollout", "quantile: -0.2}, moves: high}\n  rollout", "found -0.2"),
@@ -97,8 +101,8 @@ def test_an_arms_own_loss_stands_in_the_place_of_the_common_one(tmp_path, params
     (tmp_path / "params.yaml").write_text(SHIPPED.replace("value: 1.0}\n", own, 1))
     found = load_params(tmp_path / "params.yaml")
     changed = {"top_entropy": 0.2, "dual_clip": None, "entropy_bonus": EntropyBonus(target=0.3)}
-    assert found.update_of("uniform") == params.update.model_copy(update=changed)
-    assert found.update_of("token") == params.update
+    assert found.update.overridden(found.temperature["uniform"].update) == params.update.model_copy(update=changed)
+    assert found.update.overridden(found.temperature["token"].update) == params.update
 
 
 def test_a_benchmark_has_its_own_settings_where_it_names_them_and_the_common_ones_elsewhere(tmp_path, params):
@@ -124,6 +128,29 @@ def test_the_8_bit_optimizer_and_several_processes_exclude_each_other(params):
     found = params.model_dump()
     found["update"] |= {"optimizer": "adamw_8bit", "processes": 2}
     with pytest.raises(ValueError, match=r"update\.processes is 2; set the one to adamw or the other to 1"):
+        Params.model_validate(found)
+
+
+DRAWN = {"spread": {"drawn": {"kind": "uniform", "low": 0.8, "high": 1.2}}}
+WINDOW = {"token": {"kind": "entropy_window", "low": 1.0, "high": 1.2}}
+
+
+@pytest.mark.parametrize(
+    ("arm", "section", "changed", "expected"),
+    [
+        (WINDOW, "sampling", {"engine": "vllm"}, "uniform.token is entropy_window, which depends on all"),
+        (WINDOW, "ray", {"workers": 2}, "set sampling.engine to torch and ray.workers to null"),
+        ({"truncation": {"min_p": 0.1}}, "sampling", {"engine": "vllm"}, "set sampling.engine to torch"),
+        ({"truncation": {"top_p": 0.9}}, "update", {"target": "untempered"}, "set it to tempered"),
+        (DRAWN, "update", {"baseline": "temperature"}, "no two responses share a temperature"),
+    ],
+)
+def test_what_an_arm_asks_for_and_another_section_cannot_give_is_refused(params, arm, section, changed, expected):
+    found = params.model_dump()
+    found["temperature"]["uniform"] = arm
+    Params.model_validate(found)
+    found[section] |= changed
+    with pytest.raises(ValueError, match=expected):
         Params.model_validate(found)
 
 

@@ -5,20 +5,22 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from mtpipe.arms.schedule import Constant, Schedule
+from mtpipe.arms.spread import AnnealedSpread
 from mtpipe.settings import Settings
 from mtpipe.temperature.controllers import AnyController
 from mtpipe.temperature.controllers.tampo import Tampo
 from mtpipe.temperature.rules import AnyRule
 from mtpipe.temperature.rules.uniform import Uniform
-from mtpipe.temperature.spread import Spread
+from mtpipe.temperature.truncation import NONE, Truncation
 
 
 class Arm(Settings):
     """T[i, t] = token_rule(base = schedule(round) + spread[i], H[i, t], t); each of the three may be left out."""
 
     schedule: Schedule | None = Field(default=None, description="over training; by default constant")
-    spread: Spread | None = Field(default=None, description="over a group's responses; by default none")
+    spread: AnnealedSpread | None = Field(default=None, description="over a group's responses; by default none")
     token: AnyRule = Field(default=Uniform(kind="uniform"), description="within a response")
+    truncation: Truncation = Field(default=NONE, description="which tokens may be drawn; by default all")
     controller: AnyController | None = Field(default=None, description="in the schedule's place, from rollouts")
     update: dict[str, Any] = Field(default={}, description="settings of the loss that are this arm's own")
 
@@ -40,6 +42,11 @@ class Arm(Settings):
             raise ValueError(
                 f"tampo asks how likely a response was at one temperature for all of its tokens, which a token rule "
                 f"({self.token.kind}) does not have; drop one of them"
+            )
+        if isinstance(self.controller, Tampo) and self.truncation.cuts:
+            raise ValueError(
+                "tampo asks how likely a response was at other temperatures, where truncation would have cut other "
+                "tokens; drop one of them"
             )
         return self
 

@@ -23,6 +23,7 @@ class Scored:
     The lists have an entry for each response token. `start` and `reference` are log-probs that other weights give it:
     at T=1 those of the policy that the round starts with, and at the target's temperatures those of the reference;
     empty where the settings need none. `kept`, `reasoning` and `held` are 0 or 1 (`mtpipe.learn.choices`), or empty.
+    `mask_sizes` and `mask_ids` are the columns of a Masks, empty where nothing was cut.
     """
 
     problem_id: str
@@ -37,6 +38,8 @@ class Scored:
     kept: list[float] = field(default_factory=list)
     reasoning: list[float] = field(default_factory=list)
     held: list[float] = field(default_factory=list)
+    mask_sizes: list[int] = field(default_factory=list)
+    mask_ids: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Tokens that the model reads for it."""
@@ -90,6 +93,8 @@ def optimizer_steps(groups: list[Group], settings: Update, max_response: int) ->
                 temperatures=row["temperatures"],
                 advantage=advantage,
                 weight=weight,
+                mask_sizes=row["mask_sizes"],
+                mask_ids=row["mask_ids"],
                 **chosen,
             )
             for (row, advantage), weight, chosen in zip(rows, weights, choices, strict=True)

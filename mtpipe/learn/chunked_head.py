@@ -1,10 +1,13 @@
 """Log-probs and entropies from hidden states, without ever holding the logits of all tokens."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from mtpipe.temperature.masks import Masks
 
 LOGITS_PER_CHUNK = 2**25
 """128 MiB in float32. Small chunks cost passes over the head's gradient, which has the size of its weights."""
@@ -28,6 +31,7 @@ def token_scores(
     targets: Tensor,
     temperatures: Tensor,
     chunk: int | None = None,
+    masks: Masks | None = None,
     entropy_gradient: bool = False,
 ) -> TokenScores:
     """Scores tokens at their own temperatures and at T=1.
@@ -42,13 +46,15 @@ def token_scores(
         softcap: logits become softcap * tanh(logits / softcap) before any temperature, as in Gemma.
         targets: [tokens].
         temperatures: [tokens].
+        masks: what truncation left of each token's distribution; cuts the tempered one, before it is normalised. A
+            target that was left out has a log-prob of -inf.
         entropy_gradient: whether the entropies carry gradient too; it costs nothing where none flows back.
     """
     kind = hidden.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
     chunk = chunk or max(1, LOGITS_PER_CHUNK // weight.shape[0])
     return TokenScores(
-        *_Scores.apply(hidden, weight, bias, softcap, targets, temperatures, chunk, dtype, entropy_gradient)
+        *_Scores.apply(hidden, weight, bias, softcap, targets, temperatures, masks, chunk, dtype, entropy_gradient)
     )
 
 
@@ -88,19 +94,20 @@ class _Scores(torch.autograd.Function):
         softcap: float | None,
         targets: Tensor,
         temperatures: Tensor,
+        masks: Masks | None,
         chunk: int,
         dtype: torch.dtype,
         entropy_gradient: bool,
     ) -> tuple[Tensor, ...]:
         ctx.save_for_backward(hidden, weight, bias, targets, temperatures)
-        ctx.softcap, ctx.chunk, ctx.dtype = softcap, chunk, dtype
+        ctx.softcap, ctx.masks, ctx.chunk, ctx.dtype = softcap, masks, chunk, dtype
         ctx.set_materialize_grads(False)
         parts = []
         with torch.autocast(hidden.device.type, enabled=False):
             cast = weight.to(dtype)
             for part in _parts(len(targets), chunk):
                 logits = _logits(hidden[part], cast, bias, softcap)
-                divided = logits / temperatures[part, None]
+                divided = _tempered(logits, temperatures[part, None], masks, part)
                 tempered, entropy_tempered = _score(divided, targets[part])
                 del divided
                 parts.append((tempered, *_score(logits, targets[part]), entropy_tempered))
@@ -121,19 +128,23 @@ class _Scores(torch.autograd.Function):
                 logits = _logits(hidden[part], cast, bias, ctx.softcap)
                 gradient = None
                 of_tempered, of_untempered, of_entropy_tempered, of_entropy = gradients
-                for of_logprob, of_its_entropy, temperature in (
-                    (of_tempered, of_entropy_tempered, temperatures[part, None]),
-                    (of_untempered, of_entropy, None),
+                for of_logprob, of_its_entropy, tempered in (
+                    (of_tempered, of_entropy_tempered, True),
+                    (of_untempered, of_entropy, False),
                 ):
+                    if of_logprob is None and of_its_entropy is None:
+                        continue
+                    scale = temperatures[part, None] if tempered else 1.0
+                    divided = _tempered(logits, temperatures[part, None], ctx.masks, part) if tempered else logits
                     terms = []
                     if of_logprob is not None:
-                        terms.append(_logits_gradient(logits, of_logprob[part, None], targets[part, None], temperature))
+                        terms.append(_logits_gradient(divided, of_logprob[part, None] / scale, targets[part, None]))
                     if of_its_entropy is not None:
-                        terms.append(_entropy_gradient(logits, of_its_entropy[part, None], temperature))
+                        terms.append(_entropy_gradient(divided, of_its_entropy[part, None] / scale))
                     for term in terms:
                         gradient = term if gradient is None else gradient.add_(term)
                 if gradient is None:
-                    return (None,) * 9
+                    return (None,) * 10
                 if ctx.softcap is not None:
                     gradient.mul_(1 - (logits / ctx.softcap).square_())
                 del logits
@@ -147,7 +158,7 @@ class _Scores(torch.autograd.Function):
                         weight_gradient.addmm_(gradient.t(), product_in)
                     else:
                         weight_gradient += gradient.t() @ product_in
-        return hidden_gradient, weight_gradient, bias_gradient, None, None, None, None, None, None
+        return hidden_gradient, weight_gradient, bias_gradient, *(None,) * 7
 
 
 def _parts(tokens: int, chunk: int) -> list[slice]:
@@ -170,19 +181,25 @@ def _score(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return logprobs.gather(1, targets[:, None]).squeeze(1), torch.special.entr(logprobs.exp_()).sum(-1)
 
 
-def _logits_gradient(logits: Tensor, upstream: Tensor, targets: Tensor, temperature: Tensor | None) -> Tensor:
-    """d log-prob / d logits = (onehot - softmax(logits / T)) / T, times the upstream gradient [tokens, 1]."""
-    probabilities = (logits if temperature is None else logits / temperature).softmax(-1)
-    slope = upstream if temperature is None else upstream / temperature
-    return probabilities.mul_(-slope).scatter_add_(1, targets, slope)
+def _tempered(logits: Tensor, temperatures: Tensor, masks: Masks | None, part: slice) -> Tensor:
+    """The logits [tokens, vocabulary] of the distributions that were sampled from, -inf where they were cut."""
+    divided = logits / temperatures
+    return divided if masks is None else divided.masked_fill_(masks.dropped(part, logits.shape[1]), -math.inf)
 
 
-def _entropy_gradient(logits: Tensor, upstream: Tensor, temperature: Tensor | None) -> Tensor:
-    """d entropy / d logits = -p (log p + entropy) / T, p = softmax(logits / T), times the upstream [tokens, 1].
+def _logits_gradient(divided: Tensor, slope: Tensor, targets: Tensor) -> Tensor:
+    """d log-prob / d logits = (onehot - softmax(logits / T)) / T, times the upstream gradient; slope is both of these.
 
-    Written with -p log p, which is 0 where p is, so that a token of probability 0 leaves no NaN.
+    `divided` is logits / T, `slope` [tokens, 1] the upstream gradient over T.
     """
-    probabilities = (logits if temperature is None else logits / temperature).softmax(-1)
+    return divided.softmax(-1).mul_(-slope).scatter_add_(1, targets, slope)
+
+
+def _entropy_gradient(divided: Tensor, slope: Tensor) -> Tensor:
+    """d entropy / d logits = -p (log p + entropy) / T with p = softmax(logits / T), times the upstream gradient.
+
+    Written with -p log p, which is 0 where p is, so that a token that was cut leaves no NaN.
+    """
+    probabilities = divided.softmax(-1)
     terms = torch.special.entr(probabilities)
-    slope = upstream if temperature is None else upstream / temperature
     return terms.sub_(probabilities.mul_(terms.sum(-1, keepdim=True))).mul_(slope)

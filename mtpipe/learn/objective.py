@@ -12,11 +12,15 @@ from mtpipe.learn.importance import behaviour_kl, correction
 from mtpipe.learn.losses.covariance import held_back
 from mtpipe.learn.losses.surrogates import cispo, clipped, k3, sequence_log_ratio
 from mtpipe.learn.settings import KlCov, Update
+from mtpipe.temperature.masks import Masks
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """What is known of a micro-batch's response tokens besides the policy's scores; every tensor is [tokens]."""
+    """What is known of a micro-batch's response tokens besides the policy's scores; every tensor is [tokens].
+
+    `masks` is None where nothing was cut.
+    """
 
     sampled: Tensor
     temperatures: Tensor
@@ -28,6 +32,7 @@ class Tokens:
     kept: Tensor
     reasoning: Tensor
     held: Tensor
+    masks: Masks | None
 
 
 def flatten(batch: list[Scored], row: Tensor) -> Tokens:
@@ -47,7 +52,15 @@ def flatten(batch: list[Scored], row: Tensor) -> Tokens:
         kept=flat([one.kept for one in batch]),
         reasoning=flat([one.reasoning for one in batch]),
         held=flat([one.held for one in batch]),
+        masks=_masks(batch, row.device),
     )
+
+
+def _masks(batch: list[Scored], device: torch.device) -> Masks | None:
+    if not any(one.mask_sizes for one in batch):
+        return None
+    sizes = [size for one in batch for size in one.mask_sizes or [0] * len(one.response_ids)]
+    return Masks.of(sizes, [token for one in batch for token in one.mask_ids], device)
 
 
 def policy_loss(

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.chunked_head import TokenScores, logprobs_at, token_scores
 from mtpipe.learn.token_logprobs import Sequences
+from mtpipe.temperature.masks import Masks
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Of `update.precision`."""
@@ -49,9 +50,10 @@ class Scorer(nn.Module):
         sequences: Sequences,
         temperatures: Tensor | list[float],
         precision: torch.dtype,
+        masks: Masks | None = None,
         entropy_gradient: bool = False,
     ) -> TokenScores | Tensor:
-        """Scores all response tokens of `sequences` at their temperatures [tokens] and at 1.
+        """Scores all response tokens of `sequences` at their temperatures [tokens], cut by their masks, and at 1.
 
         Given a list of temperatures, it returns the tokens' log-probs at each of them [tokens, temperatures].
 
@@ -64,4 +66,4 @@ class Scorer(nn.Module):
             given = (hidden, head.weight, head.bias, self.softcap, sequences.targets)
             if isinstance(temperatures, list):
                 return logprobs_at(*given, temperatures)
-            return token_scores(*given, temperatures, entropy_gradient=entropy_gradient)
+            return token_scores(*given, temperatures, masks=masks, entropy_gradient=entropy_gradient)

@@ -7,9 +7,13 @@ import torch
 from mtpipe.learn.advantages import group_advantages
 from mtpipe.learn.groups import Group
 
+LISTED = 16
+
 
 def temperature_shares(groups: list[Group]) -> list[dict[str, Any]]:
     """Rewards and GRPO advantages (`std`, compared with the whole group) by base temperature.
+
+    Where there are more than `LISTED` temperatures, because they were drawn, they are taken together by tenths.
 
     Returns:
         for each temperature, ascending: the number of responses, their mean reward, and their share of the sum of
@@ -21,6 +25,8 @@ def temperature_shares(groups: list[Group]) -> list[dict[str, Any]]:
     positive = advantages.clamp(min=0)
     total = float(positive.sum())
     shares = []
+    if len(base.unique()) > LISTED:
+        base = (base * 10).round() / 10
     for temperature in base.unique().tolist():
         of_temperature = base == temperature
         shares.append(

@@ -130,7 +130,8 @@ def micro_batch_loss(
     device = scorer.model.device
     sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], device)
     tokens = flatten(batch, sequences.row)
-    scores = scorer(sequences, tokens.temperatures, PRECISIONS[settings.precision], entropy_coefficient > 0)
+    precision = PRECISIONS[settings.precision]
+    scores = scorer(sequences, tokens.temperatures, precision, tokens.masks, entropy_coefficient > 0)
     if check:
         check_logprobs(scores.tempered.detach(), tokens.sampled, sequences, batch, settings.logprob_tolerance)
     return policy_loss(scores, tokens, settings, entropy_coefficient)
@@ -146,8 +147,8 @@ def _with_logprobs(step: Step, scorer: Scorer, settings: Update, which: Literal[
     responses = []
     for batch in micro_batches(step.responses, settings.tokens_per_micro_batch):
         sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], scorer.model.device)
-        temperatures = flatten(batch, sequences.row).temperatures
-        scores = scorer(sequences, temperatures, PRECISIONS[settings.precision])
+        tokens = flatten(batch, sequences.row)
+        scores = scorer(sequences, tokens.temperatures, PRECISIONS[settings.precision], tokens.masks)
         logprobs = scores.tempered if tempered else scores.untempered
         parts = logprobs.split([len(one.response_ids) for one in batch])
         for one, part in zip(batch, parts, strict=True):

@@ -57,7 +57,7 @@ def contribution_pictures(study: Study) -> list[Picture]:
             {entry["temperature"]: entry for entry in update["temperatures"]}
             for update in study.over_seeds(arm, study.last_round)
         ]
-        temperatures = sorted(runs[0])
+        temperatures = sorted({temperature for entries in runs for temperature in entries})
         if len(temperatures) > 1:
             pictures.append(_contribution(index, arm, temperatures, runs))
     return pictures
@@ -66,18 +66,22 @@ def contribution_pictures(study: Study) -> list[Picture]:
 def _contribution(
     index: int, arm: str, temperatures: list[float], runs: list[dict[float, dict[str, float]]]
 ) -> Picture:
-    reward = np.array([[entries[value]["reward"] for entries in runs] for value in temperatures])
-    share = np.array([[entries[value]["positive_advantage_share"] for entries in runs] for value in temperatures])
-    responses = np.array([sum(entries[value]["responses"] for entries in runs) for value in temperatures])
+    none = {"reward": np.nan, "positive_advantage_share": 0.0, "responses": 0}
+    found = [[entries.get(value, none) for entries in runs] for value in temperatures]
+    reward = np.array([[entry["reward"] for entry in of_temperature] for of_temperature in found])
+    share = np.array([[entry["positive_advantage_share"] for entry in of_temperature] for of_temperature in found])
+    responses = np.array([sum(entry["responses"] for entry in of_temperature) for of_temperature in found])
     style = look(index)
 
     def plot(axes: Axes) -> None:
         at = np.arange(len(temperatures))
         axes.bar(at, share.mean(axis=1), width=0.55, color=style.colour, alpha=0.28, linewidth=0)
         axes.plot(at, responses / responses.sum(), color=MUTED, marker="_", markersize=16, linestyle="none")
-        axes.plot(at, reward.mean(axis=1), color=style.colour, marker=style.marker)
+        axes.plot(at, np.nanmean(reward, axis=1), color=style.colour, marker=style.marker)
         if len(runs) > 1:
-            axes.fill_between(at, reward.min(axis=1), reward.max(axis=1), color=style.colour, alpha=0.15, linewidth=0)
+            axes.fill_between(
+                at, np.nanmin(reward, axis=1), np.nanmax(reward, axis=1), color=style.colour, alpha=0.15, linewidth=0
+            )
         axes.set_xticks(at, [f"{value:g}" for value in temperatures])
         axes.set_ylim(bottom=0)
         axes.set_xlabel("planned temperature of the response")
@@ -87,7 +91,7 @@ def _contribution(
         f"A bar above its dash contributes more than its share of the responses."
     )
     parts = (
-        f"T = {value:g} has reward {reward[row].mean():.3f} and {100 * share[row].mean():.0f} % of the advantage"
+        f"T = {value:g} has reward {np.nanmean(reward[row]):.3f} and {100 * share[row].mean():.0f} % of the advantage"
         for row, value in enumerate(temperatures)
     )
     return Picture(draw(f"contribution-{arm}", f"{caption} {listed(parts)}", plot), caption)

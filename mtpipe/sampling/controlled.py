@@ -24,27 +24,31 @@ def set_controller(
     if plan.controller is None:
         return {}
     number = response_uniform(seed, f"round {plan.round}", "controller", 0)
-    probing = partial(probe, engine, problems, seed, plan.round, settings)
+    probing = partial(probe, engine, problems, plan, seed, settings)
     return plan.controller.before(read_state(policy), RoundAhead(plan.round, number, probing))
 
 
 def probe(
     engine: Engine,
     problems: list[dict[str, Any]],
+    plan: RoundPlan,
     seed: int,
-    round: int,
     settings: Sampling,
     temperatures: list[float],
     asked: int,
     responses: int,
 ) -> list[Probed]:
-    """Samples responses to the first `asked` of the problems at each temperature, the same for all their tokens.
+    """Samples responses to the first `asked` of the problems at each temperature, cut as the round's are.
 
+    A temperature holds for all tokens of its responses, whatever the arm's token rule.
     Every temperature meets the same random numbers, which are none of the round's own.
     """
     found = []
     for temperature in temperatures:
-        drawn = list(sample_uniform(engine, problems[:asked], responses, temperature, seed, f"probe {round}", settings))
+        sampled = sample_uniform(
+            engine, problems[:asked], responses, temperature, seed, f"probe {plan.round}", settings, plan.truncation
+        )
+        drawn = list(sampled)
         by_problem: dict[str, list[list[int]]] = {}
         for one in drawn:
             by_problem.setdefault(one.problem_id, []).append(one.response_ids)

@@ -12,6 +12,7 @@ from mtpipe.sampling.randomness import response_uniform
 from mtpipe.sampling.records import Request, Response, SamplingPlan
 from mtpipe.temperature.round_plan import ResponsePlan, RoundTemperatures
 from mtpipe.temperature.rules.uniform import ResolvedUniform
+from mtpipe.temperature.truncation import NONE, Truncation
 
 
 def draw_problems(problems: list[dict[str, Any]], seed: int, round: int, count: int) -> list[dict[str, Any]]:
@@ -41,7 +42,15 @@ def sample_round(
 ) -> Iterator[Response]:
     """Samples a group of responses to each of a round's problems."""
     purpose = f"round {round}"
-    plan = SamplingPlan(seed, purpose, settings.max_new_tokens, settings.batch_size, stop=stop_strings(problems))
+    plan = SamplingPlan(
+        seed,
+        purpose,
+        settings.max_new_tokens,
+        settings.batch_size,
+        truncation=temperatures.truncation,
+        record_masks=True,
+        stop=stop_strings(problems),
+    )
 
     def planned(problem_id: str, sample: int) -> ResponsePlan:
         return temperatures.response(sample, response_uniform(seed, purpose, problem_id, sample))
@@ -57,9 +66,17 @@ def sample_uniform(
     seed: int,
     purpose: str,
     settings: Sampling,
+    truncation: Truncation = NONE,
 ) -> Iterator[Response]:
     """Samples so many responses to each problem, every token at one temperature."""
-    plan = SamplingPlan(seed, purpose, settings.max_new_tokens, settings.batch_size, stop=stop_strings(problems))
+    plan = SamplingPlan(
+        seed,
+        purpose,
+        settings.max_new_tokens,
+        settings.batch_size,
+        truncation=truncation,
+        stop=stop_strings(problems),
+    )
     return engine.sample(_requests(engine, problems, responses, _uniform(temperature)), plan)
 
 
@@ -76,7 +93,7 @@ def sample_evaluation(
         "evaluation",
         settings.max_new_tokens,
         batch_size,
-        top_p=settings.top_p,
+        truncation=Truncation(top_p=settings.top_p),
         stop=stop_strings(problems),
     )
     return engine.sample(_requests(engine, problems, settings.samples, _uniform(settings.temperature)), plan)

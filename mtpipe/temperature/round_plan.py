@@ -4,15 +4,18 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from mtpipe.settings import Settings, Temperature
+from mtpipe.errors import MtpipeError
+from mtpipe.files import read_json
+from mtpipe.settings import Settings, Temperature, faults
 from mtpipe.temperature.controllers import AnyController
 from mtpipe.temperature.controllers.controller import Controller, State
 from mtpipe.temperature.entropy_table import entropy_at
 from mtpipe.temperature.rules import AnyResolvedRule, AnyRule
 from mtpipe.temperature.rules.rule import rounded
 from mtpipe.temperature.spread import Spread
+from mtpipe.temperature.truncation import NONE, Truncation
 
 
 class ResponsePlan(Settings):
@@ -22,15 +25,16 @@ class ResponsePlan(Settings):
     rule: AnyResolvedRule
 
     @classmethod
-    def of(cls, token: AnyRule, base: float) -> "ResponsePlan":
+    def of(cls, token: AnyRule, base: float, round: int) -> "ResponsePlan":
         """Raises ValidationError where a temperature would not stay above 0."""
         base = rounded(base)
-        return cls(base=base, rule=token.resolve(base))
+        return cls(base=base, rule=token.resolve(base, round))
 
 
 class OpenRound(Settings):
     """What a round's temperatures come from, where they are known only when it is sampled."""
 
+    round: int = Field(ge=0)
     scheduled: Temperature | None = Field(description="the schedule's temperature of the round; null: the controller's")
     spread: Spread | None
     token: AnyRule
@@ -48,7 +52,19 @@ class OpenRound(Settings):
         if self.scheduled is None:
             raise ValueError("a controller sets this round's temperature when it is sampled")
         base = self.spread.base(self.scheduled, sample, number) if self.spread else self.scheduled
-        return ResponsePlan.of(self.token, base)
+        return ResponsePlan.of(self.token, base, self.round)
+
+    def extremes(self) -> list[ResponsePlan]:
+        """The responses with the lowest and the highest base temperature that may be drawn, or set by a controller."""
+        if self.controller is not None:
+            offsets = (self.spread and self.spread.offsets) or [0.0]
+            low, high = self.controller.bounds()
+            bases = [low + min(offsets), high + max(offsets)]
+        elif self.spread is not None and self.spread.drawn is not None:
+            bases = list(self.spread.drawn.span())
+        else:
+            return [self.response(0, 0.0)]
+        return [ResponsePlan.of(self.token, base, self.round) for base in bases]
 
 
 class RoundPlan(Settings):
@@ -61,6 +77,17 @@ class RoundPlan(Settings):
     arm: str
     round: int = Field(ge=0)
     group: list[ResponsePlan] | OpenRound
+    truncation: Truncation = NONE
+    sources: dict[str, str] = Field(default={}, description="SHA-256 of the files of rules from outside, by their kind")
+
+    @classmethod
+    def read(cls, path: Path) -> "RoundPlan":
+        """Reads what the plan stage wrote; raises MtpipeError where it does not fit the code."""
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            reasons = "; ".join(faults(error))
+            raise MtpipeError(f"{path} is no plan of this version, run `dvc repro plan` again: {reasons}") from None
 
     @property
     def controller(self) -> Controller | None:
@@ -74,13 +101,8 @@ class RoundPlan(Settings):
         return self.model_copy(update={"group": self.group.at(control["temperature"])})
 
     def responses(self) -> list[ResponsePlan]:
-        """The group's responses; of an open round the two that its random numbers or its controller reach to."""
-        if self.controller is not None and isinstance(self.group, OpenRound):
-            ends = zip(self.controller.bounds(), (0.0, 1.0), strict=True)
-            return [self.group.at(bound).response(0, number) for bound, number in ends]
-        if isinstance(self.group, OpenRound):
-            return [self.group.response(0, number) for number in (0.0, 1.0)]
-        return self.group
+        """The group's responses; of an open round its extremes."""
+        return self.group.extremes() if isinstance(self.group, OpenRound) else self.group
 
 
 class RoundTemperatures:
@@ -88,6 +110,7 @@ class RoundTemperatures:
 
     def __init__(self, plan: RoundPlan, policy: Path):
         self._plan = plan
+        self.truncation = plan.truncation
         self._nats: Callable[[float], float] = cache(partial(entropy_at, policy))
 
     def response(self, sample: int, number: float) -> ResponsePlan:

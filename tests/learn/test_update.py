@@ -15,6 +15,7 @@ from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.uniform import ResolvedUniform
+from mtpipe.temperature.truncation import Truncation
 
 GROUP_SIZE = 4
 RULE = ResolvedEntropyThreshold(low=0.8, high=1.4, threshold=2.2)
@@ -291,3 +292,36 @@ def test_a_flat_group_counts_in_the_denominator_only_where_asked(policy, groups,
     )
     assert len(kept.responses) == len(dropped.responses) + GROUP_SIZE
     assert kept.responses[-1].weight < dropped.responses[-1].weight
+
+
+@pytest.fixture
+def truncated(policy, groups) -> list[Group]:
+    """The groups' prompts sampled again, with the least likely tokens left out."""
+    requests = [
+        Request(row["problem_id"], row["sample"], row["prompt_ids"], 1.0, RULE) for g in groups for row in g.rollouts
+    ]
+    cut = SamplingPlan(0, "round 0", 16, 100, truncation=Truncation(top_p=0.8, min_p=0.05), record_masks=True)
+    rows = [vars(response) for response in sample(policy, requests, cut)]
+    verdicts = [{**row, "reward": float(len(row["response_ids"]) % 2)} for row in rows]
+    assert any(size > 0 for row in rows for size in row["mask_sizes"])
+    assert any(size < 0 for row in rows for size in row["mask_sizes"])
+    return join_groups(rows, verdicts, GROUP_SIZE)
+
+
+def test_with_the_masks_of_a_truncation_log_probs_are_those_of_the_rollouts(policy, truncated, settings):
+    exact = settings.model_copy(update={"logprob_tolerance": 1e-5})
+    first, second = update(policy, truncated, exact)
+    assert first["ratio"] == pytest.approx(1.0, abs=1e-5)
+    assert second["ratio_max"] > 1.001, "by the second step the policy has moved"
+
+
+def test_a_truncation_without_its_masks_is_caught(policy, truncated, settings):
+    bare = with_rows(truncated, lambda row: {**row, "mask_sizes": [], "mask_ids": []})
+    with pytest.raises(MtpipeError, match="do not fit the policy"):
+        update(policy, bare, settings)
+
+
+def test_a_reference_is_cut_as_the_rollouts_were(policy, truncated, settings):
+    held = settings.model_copy(update={"kl_coefficient": 1.0})
+    steps = update(policy, truncated, held, reference=copy.deepcopy(policy))
+    assert steps[0]["kl_reference"] == pytest.approx(0, abs=1e-6)

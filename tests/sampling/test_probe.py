@@ -2,6 +2,7 @@ import pytest
 
 from mtpipe.sampling.controlled import diversity, probe
 from mtpipe.sampling.torch_engine import TorchEngine
+from mtpipe.temperature.round_plan import RoundPlan
 
 PROBLEMS = [
     {"problem_id": prompt, "prompt": prompt, "meta": "{}"}
@@ -12,8 +13,9 @@ PROBLEMS = [
 @pytest.fixture
 def probed(policy, params):
     def at(temperatures, batch_size=100, asked=4, seed=0, round=0):
+        plan = RoundPlan(arm="uniform", round=round, group=[])
         settings = params.sampling.model_copy(update={"max_new_tokens": 12, "batch_size": batch_size})
-        return probe(TorchEngine(policy), PROBLEMS, seed, round, settings, temperatures, asked, 4)
+        return probe(TorchEngine(policy), PROBLEMS, plan, seed, settings, temperatures, asked, 4)
 
     return at
 

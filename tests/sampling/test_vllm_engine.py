@@ -9,6 +9,7 @@ from conformance import (
     assert_logprobs_are_those_of_a_forward_pass,
     assert_temperatures_follow_from_entropies,
 )
+from rule_examples import EXAMPLES
 from vllm_process import load, needs_vllm, sample, sample_among, vllm_engine
 
 from mtpipe.errors import MtpipeError
@@ -17,8 +18,10 @@ from mtpipe.policy import load_policy, new_checkpoint, save_policy
 from mtpipe.sampling import torch_engine
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.tasks.embedded.arithmetic import VOCABULARY
+from mtpipe.temperature.rules import RULES
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.uniform import ResolvedUniform
+from mtpipe.temperature.truncation import Truncation
 
 pytestmark = needs_vllm
 
@@ -32,7 +35,7 @@ SLOTS = 8
 
 
 def plan(top_p=1.0) -> SamplingPlan:
-    return SamplingPlan(1, "round 0", max_new_tokens=LENGTH, batch_size=1000, top_p=top_p)
+    return SamplingPlan(1, "round 0", max_new_tokens=LENGTH, batch_size=1000, truncation=Truncation(top_p=top_p))
 
 
 def by_identity(responses):
@@ -107,7 +110,7 @@ def test_records_agree_with_a_forward_pass_at_the_recorded_temperatures(engine, 
     responses = engine(sample, requests, plan())
     assert len(responses) == len(requests) > SLOTS
     assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)
-    assert_temperatures_follow_from_entropies(responses, requests)
+    assert_temperatures_follow_from_entropies(policy, responses, requests)
     assert_lists_are_aligned(responses, policy.stop_ids, LENGTH)
     assert len({temperature for response in responses for temperature in response.temperatures}) == 6
     assert len({len(response.response_ids) for response in responses}) > 5, "rows should end at different steps"
@@ -120,6 +123,27 @@ def test_both_engines_give_the_same_rollouts(engine, policy, requests):
 def test_both_engines_truncate_to_the_same_nucleus(engine, policy, requests):
     requests, truncated = with_rule(requests, ResolvedUniform(temperature=0.6)), plan(top_p=0.8)
     assert_same_rollouts(engine(sample, requests, truncated), torch_engine.sample(policy, requests, truncated))
+
+
+def test_rules_of_every_kind_agree_between_the_engines(engine, policy, requests):
+    rules = [
+        RULES[kind].model_validate({"kind": kind, **settings}).resolve(1.1, 0)
+        for kind, settings in EXAMPLES.items()
+        if not RULES[kind].resolved.batch_dependent
+    ]
+    mixed = [dataclasses.replace(one, rule=rules[index % len(rules)]) for index, one in enumerate(requests)]
+    responses = engine(sample, mixed, plan())
+    assert_temperatures_follow_from_entropies(policy, responses, mixed)
+    assert_same_rollouts(responses, torch_engine.sample(policy, mixed, plan()))
+
+
+def test_what_vllm_cannot_keep_is_refused_before_anything_is_sampled(engine, requests):
+    cut = dataclasses.replace(plan(top_p=0.8), record_masks=True)
+    with pytest.raises(MtpipeError, match="does not record which tokens truncation left"):
+        engine(sample, requests, cut)
+    window = RULES["entropy_window"].model_validate({"kind": "entropy_window", "low": 1.0, "high": 1.2})
+    with pytest.raises(MtpipeError, match="entropy_window depends on all that is sampled at the same time"):
+        engine(sample, with_rule(requests, window.resolve(1.0, 0)), plan())
 
 
 def test_both_engines_end_a_response_at_the_same_stop_strings(engine, policy, requests):
@@ -209,4 +233,4 @@ def test_workers_in_processes_of_their_own_record_the_same(folder, params, polic
         responses = engine(sample, requests, plan())
     assert_same_rollouts(responses, torch_engine.sample(policy, requests, plan()))
     assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)
-    assert_temperatures_follow_from_entropies(responses, requests)
+    assert_temperatures_follow_from_entropies(policy, responses, requests)

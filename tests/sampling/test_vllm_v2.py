@@ -11,7 +11,7 @@ from mtpipe.sampling.draw import draw_tokens, token_entropies
 from mtpipe.sampling.randomness import token_uniforms
 from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
-from mtpipe.temperature.rules.rule import NextTokens
+from mtpipe.temperature.truncation import NONE
 
 pytestmark = needs_vllm
 
@@ -86,14 +86,14 @@ def test_slots_are_found_in_any_order_and_their_last_occupant_is_forgotten(proce
             if slot == 3:
                 assert after[row].equal(logits[row])
             elif occupants[slot] is None:
-                tokens = NextTokens(token_entropies(logits[row : row + 1]), torch.tensor([count]))
-                torch.testing.assert_close(after[row], logits[row] / rule.at(tokens))
+                tempered = logits[row] / rule.at(token_entropies(logits[row : row + 1]), torch.tensor([count]))
+                torch.testing.assert_close(after[row], tempered)
             else:
                 number = torch.tensor([token_uniforms(3, "round 0", occupants[slot], 0, 20)[count]])
-                expected = draw_tokens(logits[row : row + 1], rule, torch.tensor([count]), number, 1.0)
+                expected = draw_tokens(logits[row : row + 1], rule, torch.tensor([count]), None, number, NONE)
                 assert after[row].argmax() == expected[0]
                 np.testing.assert_allclose(
-                    found[occupants[slot]][:, 0], [count, *(value.item() for value in expected)], atol=1e-6
+                    found[occupants[slot]][:, 0], [count, *(value.item() for value in expected[:4])], atol=1e-6
                 )
         return found
 

@@ -9,7 +9,7 @@ from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.entropy_table import write_entropy_table
 from mtpipe.temperature.round_plan import ResponsePlan, RoundPlan, RoundTemperatures
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
-from mtpipe.temperature.rules.rule import NextTokens, Quantile
+from mtpipe.temperature.rules.rule import Quantile
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 
 COLD, HOT = (ResolvedEntropyThreshold(low=low, high=high, threshold=0.5) for low, high in ((1.0, 1.2), (0.9, 1.4)))
@@ -17,8 +17,7 @@ UNIFORM = ResolvedUniform(temperature=0.7)
 
 
 def temperatures(rules, entropies: list[float]) -> list[float]:
-    tokens = NextTokens(torch.tensor(entropies), torch.arange(len(entropies)))
-    return RowTemperatures(rules).at(tokens).tolist()
+    return RowTemperatures(rules).at(torch.tensor(entropies), torch.arange(len(entropies))).tolist()
 
 
 def test_tokens_are_hot_from_the_threshold_on_and_by_their_own_response():

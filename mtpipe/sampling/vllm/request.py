@@ -8,17 +8,21 @@ Over HTTP the same goes into `vllm_xargs`, whose values cannot be nested; so the
 
 import json
 import logging
+import os
 from functools import cache
 from typing import Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from mtpipe.settings import Settings, faults
-from mtpipe.temperature.rules import AnyResolvedRule
+from mtpipe.temperature.rules import RULES, AnyResolvedRule
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.rule import ResolvedRule
+from mtpipe.temperature.truncation import NONE, Truncation
 
 SETTING = "token_temperature"
+OWN_RULES = "MTPIPE_OWN_RULES"
+"""In the environment of mtpipe's own engine, which may import rules by their dotted paths; a server may not."""
 DRAW = "token_draw"
 
 logger = logging.getLogger(__name__)
@@ -35,7 +39,7 @@ class Draw(Settings):
     purpose: str
     problem_id: str
     sample: int
-    top_p: float = Field(default=1.0, gt=0, le=1)
+    truncation: Truncation = NONE
     record: str
 
 
@@ -58,6 +62,8 @@ def read_rule(extra_args: dict[str, Any] | None) -> ResolvedRule | None:
             raise ValueError(f"{SETTING} is no JSON: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{SETTING} has to be a mapping with a kind, or such a mapping as JSON text; found {found!r}")
+    if "." in str(found.get("kind")) and OWN_RULES not in os.environ:
+        raise ValueError(f"{SETTING}: the kind {found['kind']!r} is not one of {', '.join(RULES)}")
     rule: ResolvedRule = _checked(_RULE, found, SETTING)
     try:
         _ = rule.numbers
@@ -83,6 +89,10 @@ def validate(sampling: Any) -> None:
         if draw is not None:
             raise ValueError(f"{DRAW} needs {SETTING}")
         return
+    if rule.batch_dependent:
+        raise ValueError(f"{SETTING}: the rule {rule.kind} follows from the whole batch, which vLLM changes as it runs")
+    if draw is None and hasattr(rule, "line_end"):
+        raise ValueError(f"{SETTING}: the rule {rule.kind} works where mtpipe draws the tokens, not beside vLLM's draw")
     if isinstance(rule, ResolvedEntropyThreshold) and rule.high < rule.low:
         _warn_of_colder_high(rule.low, rule.high)
     if sampling.temperature != 1.0:
@@ -93,7 +103,7 @@ def validate(sampling: Any) -> None:
     if sampling.min_p != 0.0:
         raise ValueError(f"{SETTING} does not go with min_p, which cuts before the entropy is taken; set min_p to 0")
     if draw is not None and (sampling.top_p != 1.0 or sampling.top_k > 0 or sampling.n != 1):
-        raise ValueError(f"{DRAW} needs top_p=1, top_k=0 and n=1: the processor draws, and truncates by its own top_p")
+        raise ValueError(f"{DRAW} needs top_p=1, top_k=0 and n=1: the processor draws, and truncates itself")
 
 
 @cache

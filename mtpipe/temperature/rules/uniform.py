@@ -1,17 +1,14 @@
 """One temperature for all tokens of a response."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from mtpipe.settings import Temperature
-from mtpipe.temperature.rules.rule import NextTokens, ResolvedRule, Rule, rounded
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from mtpipe.temperature.rules.rule import Array, NextTokens, ResolvedRule, Rule, rounded
 
 
 class ResolvedUniform(ResolvedRule):
-    """T = `temperature`."""
+    """T = temperature."""
 
     kind: Literal["uniform"] = "uniform"
     temperature: Temperature
@@ -20,7 +17,7 @@ class ResolvedUniform(ResolvedRule):
         return self.temperature, self.temperature
 
     @staticmethod
-    def at(numbers: Mapping[str, "Tensor"], tokens: NextTokens) -> "Tensor":
+    def at(numbers: Mapping[str, Array], tokens: NextTokens) -> Array:
         return numbers["temperature"]
 
 
@@ -33,5 +30,5 @@ class Uniform(Rule):
     def default_base(self) -> float:
         return 1.0
 
-    def resolve(self, base: float) -> ResolvedUniform:
+    def resolve(self, base: float, round: int) -> ResolvedUniform:
         return ResolvedUniform(temperature=rounded(base))
