@@ -31,7 +31,8 @@ def format_plans(plans: list[RoundPlan]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines) + (
-        "\n\nT of each response; low|high: the least | the most that its tokens get; low to high: drawn between."
+        "\n\nT of each response; low|high: the least | the most that its tokens get; low to high: drawn between; "
+        "q0.8: the 0.8 quantile of the entropies of the round before."
     )
 
 
