@@ -5,6 +5,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,11 +13,11 @@ from matplotlib.ticker import MaxNLocator
 
 from mtpipe.errors import MtpipeError
 from mtpipe.temperature.entropy_table import entropy_at
-from mtpipe.temperature.round_plan import RoundPlan
+from mtpipe.temperature.round_plan import OpenRound, RoundPlan
 from mtpipe.temperature.rules.rule import NextTokens, ResolvedRule
 
 _COLUMNS = 5
-_NATS = np.linspace(0, 3, 301)
+_NATS = np.linspace(0, 3, 121)
 
 
 def draw_plans(plans: list[RoundPlan], target: Path, tokens: int, warm_start: Path) -> None:
@@ -45,24 +46,33 @@ def draw_plans(plans: list[RoundPlan], target: Path, tokens: int, warm_start: Pa
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     figure.supylabel("temperature", fontsize=9)
-    figure.suptitle("by round: red the hottest tokens of a response, blue the coldest", fontsize=8)
+    said = "by round: red the hottest tokens of a response, blue the coldest; quantiles are those of the warm start"
+    figure.suptitle(said, fontsize=8)
     try:
-        figure.savefig(target)
+        with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "plan"}):
+            figure.savefig(target, metadata={"Date": None} if target.suffix == ".svg" else None)
     except (ValueError, OSError) as error:
         raise MtpipeError(f"{target} could not be drawn: {error}") from None
 
 
 def _by_round(axis: Axes, arm: str, plans: list[RoundPlan]) -> None:
     rounds = [plan.round for plan in plans]
-    for spans in zip(*([response.rule.span() for response in plan.responses()] for plan in plans), strict=True):
-        axis.plot(rounds, [low for low, _ in spans], ".-", color="tab:blue", alpha=0.6)
-        axis.plot(rounds, [high for _, high in spans], ".-", color="tab:red", alpha=0.6)
-    axis.set(title=arm, xlabel="round")
+    if any(isinstance(plan.group, OpenRound) for plan in plans):
+        ends = [[end for response in plan.responses() for end in response.rule.span()] for plan in plans]
+        axis.fill_between(rounds, [min(found) for found in ends], [max(found) for found in ends], alpha=0.2)
+    by_response = zip(*([response.rule.span() for response in plan.responses()] for plan in plans), strict=True)
+    for spans in dict.fromkeys(by_response):
+        low, high = zip(*spans, strict=True)
+        axis.plot(rounds, low, ".-", color="tab:blue")
+        axis.plot(rounds, high, ".-", color="tab:red", alpha=0.6)
+    axis.set(title=arm, xlabel="round" if plans[0].controller is None else "round; its controller's bounds")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _within(axis: Axes, arm: str, plan: RoundPlan, tokens: int, warm_start: Path) -> None:
-    rules = [response.rule for response in plan.responses() if response.rule.depends_on]
+    rules = list(
+        {str(response.rule): response.rule for response in plan.responses() if response.rule.depends_on}.values()
+    )
     axis.set(title=f"{arm}, round {plan.round}", xlabel=f"{rules[0].depends_on}")
     try:
         for rule in rules:

@@ -10,7 +10,7 @@ _TEMPERATURES = ("kind", "temperature", "low", "high")
 def response_temperatures(plan: RoundPlan) -> list[str]:
     """Each response's temperature as text: `1.2`, or `1|1.2` where its tokens get from 1 to 1.2.
 
-    Where temperatures are drawn when the round is sampled, one text for all: `0.5 to 2`.
+    Where temperatures are drawn, or set by a controller, when the round is sampled, one text for all: `0.5 to 2`.
     """
     spans = [response.rule.span() for response in plan.responses()]
     if isinstance(plan.group, OpenRound):
@@ -31,14 +31,19 @@ def format_plans(plans: list[RoundPlan]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines) + (
-        "\n\nT of each response; low|high: the least | the most that its tokens get; low to high: drawn between."
+        "\n\nT of each response; low|high: the least | the most that its tokens get; low to high: drawn or set "
+        "between, when the round is sampled; "
+        "q0.8: the 0.8 quantile of the entropies of the round before."
     )
 
 
 def _described(plan: RoundPlan) -> str:
-    """The token rule with the numbers of the first response that has one, and the truncation."""
+    """The token rule with the numbers of the first response that has one, the controller, and the truncation."""
     rules = [response.rule for response in plan.responses() if response.rule.kind != "uniform"]
     parts = [_rule(rules[0])] if rules else []
+    if plan.controller is not None:
+        start = getattr(plan.controller, "start", None)
+        parts += [f"set by {plan.controller.kind}" + ("" if start is None else f" from {start:g} on")]
     parts += [f"{name} {value:g}" for name, value in plan.truncation if value is not None]
     return ", ".join(parts)
 

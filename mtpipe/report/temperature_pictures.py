@@ -8,7 +8,7 @@ from mtpipe.report.svg import INK, MUTED, Picture, draw, listed, look, round_axi
 
 
 def temperature_pictures(study: Study) -> list[Picture]:
-    """The planned temperatures of each arm by round: a line for each response of a group, and its range."""
+    """The temperatures of each arm by round, planned or set by a controller: a line for each response of a group, and its range."""
     rounds = [round.n for round in study.params.rounds]
     planned = {arm: _planned(study, arm) for arm in study.params.arms}
     everything = np.concatenate([values.ravel() for lines in planned.values() for values in lines.values()])
@@ -39,7 +39,15 @@ def temperature_pictures(study: Study) -> list[Picture]:
 
 
 def _planned(study: Study, arm: str) -> dict[str, np.ndarray]:
-    """Temperatures [rounds, responses of a group] by what they hold for: one line, or the two ends of a rule's span."""
+    """Temperatures [rounds, responses of a group] by what they hold for: one line, or the two ends of a rule's span.
+
+    What a controller set is known from the rollouts alone: the coldest and the hottest token over the seeds.
+    """
+    if study.plans[arm, 0].controller is not None:
+        by_round = [study.over_seeds(arm, round.n) for round in study.params.rounds]
+        coldest = [min(found["temperature_min"] for found in seeds) for seeds in by_round]
+        hottest = [max(found["temperature_max"] for found in seeds) for seeds in by_round]
+        return {"set by the controller": np.array([coldest, hottest]).T}
     spans = np.array(
         [[response.rule.span() for response in study.plans[arm, round.n].responses()] for round in study.params.rounds]
     )

@@ -94,7 +94,7 @@ def _sample_batch(
         going = ~stopped[rows]
         if step + 1 == steps or not going.any():
             break
-        if going.float().mean() < _DROP_BELOW:
+        if going.float().mean() < (1.0 if rules.batch_dependent else _DROP_BELOW):
             kept = going.nonzero().squeeze(1)
             rows, rules, last = rows[kept], rules.keep(kept), drawn.tokens[kept]
             context.keep(kept)

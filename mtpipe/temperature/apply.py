@@ -1,7 +1,8 @@
 """Resolved rules on tensors: the one place where a token gets its temperature."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -35,6 +36,16 @@ class _Alike:
     def of(self, values: Tensor) -> Tensor:
         return values if self.rows is None else values[self.rows]
 
+    def keep(self, rows: Tensor, count: int) -> "_Alike":
+        """Those that are among the `rows` of a batch of `count`, by their places in the smaller batch."""
+        if self.rows is None:
+            return replace(self, numbers={name: values[rows] for name, values in self.numbers.items()})
+        places = torch.full((count,), -1, device=rows.device)
+        places[rows] = torch.arange(len(rows), device=rows.device)
+        own = places[self.rows]
+        there = own >= 0
+        return replace(self, rows=own[there], numbers={name: values[there] for name, values in self.numbers.items()})
+
 
 class RowTemperatures:
     """The rules of a batch of responses, one a row.
@@ -50,23 +61,28 @@ class RowTemperatures:
         surroundings: Surroundings | None = None,
     ):
         """Raises ValueError where a rule's quantile has not become nats."""
-        self._rules = list(rules)
+        self._count = len(rules)
         self._device = device
         self._surroundings = surroundings or Surroundings()
         alike: dict[tuple[type[ResolvedRule], str | None, int | None], list[int]] = {}
-        for row, rule in enumerate(self._rules):
+        for row, rule in enumerate(rules):
             key = (type(rule), getattr(rule, "line_end", None), getattr(rule, "window", None))
             alike.setdefault(key, []).append(row)
-        self._groups = [self._group(*key, rows) for key, rows in alike.items()]
+        numbers = {id(rule): rule.numbers for rule in {id(rule): rule for rule in rules}.values()}
+        self._groups = []
+        for (kind, line_end, window), rows in alike.items():
+            of_rows = [numbers[id(rules[row])] for row in rows]
+            columns = {name: self._column([found[name] for found in of_rows]) for name in of_rows[0]}
+            index = None if len(rows) == len(rules) else torch.tensor(rows, device=device)
+            self._groups.append(_Alike(kind, index, columns, line_end, window))
 
-    def _group(self, kind: type[ResolvedRule], line_end: str | None, window: int | None, rows: list[int]) -> _Alike:
-        of_rows = [self._rules[row].numbers for row in rows]
-        numbers = {
-            name: torch.tensor([numbers[name] for numbers in of_rows], dtype=torch.float32, device=self._device)
-            for name in of_rows[0]
-        }
-        index = None if len(rows) == len(self._rules) else torch.tensor(rows, device=self._device)
-        return _Alike(kind, index, numbers, line_end, window)
+    def _column(self, values: list[float]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self._device)
+
+    @property
+    def batch_dependent(self) -> bool:
+        """Whether rows that are not sampled from any more would change the temperatures of the others."""
+        return any(group.kind.batch_dependent for group in self._groups)
 
     def at(self, entropies: Tensor, positions: Tensor, previous: Tensor | None = None) -> Tensor:
         """The temperature of each row's next token, [rows], float32.
@@ -79,7 +95,7 @@ class RowTemperatures:
         parts = [self._of_group(group, entropies, positions, previous) for group in self._groups]
         if self._groups[0].rows is None:
             return parts[0]
-        temperatures = torch.empty(len(self._rules), device=self._device)
+        temperatures = torch.empty(self._count, device=self._device)
         for group, part in zip(self._groups, parts, strict=True):
             temperatures[group.rows] = part
         return temperatures
@@ -99,4 +115,7 @@ class RowTemperatures:
 
     def keep(self, rows: Tensor) -> "RowTemperatures":
         """The same for a subset of the rows, given by index."""
-        return RowTemperatures([self._rules[row] for row in rows.tolist()], self._device, self._surroundings)
+        kept = copy(self)
+        kept._count = len(rows)
+        kept._groups = [group.keep(rows, self._count) for group in self._groups]
+        return kept

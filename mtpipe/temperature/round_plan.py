@@ -112,12 +112,16 @@ class RoundTemperatures:
         self._plan = plan
         self.truncation = plan.truncation
         self._nats: Callable[[float], float] = cache(partial(entropy_at, policy))
+        self._planned = cache(self._frozen)
 
     def response(self, sample: int, number: float) -> ResponsePlan:
         """Response `sample` of a group, its quantiles in nats; `number` is its own random number in [0, 1).
 
         Raises MtpipeError where the policy lacks the state that the plan needs.
         """
+        return self._planned(sample, number if isinstance(self._plan.group, OpenRound) else 0.0)
+
+    def _frozen(self, sample: int, number: float) -> ResponsePlan:
         group = self._plan.group
         response = group.response(sample, number) if isinstance(group, OpenRound) else group[sample]
         return response.model_copy(update={"rule": response.rule.frozen(self._nats)})

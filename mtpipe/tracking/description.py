@@ -12,6 +12,8 @@ def describe_temperatures(arm: dict[str, Any]) -> str:
     parts = [_with_kind(arm["schedule"])] if arm.get("schedule") else []
     parts += [_fields(arm["spread"])] if arm.get("spread") else []
     parts += [_with_kind(arm["token"])] if arm["token"]["kind"] != "uniform" else []
+    parts += [_fields(arm["truncation"])] if arm.get("truncation") else []
+    parts += [_with_kind(arm["controller"])] if arm.get("controller") else []
     parts += [f"update ({_fields(arm['update'])})"] if arm.get("update") else []
     return " + ".join(parts) or "constant (1.0)"
 

@@ -31,6 +31,7 @@ TO_UNIFORM = {
 BASES, ENTROPIES, POSITIONS = st.floats(0.5, 2.0), st.floats(0, 12, width=32), st.integers(0, 50_000)
 TOKENS = st.lists(st.tuples(ENTROPIES, POSITIONS, st.integers(0, 1)), min_size=1, max_size=12)
 COMMA = 1
+SURROUNDINGS = Surroundings(lambda line_end: torch.tensor([False, True]))
 every_rule = pytest.mark.parametrize("kind", RULES)
 few = settings(max_examples=40)
 
@@ -43,7 +44,7 @@ def resolved(kind: str, base: float | None = None, round: int = 0, **changed) ->
 def temperatures(rules: list[ResolvedRule], tokens: list[tuple[float, int, int]]) -> list[float]:
     """Of tokens given by entropy, position and the token before, which ends a line if it is a comma."""
     entropies, positions, previous = zip(*tokens, strict=True)
-    rows = RowTemperatures(rules, surroundings=Surroundings(lambda line_end: torch.tensor([False, True])))
+    rows = RowTemperatures(rules, surroundings=Surroundings(SURROUNDINGS.line_ends))
     return rows.at(torch.tensor(entropies), torch.tensor(positions), torch.tensor(previous)).tolist()
 
 
@@ -121,6 +122,23 @@ def test_annealing_cools_along_a_response_and_its_reverse_warms(positions, round
     )
     assert cooling == sorted(cooling, reverse=True)
     assert warming == sorted(warming)
+
+
+@few
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(RULES)), TOKENS.map(lambda t: t[0])), min_size=2, max_size=9), st.data()
+)
+def test_rows_that_stay_in_a_batch_keep_their_rules(rows, data):
+    rows = [row for row in rows if row[0] != "entropy_window"] or [("uniform", (0.0, 0, 0))]
+    kept = data.draw(st.lists(st.sampled_from(range(len(rows))), unique=True, min_size=1))
+    entropies, positions, previous = (
+        torch.tensor(values) for values in zip(*(token for _, token in rows), strict=True)
+    )
+    whole = RowTemperatures([resolved(kind) for kind, _ in rows], surroundings=SURROUNDINGS)
+    index = torch.tensor(kept)
+    smaller = whole.keep(index).keep(torch.arange(len(kept)))
+    found = smaller.at(entropies[index], positions[index], previous[index])
+    torch.testing.assert_close(found, whole.at(entropies, positions, previous)[index], rtol=1e-6, atol=0)
 
 
 def test_edt_is_the_papers_formula():
