@@ -8,7 +8,7 @@ from mtpipe.report.svg import INK, MUTED, Picture, draw, listed, look, round_axi
 
 
 def temperature_pictures(study: Study) -> list[Picture]:
-    """The temperatures of each arm by round, planned or set by a controller: a line for each response of a group, and its range."""
+    """The temperatures of each arm by round, as planned or as a controller set them: lines, and their range."""
     rounds = [round.n for round in study.params.rounds]
     planned = {arm: _planned(study, arm) for arm in study.params.arms}
     everything = np.concatenate([values.ravel() for lines in planned.values() for values in lines.values()])
