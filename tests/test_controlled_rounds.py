@@ -89,6 +89,17 @@ def test_a_run_killed_between_rounds_goes_on_with_the_same_states_and_weights(pr
     assert all((found[name] == tensor).all() for name, tensor in weights.items())
 
 
+def test_an_edit_of_an_arms_own_loss_touches_the_file_of_that_arm_alone(project):
+    before = {path: path.read_text() for path in paths.PLAN.rglob("*.json")}
+    content = YAML(typ="safe").load(Path("params.yaml").read_text())
+    content["temperature"]["own_loss"]["update"]["top_entropy"] = 0.4
+    with open("params.yaml", "w") as file:
+        YAML(typ="safe").dump(content, file)
+    plan.main()
+    changed = {path for path in paths.PLAN.rglob("*.json") if path.read_text() != before[path]}
+    assert changed == {paths.arm_update("own_loss")}
+
+
 def test_an_arm_without_controller_has_no_state_and_one_with_its_own_loss_carries_its_coefficient(project):
     for arm in ("uniform", "own_loss"):
         run(arm, range(2))

@@ -29,6 +29,7 @@ from stages import update
 
 PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3>", "7-5+1>", "8-1>", "4*4+4>", "9-2*3>"]
 GROUP_SIZE = 4
+TOKEN_CONTROLS = {"top_entropy": 0.6, "entropy_bonus": {"target": 9.0, "change": 0.01, "largest": 0.1}}
 
 
 def write_params(processes: int, **settings) -> None:
@@ -102,7 +103,10 @@ def results(rounds: int) -> tuple[list[dict], dict[str, torch.Tensor], dict[str,
 
 @pytest.mark.parametrize(
     ("processes", "settings"),
-    [([2, 3], {}), ([2], {"loss": "grpo", "target": "untempered", "gradient_checkpointing": True})],
+    [
+        ([2, 3], {}),
+        ([2], {"loss": "grpo", "target": "untempered", "gradient_checkpointing": True, **TOKEN_CONTROLS}),
+    ],
 )
 def test_several_processes_learn_what_one_does(project, capfd, processes, settings):
     """The second round's three go on from what the first round's two wrote; neither number divides the batches."""
