@@ -31,9 +31,10 @@ TO_UNIFORM = {
 BASES, ENTROPIES, POSITIONS = st.floats(0.5, 2.0), st.floats(0, 12, width=32), st.integers(0, 50_000)
 TOKENS = st.lists(st.tuples(ENTROPIES, POSITIONS, st.integers(0, 1)), min_size=1, max_size=12)
 COMMA = 1
+INDEPENDENT = [kind for kind in RULES if not RULES[kind].resolved.batch_dependent]
 SURROUNDINGS = Surroundings(lambda line_end: torch.tensor([False, True]))
 every_rule = pytest.mark.parametrize("kind", RULES)
-few = settings(max_examples=40)
+few = settings(max_examples=25)
 
 
 def resolved(kind: str, base: float | None = None, round: int = 0, **changed) -> ResolvedRule:
@@ -82,14 +83,12 @@ def test_every_rule_becomes_uniform_in_its_limit(kind, tokens):
 
 
 @few
-@given(st.lists(st.tuples(st.sampled_from(sorted(RULES)), BASES, TOKENS.map(lambda t: t[0])), min_size=2, max_size=9))
+@given(st.lists(st.tuples(st.sampled_from(INDEPENDENT), BASES, TOKENS.map(lambda t: t[0])), min_size=2, max_size=9))
 def test_a_token_depends_on_no_other_row_of_whatever_kind(rows):
-    rows = [row for row in rows if not RULES[row[0]].resolved.batch_dependent]
     rules, tokens = [resolved(kind, base) for kind, base, _ in rows], [token for _, _, token in rows]
-    if rows:
-        alone = [temperatures([rule], [token])[0] for rule, token in zip(rules, tokens, strict=True)]
-        assert temperatures(rules, tokens) == pytest.approx(alone, rel=1e-6)
-        assert temperatures(rules[::-1], tokens[::-1]) == pytest.approx(alone[::-1], rel=1e-6)
+    alone = [temperatures([rule], [token])[0] for rule, token in zip(rules, tokens, strict=True)]
+    assert temperatures(rules, tokens) == pytest.approx(alone, rel=1e-6)
+    assert temperatures(rules[::-1], tokens[::-1]) == pytest.approx(alone[::-1], rel=1e-6)
 
 
 @every_rule
@@ -125,15 +124,11 @@ def test_annealing_cools_along_a_response_and_its_reverse_warms(positions, round
 
 
 @few
-@given(
-    st.lists(st.tuples(st.sampled_from(sorted(RULES)), TOKENS.map(lambda t: t[0])), min_size=2, max_size=9), st.data()
-)
+@given(st.lists(st.tuples(st.sampled_from(INDEPENDENT), TOKENS.map(lambda t: t[0])), min_size=2, max_size=9), st.data())
 def test_rows_that_stay_in_a_batch_keep_their_rules(rows, data):
-    rows = [row for row in rows if row[0] != "entropy_window"] or [("uniform", (0.0, 0, 0))]
     kept = data.draw(st.lists(st.sampled_from(range(len(rows))), unique=True, min_size=1))
-    entropies, positions, previous = (
-        torch.tensor(values) for values in zip(*(token for _, token in rows), strict=True)
-    )
+    columns = zip(*(token for _, token in rows), strict=True)
+    entropies, positions, previous = (torch.tensor(values) for values in columns)
     whole = RowTemperatures([resolved(kind) for kind, _ in rows], surroundings=SURROUNDINGS)
     index = torch.tensor(kept)
     smaller = whole.keep(index).keep(torch.arange(len(kept)))
