@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,13 +20,16 @@ from mtpipe.policy import Policy, load_policy, new_checkpoint, prepare_torch
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.tasks.embedded import arithmetic
-from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, ResolvedRule, ResolvedUniform, Threshold
+from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.temperature.rules.uniform import ResolvedUniform
 
 TURNS = 9
 PROMPTS = 256
 GROUP_SIZE = 8
 BATCH_SIZE = 1024
 MAX_NEW_TOKENS = 64
+UNIFORM = ResolvedUniform(temperature=1.0)
+PLAN = SamplingPlan(0, "benchmark", MAX_NEW_TOKENS, BATCH_SIZE)
 
 
 def main() -> None:
@@ -36,26 +40,26 @@ def main() -> None:
         policy = load_policy(Path(folder) / "policy", device)
     problems = arithmetic.generate_problems(0, 4, 9, 99, 1, 0.0, PROMPTS, 1)["train"]
     requests = [
-        Request(problem["problem_id"], index, policy.encode(problem["prompt"]))
+        Request(problem["problem_id"], index, policy.encode(problem["prompt"]), 1.0, UNIFORM)
         for problem in problems
         for index in range(GROUP_SIZE)
     ]
-    uniform = ResolvedUniform(temperature=[1.0] * GROUP_SIZE)
-    token = ResolvedEntropyThreshold(low=[1.0] * GROUP_SIZE, high=[1.2] * GROUP_SIZE, threshold=Threshold(nats=2.8))
+    by_entropy = ResolvedEntropyThreshold(low=1.0, high=1.2, threshold=2.8)
+    tempered = [replace(request, rule=by_entropy) for request in requests]
 
-    lengths = sorted(len(response.response_ids) for response in sample(policy, requests, _plan(uniform, None)))
+    lengths = sorted(len(response.response_ids) for response in sample(policy, requests, PLAN))
     quartiles = [lengths[len(lengths) * part // 4] for part in (1, 2, 3)]
     print(f"{len(requests)} responses, {BATCH_SIZE} at once, {torch.get_num_threads()} threads on {device};", end=" ")
     print(f"lengths: mean {statistics.mean(lengths):.1f}, quartiles {quartiles}, limit {MAX_NEW_TOKENS}")
     compare(
         "torch engine / transformers generate",
-        lambda: _engine(policy, requests, uniform, None),
+        lambda: _engine(policy, requests),
         lambda: _generate(policy, requests),
     )
     compare(
         "token rule / uniform temperature",
-        lambda: _engine(policy, requests, token, 2.8),
-        lambda: _engine(policy, requests, uniform, None),
+        lambda: _engine(policy, tempered),
+        lambda: _engine(policy, requests),
     )
 
 
@@ -77,12 +81,8 @@ def _speed(run: Callable[[], int]) -> float:
     return tokens / (time.perf_counter() - start)
 
 
-def _plan(rule: ResolvedRule, threshold: float | None) -> SamplingPlan:
-    return SamplingPlan(rule, threshold, 0, "benchmark", MAX_NEW_TOKENS, BATCH_SIZE)
-
-
-def _engine(policy: Policy, requests: list[Request], rule: ResolvedRule, threshold: float | None) -> int:
-    return sum(len(response.response_ids) for response in sample(policy, requests, _plan(rule, threshold)))
+def _engine(policy: Policy, requests: list[Request]) -> int:
+    return sum(len(response.response_ids) for response in sample(policy, requests, PLAN))
 
 
 def _generate(policy: Policy, requests: list[Request]) -> int:

@@ -59,12 +59,15 @@ def write_rollouts(
     table = {
         "problem_id": problem_ids,
         "sample": samples,
+        "base_temperature": [1.0] * count,
         "prompt_ids": [[2, 3, 4]] * count,
         "response_ids": lists(rng.integers(2, vocabulary, total), pa.int32()),
         "text": [text] * count,
         "logprobs": lists(-entropies, pa.float32()),
         "temperatures": lists(np.where(entropies > 0.2, 1.2, 1.0), pa.float32()),
         "entropies": lists(entropies, pa.float32()),
+        "mask_sizes": [[]] * count,
+        "mask_ids": [[]] * count,
         "finish_reason": ["stop"] * count,
     }
     verdicts = rng.choice(VERDICT_NAMES, count).tolist()
@@ -115,9 +118,8 @@ def _write_evaluation(params: Params, target: Path, problems: int, lift: float, 
 def _round(params: Params, arm: str, seed: int, round: int, lift: float) -> dict[str, object]:
     rng = np.random.default_rng([len(arm), seed, round])
     plan = next(plan for plan in params.plans() if (plan.arm, plan.round) == (arm, round))
-    rule = plan.rule.model_dump()
-    planned = rule.get("temperature") or rule["high"]
-    hot = "high" in rule
+    planned = [response.rule.span()[1] for response in plan.responses()]
+    hot = any(response.rule.kind == "entropy_threshold" for response in plan.responses())
     reward = float(0.25 + lift * round + rng.normal(0, 0.01))
     responses = params.sampling.prompts * params.sampling.group_size
     edges = np.linspace(0, 3, 61)
@@ -147,6 +149,10 @@ def _round(params: Params, arm: str, seed: int, round: int, lift: float) -> dict
             }
             for value in temperatures
         ],
+        "profile": {
+            over: {"edges": [0, 1, 2], "mean": [1.0, 1.2], "low": [1.0, 1.0], "high": [1.1, 1.3]}
+            for over in ("entropy", "position")
+        },
         "entropy": {
             "edges": edges.tolist(),
             "counts": counts.tolist(),

@@ -15,7 +15,7 @@ from mtpipe.params import load_params
 from mtpipe.policy import new_checkpoint
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.tasks.embedded.arithmetic import VOCABULARY
-from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, Threshold
+from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 
 SEQUENCES = 256
 MAX_NEW_TOKENS = 64
@@ -42,9 +42,9 @@ def main() -> None:
 
 
 def _ours(engine: Any, prompts: list[list[int]]) -> int:
-    rule = ResolvedEntropyThreshold(low=[1.0], high=[1.2], threshold=Threshold(nats=NATS))
-    requests = [Request(str(index), 0, prompt) for index, prompt in enumerate(prompts)]
-    plan = SamplingPlan(rule, NATS, 0, "benchmark", MAX_NEW_TOKENS, SEQUENCES)
+    rule = ResolvedEntropyThreshold(low=1.0, high=1.2, threshold=NATS)
+    requests = [Request(str(index), 0, prompt, 1.0, rule) for index, prompt in enumerate(prompts)]
+    plan = SamplingPlan(0, "benchmark", MAX_NEW_TOKENS, SEQUENCES)
     return sum(len(response.response_ids) for response in engine.sample(requests, plan))
 
 

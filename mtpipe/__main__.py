@@ -91,12 +91,14 @@ def main() -> None:
 
 
 def _temperatures(arguments: argparse.Namespace) -> None:
-    from mtpipe.arms.table import draw_plans, format_plans
+    from mtpipe.arms.table import format_plans
 
-    plans = load_params(arguments.params).plans()
-    print(format_plans(plans))
+    params = load_params(arguments.params)
+    print(format_plans(params.plans()))
     if arguments.plot:
-        draw_plans(plans, arguments.plot)
+        from mtpipe.arms.picture import draw_plans
+
+        draw_plans(params.plans(), arguments.plot, params.sampling.max_new_tokens, paths.WARM_START / "policy")
         print(f"\ndrawn to {arguments.plot}")
 
 

@@ -15,6 +15,7 @@ from ruamel.yaml.error import YAMLError
 from mtpipe.arms.arm import Arm
 from mtpipe.arms.plan import plan_round
 from mtpipe.errors import MtpipeError
+from mtpipe.learn.settings import Update
 from mtpipe.settings import Settings, Temperature, faults
 from mtpipe.tasks.settings import Task
 from mtpipe.temperature.round_plan import RoundPlan
@@ -109,38 +110,6 @@ class Reward(Settings):
         if self.correct <= self.wrong:
             raise ValueError(f"correct ({self.correct}) has to be above wrong ({self.wrong})")
         return self
-
-
-class Update(Settings):
-    """The policy update of one round."""
-
-    processes: int = Field(ge=1, description="that share the model by FSDP2, one a GPU; 1 does without")
-    optimizer: Literal["adamw", "adamw_8bit"] = Field(description="adamw_8bit: state in a quarter of the bytes")
-    loss: Literal["grpo", "dapo", "bnpo", "dr_grpo", "gspo", "cispo"] = Field(description="docs/update.md has each")
-    target: Literal["tempered", "untempered"] = Field(description="score tokens at the T they were sampled at, or at 1")
-    importance: Literal["token_truncate", "sequence_mask"] = Field(description="weights for the untempered target")
-    importance_cap: float = Field(gt=0, description="weights above are cut to it, or their responses left out")
-    advantage: Literal["std", "mean", "leave_one_out", "batch_std"]
-    baseline: Literal["group", "temperature"] = Field(
-        description="compare a response with its whole group, or with those at its own base temperature"
-    )
-    keep_flat_groups: bool = Field(description="let groups without advantages count in the loss's denominator")
-    kl_coefficient: float = Field(ge=0, description="weight of the KL (k3) to the warm start; 0 turns it off")
-    prompts_per_step: int = Field(ge=1, description="groups in one optimizer step")
-    learning_rate: float = Field(gt=0)
-    warmup_steps: int = Field(ge=0, description="optimizer steps, counted over all rounds")
-    weight_decay: float = Field(ge=0)
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
-    clip_low: float = Field(gt=0, lt=1, description="the ratio is clipped at 1 - clip_low; cispo has no such bound")
-    clip_high: float = Field(gt=0, description="the ratio is clipped at 1 + clip_high")
-    dual_clip: float | None = Field(gt=1, description="bounds the loss of negative advantages; null turns it off")
-    max_grad_norm: float = Field(gt=0)
-    tokens_per_micro_batch: int = Field(ge=1, description="bounds memory; padding counts")
-    precision: Literal["float32", "bfloat16"] = Field(description="of the products; weights and sums stay in float32")
-    gradient_checkpointing: bool = Field(
-        description="layers computed again in the backward pass: less memory, more time"
-    )
-    logprob_tolerance: float = Field(gt=0, description="largest |log-prob - rollout's| allowed before step 1, nats")
 
 
 class EvaluationSampling(Settings):
@@ -266,6 +235,8 @@ class Params(Settings):
                 f"update.prompts_per_step is {self.update.prompts_per_step}; "
                 f"expected at most sampling.prompts ({self.sampling.prompts})"
             )
+        for name in self.arms:
+            self._check_arm(f"temperature.{name}", self.temperature[name])
         if self.sft.steps and not self.task.has_worked_answers:
             raise ValueError(
                 f"sft.steps is {self.sft.steps}, but task {self.task.name} has no worked answers; set it to 0"
@@ -277,6 +248,35 @@ class Params(Settings):
             )
         self.plans()
         return self
+
+    def _check_arm(self, where: str, arm: Arm) -> None:
+        """Refuses what an arm asks for and another section cannot give."""
+        try:
+            update = self.update.overridden(arm.update)
+        except ValueError as error:
+            raise ValueError(f"{where}.update: {error}") from None
+        one_batch = self.sampling.engine != "vllm" and self.ray.workers is None
+        if arm.token.resolved.batch_dependent and not one_batch:
+            raise ValueError(
+                f"{where}.token is {arm.token.kind}, which depends on all that one process samples at the time; set "
+                f"sampling.engine to torch and ray.workers to null, or take entropy_threshold with a quantile"
+            )
+        drawn = arm.spread.drawn if arm.spread else None
+        if drawn is not None and not drawn.discrete and update.baseline == "temperature":
+            raise ValueError(
+                f"{where}.spread.drawn is {drawn.kind}: no two responses share a temperature, and update.baseline "
+                f"temperature compares those that do; set it to group, or draw from a choice"
+            )
+        if arm.truncation.cuts and self.sampling.engine == "vllm":
+            raise ValueError(
+                f"{where}.truncation: the vllm engine does not record which tokens were left to draw from, and the "
+                f"update needs them; set sampling.engine to torch"
+            )
+        if arm.truncation.cuts and update.target == "untempered":
+            raise ValueError(
+                f"{where}.truncation: update.target is untempered, whose importance weights correct nothing for tokens "
+                f"that were never left to draw from; set it to tempered"
+            )
 
     def plans(self) -> list[RoundPlan]:
         """The resolved temperatures of every listed arm and round, arm by arm."""

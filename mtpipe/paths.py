@@ -30,6 +30,11 @@ def round_plan(arm: str, round: int) -> Path:
     return PLAN / arm / f"round{round}.json"
 
 
+def arm_update(arm: str) -> Path:
+    """What one arm has in the place of settings of `update`."""
+    return PLAN / arm / "update.json"
+
+
 def round_folder(arm: str, seed: int, round: int) -> Path:
     """Everything that belongs to one round of one run."""
     return DATA / "runs" / arm / f"seed{seed}" / f"round{round}"

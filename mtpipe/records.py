@@ -2,9 +2,12 @@
 
 In `ROLLOUTS`, entry j of `logprobs`, `temperatures` and `entropies` belongs to the same token,
 `response_ids[j]`: the log-probability (nats) it was sampled with, the temperature it was sampled at, and the
-untempered entropy (nats) of the distribution it was drawn from.
+untempered entropy (nats) of the distribution it was drawn from. `base_temperature` is the response's own, which its
+tokens' temperatures follow from. `mask_sizes` and `mask_ids` hold what truncation left to draw from, as
+`mtpipe.temperature.masks.Masks` describes; both are empty where nothing is cut.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +32,15 @@ ROLLOUTS = pa.schema(
     [
         ("problem_id", pa.string()),
         ("sample", pa.int32()),
+        ("base_temperature", pa.float64()),
         ("prompt_ids", pa.list_(pa.int32())),
         ("response_ids", pa.list_(pa.int32())),
         ("text", pa.string()),
         ("logprobs", pa.list_(pa.float32())),
         ("temperatures", pa.list_(pa.float32())),
         ("entropies", pa.list_(pa.float32())),
+        ("mask_sizes", pa.list_(pa.int32())),
+        ("mask_ids", pa.list_(pa.int32())),
         ("finish_reason", pa.string()),
     ]
 )
@@ -63,9 +69,16 @@ EVALUATION = pa.schema(
 )
 
 
-def write_rows(target: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
-    """Writes rows as one Parquet file, atomically."""
+_CONTROLLER = b"controller"
+
+
+def write_rows(
+    target: Path, rows: list[dict[str, Any]], schema: pa.Schema, controller: dict[str, Any] | None = None
+) -> None:
+    """Writes rows as one Parquet file, atomically; with a controller's state, in the file's own metadata."""
     table = pa.Table.from_pylist(rows, schema=schema)
+    if controller:
+        table = table.replace_schema_metadata({_CONTROLLER: json.dumps(controller, allow_nan=False)})
     with atomic(target) as partial:
         pq.write_table(table, partial, compression="zstd")
 
@@ -93,6 +106,12 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     if table.num_rows == 0:
         raise MtpipeError(f"{path} has no rows; delete it and run `dvc repro`")
     return table
+
+
+def read_controller(path: Path) -> dict[str, Any]:
+    """The state of the controller that a round was sampled with; empty where no controller was."""
+    metadata = pq.read_schema(path).metadata or {}
+    return json.loads(metadata[_CONTROLLER]) if _CONTROLLER in metadata else {}
 
 
 def read_rows(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:

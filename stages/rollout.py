@@ -1,14 +1,13 @@
 """Stage rollout: one round's responses, sampled from the round's policy at the planned temperatures."""
 
 from mtpipe import paths
-from mtpipe.files import read_json
 from mtpipe.params import load_params
 from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
+from mtpipe.sampling.controlled import set_controller
 from mtpipe.sampling.engine import open_engine
 from mtpipe.sampling.rounds import draw_problems, sample_round
 from mtpipe.stage import progress_bar, run_stage
-from mtpipe.temperature.entropy_table import round_threshold
-from mtpipe.temperature.round_plan import RoundPlan
+from mtpipe.temperature.round_plan import RoundPlan, RoundTemperatures
 from mtpipe.tracking.live import live_log
 
 
@@ -16,8 +15,7 @@ def main(arm: str, seed: int, round: int) -> None:
     """Samples one round of one run."""
     params = load_params()
     folder = paths.policy(arm, seed, round)
-    plan = RoundPlan.model_validate(read_json(paths.round_plan(arm, round)))
-    threshold = round_threshold(plan.rule, folder)
+    plan = RoundPlan.read(paths.round_plan(arm, round))
     problems = draw_problems(read_rows(paths.TRAIN, PROBLEMS), seed, round, params.sampling.prompts)
 
     rows = []
@@ -27,14 +25,16 @@ def main(arm: str, seed: int, round: int) -> None:
         progress_bar(total, f"rollout {arm} round {round}", "responses") as bar,
         live_log(params, arm, seed) as log,
     ):
-        for response in sample_round(engine, problems, plan.rule, threshold, seed, round, params.sampling):
+        control = set_controller(engine, problems, plan, folder, seed, params.sampling)
+        temperatures = RoundTemperatures(plan.at(control), folder)
+        for response in sample_round(engine, problems, temperatures, seed, round, params.sampling):
             rows.append({**vars(response), "text": engine.vocabulary.decode(response.response_ids)})
             tokens += len(response.response_ids)
             if bar.update() or len(rows) == total:
                 log("rollout", {"tokens": tokens}, round * total + len(rows))
     order = {problem["problem_id"]: index for index, problem in enumerate(problems)}
     rows.sort(key=lambda row: (order[row["problem_id"]], row["sample"]))
-    write_rows(paths.rollouts(arm, seed, round), rows, ROLLOUTS)
+    write_rows(paths.rollouts(arm, seed, round), rows, ROLLOUTS, control)
 
 
 if __name__ == "__main__":

@@ -11,19 +11,23 @@ from mtpipe.files import atomic, read_json, write_json
 from mtpipe.learn import processes
 from mtpipe.learn.batches import optimizer_steps
 from mtpipe.learn.checkpoint import checkpoint
+from mtpipe.learn.controlled import round_sampled
 from mtpipe.learn.groups import join_groups
+from mtpipe.learn.losses.entropy_bonus import read_coefficient, write_coefficient
 from mtpipe.learn.optimizer import Optimizer
 from mtpipe.learn.ranks import Ranks
-from mtpipe.learn.round_metrics import entropy_histogram, round_metrics
+from mtpipe.learn.round_metrics import entropy_histogram, round_metrics, temperature_profile
+from mtpipe.learn.scorer import Scorer
 from mtpipe.learn.temperature_shares import temperature_shares
-from mtpipe.learn.update import update_policy
+from mtpipe.learn.update import coefficient_after, update_policy
 from mtpipe.learn.work import Work, fingerprint
 from mtpipe.params import Params, load_params
 from mtpipe.policy import load_policy, prepare_torch
-from mtpipe.records import ROLLOUTS, VERDICTS, read_rows
+from mtpipe.records import ROLLOUTS, VERDICTS, read_controller, read_rows
 from mtpipe.stage import progress_bar, run_stage
-from mtpipe.temperature.entropy_table import round_threshold, write_entropy_table
-from mtpipe.temperature.round_plan import RoundPlan
+from mtpipe.temperature.controllers.state import write_state
+from mtpipe.temperature.entropy_table import write_entropy_table
+from mtpipe.temperature.round_plan import RoundPlan, RoundTemperatures
 from mtpipe.tracking.live import live_log
 
 
@@ -44,11 +48,11 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
     policy = load_policy(folder, "cpu" if ranks else device)
     if ranks:
         ranks.divide(policy.model)
-    plan = RoundPlan.model_validate(read_json(paths.round_plan(arm, round)))
+    plan = RoundPlan.read(paths.round_plan(arm, round))
     rollouts = read_rows(paths.rollouts(arm, seed, round), ROLLOUTS)
     verdicts = read_rows(paths.verdicts(arm, seed, round), VERDICTS)
     groups = join_groups(rollouts, verdicts, params.sampling.group_size)
-    settings = params.update
+    settings = params.update.overridden(read_json(paths.arm_update(arm)))
     optimizer = Optimizer(
         policy.model,
         settings.learning_rate,
@@ -63,10 +67,16 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
 
     inputs = [folder, paths.rollouts(arm, seed, round), paths.verdicts(arm, seed, round), paths.WARM_START / "policy"]
     inputs += sorted(Path(mtpipe.learn.__file__).parent.rglob("*.py"))
-    shaping = [settings.model_dump(), params.compute.model_dump(), plan.base, params.sampling.max_new_tokens]
+    shaping = [settings.model_dump(), params.compute.model_dump(), params.sampling.max_new_tokens]
     work = Work(paths.update_work(arm, seed, round), lambda: fingerprint(inputs, shaping), tokenizer_from=folder)
     reference = load_policy(paths.WARM_START / "policy", policy.device) if settings.kl_coefficient else None
-    planned = optimizer_steps(groups, plan.base, settings, params.sampling.max_new_tokens)
+    coefficient = read_coefficient(folder)
+    control = read_controller(paths.rollouts(arm, seed, round))
+    next_control = control
+    if plan.controller is not None:
+        scorer = ranks.scorer if ranks else Scorer(policy.model)
+        next_control = plan.controller.after(control, round_sampled(groups, scorer, settings))
+    planned = optimizer_steps(groups, settings, params.sampling.max_new_tokens)
     shown = ranks is None or ranks.first
     with (
         progress_bar(len(groups), f"update {arm} round {round}", "groups", shown) as bar,
@@ -81,6 +91,7 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
             reference,
             work,
             ranks,
+            coefficient,
             after_step=lambda step, metrics: log("step", metrics, steps_before + step),
         )
     saved = checkpoint(policy, optimizer, ranks)
@@ -97,13 +108,19 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
     with atomic(paths.policy(arm, seed, round + 1)) as target:
         saved.write(target, tokenizer_from=folder)
         write_entropy_table(target, entropies)
+        if settings.entropy_bonus:
+            write_coefficient(target, coefficient_after(steps, settings, coefficient))
+        if next_control:
+            write_state(target, next_control)
+    controlled = {"controller_temperature": control["temperature"]} if control else {}
     write_json(
         paths.update_metrics(arm, seed, round),
         {
-            "round": round_metrics(rollouts, verdicts, steps),
+            "round": round_metrics(rollouts, verdicts, steps) | controlled,
             "steps": [{"step": steps_before + index + 1, **metrics} for index, metrics in enumerate(steps)],
-            "temperatures": temperature_shares(groups, plan.base),
-            "entropy": entropy_histogram(rollouts, round_threshold(plan.rule, folder)),
+            "temperatures": temperature_shares(groups),
+            "profile": temperature_profile(rollouts),
+            "entropy": entropy_histogram(rollouts, RoundTemperatures(plan.at(control), folder).threshold()),
         },
     )
     work.remove()

@@ -7,6 +7,7 @@ import pytest
 from conftest import ROOT
 
 from mtpipe.errors import MtpipeError
+from mtpipe.learn.settings import EntropyBonus
 from mtpipe.params import Params, load_params
 
 LINES = (ROOT / "params.yaml").read_text().splitlines(keepends=True)
@@ -38,8 +39,12 @@ def test_every_profile_is_valid(profile):
         ("sampling:\n", "samplng:\n", "unknown key 'samplng'; did you mean 'sampling'?"),
         ("learning_rate: 3.0e-4", "learning_rat: 3.0e-4", "update: unknown key 'learning_rat'; did you mean"),
         ("end: 1.4, over: 4", "end: 1.4, ovr: 4", "unknown key 'ovr'; did you mean 'over'?"),
-        ("value: 1.0", "value: 0.0", "greater than 0; found 0.0"),
-        ("value: 1.0", "value: -0.5", "greater than 0; found -0.5"),
+        (
+            "value: 1.0",
+            "value: 0.0",
+            "arm 'uniform', round 0: it comes to a temperature of 0.0; it has to stay above 0",
+        ),
+        ("value: 1.0", "value: -0.5", "greater than or equal to 0; found -0.5"),
         ("value: 1.0", "value: hot", "found 'hot'"),
         ("value: 1.0", "value: .nan", "finite number"),
         ("quantile: 0.8}, moves: high}\n  rollout", "quantile: -0.2}, moves: high}\n  rollout", "found -0.2"),
@@ -71,6 +76,35 @@ def test_a_fault_is_named_with_its_key_its_value_and_the_remedy(tmp_path, found,
     assert expected in fault(tmp_path, found, replaced_by)
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            "{top_entrpy: 0.2}",
+            "temperature.uniform.update: the loss: unknown key 'top_entrpy'; did you mean 'top_e",
+        ),
+        ("{learning_rate: 1.0}", "unknown key 'learning_rate'"),
+        ("{top_entropy: 0.0}", "temperature.uniform.update: top_entropy: Input should be greater than 0; found 0.0"),
+        ("{loss: gspo, top_entropy: 0.2}", "gspo has one for the whole response"),
+        ("{loss: cispo, entropy_clip: {}}", "entropy_clip acts on the clip and the gradient of each token's own ratio"),
+        ("{loss: gspo, covariance: {kind: clip_cov}}", "covariance acts on the clip"),
+        ("{entropy_clip: {}, covariance: {kind: kl_cov}}", "kl_cov does without a clip"),
+        ("{covariance: {kind: clip_cov, low: 6.0}}", "low (6.0) has to be below high (5.0)"),
+    ],
+)
+def test_an_arms_own_loss_is_checked_by_the_same_schema(tmp_path, changes, expected):
+    assert expected in fault(tmp_path, "value: 1.0}\n", f"value: 1.0}}\n    update: {changes}\n")
+
+
+def test_an_arms_own_loss_stands_in_the_place_of_the_common_one(tmp_path, params):
+    own = "value: 1.0}\n    update: {top_entropy: 0.2, dual_clip: null, entropy_bonus: {target: 0.3}}\n"
+    (tmp_path / "params.yaml").write_text(SHIPPED.replace("value: 1.0}\n", own, 1))
+    found = load_params(tmp_path / "params.yaml")
+    changed = {"top_entropy": 0.2, "dual_clip": None, "entropy_bonus": EntropyBonus(target=0.3)}
+    assert found.update.overridden(found.temperature["uniform"].update) == params.update.model_copy(update=changed)
+    assert found.update.overridden(found.temperature["token"].update) == params.update
+
+
 def test_a_benchmark_has_its_own_settings_where_it_names_them_and_the_common_ones_elsewhere(tmp_path, params):
     edited = SHIPPED.replace("benchmarks: {}", "benchmarks: {longer: {samples: 256, temperature: 0.6}}")
     (tmp_path / "params.yaml").write_text(edited)
@@ -94,6 +128,29 @@ def test_the_8_bit_optimizer_and_several_processes_exclude_each_other(params):
     found = params.model_dump()
     found["update"] |= {"optimizer": "adamw_8bit", "processes": 2}
     with pytest.raises(ValueError, match=r"update\.processes is 2; set the one to adamw or the other to 1"):
+        Params.model_validate(found)
+
+
+DRAWN = {"spread": {"drawn": {"kind": "uniform", "low": 0.8, "high": 1.2}}}
+WINDOW = {"token": {"kind": "entropy_window", "low": 1.0, "high": 1.2}}
+
+
+@pytest.mark.parametrize(
+    ("arm", "section", "changed", "expected"),
+    [
+        (WINDOW, "sampling", {"engine": "vllm"}, "uniform.token is entropy_window, which depends on all"),
+        (WINDOW, "ray", {"workers": 2}, "set sampling.engine to torch and ray.workers to null"),
+        ({"truncation": {"min_p": 0.1}}, "sampling", {"engine": "vllm"}, "set sampling.engine to torch"),
+        ({"truncation": {"top_p": 0.9}}, "update", {"target": "untempered"}, "set it to tempered"),
+        (DRAWN, "update", {"baseline": "temperature"}, "no two responses share a temperature"),
+    ],
+)
+def test_what_an_arm_asks_for_and_another_section_cannot_give_is_refused(params, arm, section, changed, expected):
+    found = params.model_dump()
+    found["temperature"]["uniform"] = arm
+    Params.model_validate(found)
+    found[section] |= changed
+    with pytest.raises(ValueError, match=expected):
         Params.model_validate(found)
 
 

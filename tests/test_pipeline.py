@@ -28,8 +28,9 @@ def make_project(folder: Path) -> Path:
     folder.mkdir()
     for name in ("mtpipe", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "inputs").mkdir()
-    shutil.copy(ROOT / "inputs" / "README.md", folder / "inputs")
+    for name in ("inputs", "plugins"):
+        (folder / name).mkdir()
+        shutil.copy(ROOT / name / "README.md", folder / name)
     for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, folder / name)
     (folder / ".dvc").mkdir()

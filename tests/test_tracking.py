@@ -331,6 +331,16 @@ def test_an_edited_temperature_makes_a_new_current_run_and_keeps_the_old(project
     assert {run.data.tags["mtpipe.current"] for run in runs(project) if run.data.tags["arm"] == "uniform"} == {"true"}
 
 
+def test_an_arms_own_loss_and_controller_are_among_its_params_and_in_its_description(project):
+    own = {"update": {"top_entropy": 0.2}, "controller": {"kind": "entropy_target", "target": 0.3}}
+    edit_params(lambda found: found["temperature"].update(token=own))
+    token, uniform = (read_record(load_params(), arm, 1) for arm in ("token", "uniform"))
+    assert (token.params["update.top_entropy"], uniform.params["update.top_entropy"]) == ("0.2", "null")
+    assert token.params["controller.kind"] == "entropy_target"
+    assert "entropy_target (start 1.0, target 0.3" in token.description
+    assert "update (top_entropy 0.2)" in token.description
+
+
 @pytest.mark.parametrize("section", ["task", "model", "sft", "sampling", "reward", "update"])
 def test_settings_that_shape_training_make_another_run(project, section):
     key = {"task": "bound", "model": "layers", "sft": "steps", "sampling": "prompts", "reward": "correct"}

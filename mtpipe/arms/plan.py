@@ -3,8 +3,8 @@
 from pydantic import ValidationError
 
 from mtpipe.arms.arm import Arm
-from mtpipe.temperature.round_plan import RoundPlan
-from mtpipe.temperature.token_rule import DECIMALS
+from mtpipe.temperature.round_plan import OpenRound, ResponsePlan, RoundPlan
+from mtpipe.temperature.rules.outside import source_digest
 
 
 def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
@@ -14,19 +14,26 @@ def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
     does not cover the round, or a temperature is not above 0.
     """
     where = f"arm {name!r}, round {round_}"
-    if arm.spread is not None and len(arm.spread) != group_size:
+    entries = arm.spread.entries if arm.spread else None
+    if entries not in (None, group_size):
         raise ValueError(
-            f"arm {name!r}: its spread has {len(arm.spread)} entries for a group of {group_size} responses; "
+            f"arm {name!r}: its spread has {entries} entries for a group of {group_size} responses; "
             f"give one entry per response, or change sampling.group_size"
         )
     try:
-        base = [round(temperature, DECIMALS) for temperature in arm.base(round_, group_size)]
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
-    if min(base) <= 0:
-        raise ValueError(f"{where}: schedule and spread lead to a temperature of {min(base)}; it has to stay above 0")
-    try:
-        return RoundPlan(arm=name, round=round_, base=base, rule=arm.token.resolve(base))
+        spread = arm.spread.at(round_) if arm.spread else None
+        scheduled = None if arm.controller else arm.scheduled(round_)
+        asked = OpenRound(round=round_, scheduled=scheduled, spread=spread, token=arm.token, controller=arm.controller)
+        if arm.controller is not None or (spread is not None and spread.drawn is not None):
+            asked.extremes()  # raises where one would not stay above 0
+            group: list[ResponsePlan] | OpenRound = asked
+        else:
+            group = [asked.response(sample, 0.0) for sample in range(group_size)]
     except ValidationError as error:
         found = error.errors()[0]["input"]
-        raise ValueError(f"{where}: the token rule leads to a temperature of {found}; it has to stay above 0") from None
+        raise ValueError(f"{where}: it comes to a temperature of {found}; it has to stay above 0") from None
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    kind = arm.token.kind
+    sources = {kind: source_digest(kind)} if "." in kind else {}
+    return RoundPlan(arm=name, round=round_, group=group, truncation=arm.truncation, sources=sources)

@@ -1,4 +1,4 @@
-"""Temperature over training: pure functions of the round.
+"""What changes over training, temperatures and the width of a spread: pure functions of the round.
 
 A schedule never accumulates, so that resuming a run, or editing one round of it, is exact. Rounds count
 from 0; a round is one batch of rollouts from one policy, which the paper calls a step.
@@ -9,14 +9,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mtpipe.settings import Settings, Temperature
+from mtpipe.settings import Settings
+
+Value = Annotated[float, Field(ge=0)]
+"""A temperature, or what a spread is multiplied by; a plan refuses a temperature of 0."""
 
 
 class Constant(Settings):
     """The same temperature in every round."""
 
     kind: Literal["constant"]
-    value: Temperature
+    value: Value
 
     def at(self, round: int) -> float:
         return self.value
@@ -26,8 +29,8 @@ class Linear(Settings):
     """From `start` in round 0 to `end` in round `over`, then constant (the paper's linear rise)."""
 
     kind: Literal["linear"]
-    start: Temperature
-    end: Temperature
+    start: Value
+    end: Value
     over: int = Field(ge=1, description="rounds")
 
     def at(self, round: int) -> float:
@@ -38,7 +41,7 @@ class Staircase(Settings):
     """`start` plus `increment` after every `every` rounds (the paper's spikes)."""
 
     kind: Literal["staircase"]
-    start: Temperature
+    start: Value
     increment: float
     every: int = Field(ge=1, description="rounds")
 
@@ -53,7 +56,7 @@ class Piecewise(Settings):
     """
 
     kind: Literal["piecewise"]
-    points: list[tuple[int, Temperature]] = Field(min_length=1)
+    points: list[tuple[int, Value]] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _rounds_ascend_from_zero(self) -> "Piecewise":

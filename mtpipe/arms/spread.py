@@ -1,30 +1,25 @@
-"""Temperature over the responses of one prompt (the paper's rollout level)."""
+"""A spread whose offsets change over training."""
 
 from pydantic import Field, model_validator
 
-from mtpipe.settings import Settings, Temperature
+from mtpipe.arms.schedule import Schedule
+from mtpipe.temperature.spread import Spread
 
 
-class Spread(Settings):
-    """Either `offsets`, added to the schedule's temperature, or absolute `temperatures` in its place.
+class AnnealedSpread(Spread):
+    """A Spread, with `scale`: what the offsets are multiplied by, round by round, 1 by default."""
 
-    One number for each response of the group, in the order of the responses' `sample` index.
-    """
-
-    offsets: list[float] | None = Field(default=None, min_length=1)
-    temperatures: list[Temperature] | None = Field(default=None, min_length=1)
+    scale: Schedule | None = Field(default=None, description="{kind: linear, start: 1, end: 0, over: 4} narrows it")
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> "Spread":
-        if (self.offsets is None) == (self.temperatures is None):
-            raise ValueError("give either offsets or temperatures, not both and not neither")
+    def _scales_offsets(self) -> "AnnealedSpread":
+        if self.scale is not None and self.offsets is None:
+            raise ValueError("scale multiplies offsets; temperatures and drawn ones have none: drop scale")
         return self
 
-    def __len__(self) -> int:
-        return len(self.offsets or self.temperatures or [])
-
-    def around(self, scheduled: float) -> list[float]:
-        """The temperature of each response, given the schedule's temperature of the round."""
-        if self.temperatures is not None:
-            return list(self.temperatures)
-        return [scheduled + offset for offset in self.offsets or []]
+    def at(self, round: int) -> Spread:
+        """The spread of one round; raises ValueError where the scale does not cover it."""
+        if self.scale is None or self.offsets is None:
+            return Spread(offsets=self.offsets, temperatures=self.temperatures, drawn=self.drawn)
+        scale = self.scale.at(round)
+        return Spread(offsets=[scale * offset for offset in self.offsets])

@@ -1,74 +1,59 @@
-"""The resolved temperatures as a table and as a picture."""
+"""The planned temperatures as a table."""
 
-from itertools import groupby
-from pathlib import Path
+from mtpipe.temperature.round_plan import OpenRound, RoundPlan
+from mtpipe.temperature.rules.rule import Quantile, ResolvedRule
 
-from mtpipe.errors import MtpipeError
-from mtpipe.temperature.round_plan import RoundPlan
-from mtpipe.temperature.token_rule import ResolvedUniform, Threshold
+_TEMPERATURES = ("kind", "temperature", "low", "high")
+"""Fields of rules that the temperature columns show already, or the rule's name."""
 
 
 def response_temperatures(plan: RoundPlan) -> list[str]:
-    """Each response's temperature as text: `1.2`, or `1|1.2` for low|high."""
-    if isinstance(plan.rule, ResolvedUniform):
-        return [f"{temperature:g}" for temperature in plan.rule.temperature]
-    return [f"{low:g}|{high:g}" for low, high in zip(plan.rule.low, plan.rule.high, strict=True)]
+    """Each response's temperature as text: `1.2`, or `1|1.2` where its tokens get from 1 to 1.2.
+
+    Where temperatures are drawn, or set by a controller, when the round is sampled, one text for all: `0.5 to 2`.
+    """
+    spans = [response.rule.span() for response in plan.responses()]
+    if isinstance(plan.group, OpenRound):
+        return [f"{min(low for low, _ in spans):g} to {max(high for _, high in spans):g}"]
+    return [f"{low:g}" if low == high else f"{low:g}|{high:g}" for low, high in spans]
 
 
 def format_plans(plans: list[RoundPlan]) -> str:
     """A table arm × round; the response columns are folded where all responses of the table are alike."""
-    by_response = any(len(set(response_temperatures(plan))) > 1 for plan in plans)
-    size = len(plans[0].base)
-    header = ["arm", "round", *([f"response {i}" for i in range(size)] if by_response else ["T"]), "hot from"]
+    found = [response_temperatures(plan) for plan in plans]
+    size = max(map(len, found)) if any(len(set(temperatures)) > 1 for temperatures in found) else 1
+    header = ["arm", "round", *([f"response {i}" for i in range(size)] if size > 1 else ["T"]), "rule"]
     rows = [header]
-    for plan in plans:
-        temperatures = response_temperatures(plan)
-        threshold = "" if isinstance(plan.rule, ResolvedUniform) else _threshold(plan.rule.threshold)
-        rows.append([plan.arm, str(plan.round), *(temperatures if by_response else temperatures[:1]), threshold])
+    for plan, temperatures in zip(plans, found, strict=True):
+        cells = (temperatures + [""] * size)[:size]
+        rows.append([plan.arm, str(plan.round), *cells, _described(plan)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(lines) + "\n\nT of each response; low|high: below | from the entropy threshold on."
-
-
-def _threshold(threshold: Threshold) -> str:
-    if threshold.nats is not None:
-        return f"{threshold.nats:g} nats"
-    return f"quantile {threshold.quantile:g}"
-
-
-def draw_plans(plans: list[RoundPlan], target: Path) -> None:
-    """Draws one panel an arm: temperature against round, a line for each response (and for low and high).
-
-    Raises MtpipeError where the file name's ending is no picture format.
-    """
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    arms = {arm: list(of_arm) for arm, of_arm in groupby(plans, key=lambda plan: plan.arm)}
-    figure, axes = pyplot.subplots(
-        1, len(arms), figsize=(2.6 * len(arms) + 0.6, 3), sharey=True, squeeze=False, layout="constrained"
+    return "\n".join(lines) + (
+        "\n\nT of each response; low|high: the least | the most that its tokens get; low to high: drawn or set "
+        "between, when the round is sampled; "
+        "q0.8: the 0.8 quantile of the entropies of the round before."
     )
-    for axis, (arm, of_arm) in zip(axes[0], arms.items(), strict=True):
-        rounds = [plan.round for plan in of_arm]
-        for response in range(len(of_arm[0].base)):
-            axis.plot(rounds, [_low_high(plan, response)[0] for plan in of_arm], ".-", color="tab:blue", alpha=0.6)
-            axis.plot(rounds, [_low_high(plan, response)[1] for plan in of_arm], ".-", color="tab:red", alpha=0.6)
-        axis.set(title=arm, xlabel="round", xticks=rounds)
-        axis.grid(alpha=0.3)
-    axes[0][0].set_ylabel("temperature")
-    figure.suptitle("red: tokens from the entropy threshold on; blue: below", fontsize=8)
-    try:
-        figure.savefig(target)
-    except (ValueError, OSError) as error:
-        raise MtpipeError(f"{target} could not be drawn: {error}") from None
-    finally:
-        pyplot.close(figure)
 
 
-def _low_high(plan: RoundPlan, response: int) -> tuple[float, float]:
-    if isinstance(plan.rule, ResolvedUniform):
-        return plan.rule.temperature[response], plan.rule.temperature[response]
-    return plan.rule.low[response], plan.rule.high[response]
+def _described(plan: RoundPlan) -> str:
+    """The token rule with the numbers of the first response that has one, the controller, and the truncation."""
+    rules = [response.rule for response in plan.responses() if response.rule.kind != "uniform"]
+    parts = [_rule(rules[0])] if rules else []
+    if plan.controller is not None:
+        start = getattr(plan.controller, "start", None)
+        parts += [f"set by {plan.controller.kind}" + ("" if start is None else f" from {start:g} on")]
+    parts += [f"{name} {value:g}" for name, value in plan.truncation if value is not None]
+    return ", ".join(parts)
+
+
+def _rule(rule: ResolvedRule) -> str:
+    numbers = {name: getattr(rule, name) for name in type(rule).model_fields if name not in _TEMPERATURES}
+    return " ".join([rule.kind, *(f"{name}={_number(value)}" for name, value in numbers.items())])
+
+
+def _number(value: float | str | Quantile) -> str:
+    if isinstance(value, Quantile):
+        return f"q{value.quantile:g}"
+    return repr(value) if isinstance(value, str) else f"{value:g}"

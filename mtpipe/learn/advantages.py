@@ -7,6 +7,7 @@ undoes that. Scales estimated from the same rewards (`std`, `batch_std`) bias it
 depend on how hard a problem is.
 """
 
+import math
 from typing import Literal
 
 import torch
@@ -19,7 +20,7 @@ Scale = Literal["std", "mean", "leave_one_out", "batch_std"]
 
 
 def group_advantages(
-    rewards: Tensor, scale: Scale = "std", temperatures: list[float] | None = None
+    rewards: Tensor, scale: Scale = "std", temperatures: list[list[float]] | None = None
 ) -> tuple[Tensor, Tensor]:
     """Advantages of all groups of a step.
 
@@ -40,36 +41,36 @@ def group_advantages(
 
     Args:
         rewards: [groups, group_size].
-        temperatures: the base temperature of each response of a group, [group_size]; None compares with all.
+        temperatures: the responses' base temperatures, [groups, group_size]; None compares with all.
 
     Returns:
         advantages [groups, group_size], and [groups] whether any of the group's differs from 0; a group of equal
         rewards has nothing to teach.
     """
-    centred = torch.zeros_like(rewards)
-    members = _compared(rewards.shape[1], temperatures)
-    alone = [subset[0] for subset in members if len(subset) == 1]
-    for subset, peers in [(subset, subset) for subset in members if len(subset) > 1] + [
-        (alone, list(range(rewards.shape[1])))
-    ]:
-        size = len(peers)
-        differ = (rewards[:, peers].amax(1) > rewards[:, peers].amin(1))[:, None]
-        distance = rewards[:, subset] - rewards[:, peers].mean(1, keepdim=True)
-        unshrunk = size / (size - 1) if scale == "leave_one_out" else 1.0
-        centred[:, subset] = torch.where(differ, distance * unshrunk, 0.0)
-    freedom = rewards.shape[1] - sum(len(subset) > 1 for subset in members) - bool(alone)
+    peers, baselines = _compared(rewards, temperatures)
+    size = peers.sum(2, dtype=rewards.dtype)
+    of_peers = rewards[:, None, :].expand_as(peers)
+    differ = of_peers.where(peers, -math.inf).amax(2) > of_peers.where(peers, math.inf).amin(2)
+    distance = rewards - of_peers.where(peers, 0.0).sum(2) / size
+    unshrunk = size / (size - 1) if scale == "leave_one_out" else 1.0
+    centred = (distance * unshrunk).where(differ, 0.0)
     if scale == "std":
+        freedom = rewards.shape[1] - baselines[:, None]
         centred = centred / ((centred.square().sum(1, keepdim=True) / freedom).sqrt() + EPSILON)
     elif scale == "batch_std":
         centred = centred / (centred.std() + EPSILON)
     return centred, (centred != 0).any(1)
 
 
-def _compared(size: int, temperatures: list[float] | None) -> list[list[int]]:
-    """The responses of a group, by the temperature that they share."""
+def _compared(rewards: Tensor, temperatures: list[list[float]] | None) -> tuple[Tensor, Tensor]:
+    """Which responses [groups, response, peer] each one is compared with, and the baselines [groups] that makes."""
+    groups, size = rewards.shape
     if temperatures is None:
-        return [list(range(size))]
-    return [
-        [index for index, value in enumerate(temperatures) if value == temperature]
-        for temperature in sorted(set(temperatures))
-    ]
+        same = torch.ones(groups, size, size, dtype=torch.bool)
+    else:
+        of_response = torch.tensor(temperatures, dtype=torch.float64)
+        same = of_response[:, :, None] == of_response[:, None, :]
+    alone = same.sum(2) == 1
+    first_of_its_temperature = ~same.tril(-1).any(2)
+    baselines = (~alone & first_of_its_temperature).sum(1) + alone.any(1)
+    return same | alone[:, :, None], baselines

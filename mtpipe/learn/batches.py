@@ -7,9 +7,10 @@ from typing import Any
 import torch
 
 from mtpipe.learn.advantages import group_advantages
+from mtpipe.learn.choices import token_choices
 from mtpipe.learn.groups import Group
 from mtpipe.learn.losses.aggregation import constant, group_token_mean, sequence_mean, token_mean
-from mtpipe.params import Update
+from mtpipe.learn.settings import Update
 
 PADDING = 0.08
 """Share of a micro-batch's computed tokens that may be padding."""
@@ -21,7 +22,8 @@ class Scored:
 
     The lists have an entry for each response token. `start` and `reference` are log-probs that other weights give it:
     at T=1 those of the policy that the round starts with, and at the target's temperatures those of the reference;
-    empty where the settings need none.
+    empty where the settings need none. `kept`, `reasoning` and `held` are 0 or 1 (`mtpipe.learn.choices`), or empty.
+    `mask_sizes` and `mask_ids` are the columns of a Masks, empty where nothing was cut.
     """
 
     problem_id: str
@@ -33,6 +35,11 @@ class Scored:
     weight: float = 0.0
     start: list[float] = field(default_factory=list)
     reference: list[float] = field(default_factory=list)
+    kept: list[float] = field(default_factory=list)
+    reasoning: list[float] = field(default_factory=list)
+    held: list[float] = field(default_factory=list)
+    mask_sizes: list[int] = field(default_factory=list)
+    mask_ids: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Tokens that the model reads for it."""
@@ -48,21 +55,20 @@ class Step:
     described: dict[str, float]
 
 
-def optimizer_steps(groups: list[Group], base: list[float], settings: Update, max_response: int) -> list[Step]:
+def optimizer_steps(groups: list[Group], settings: Update, max_response: int) -> list[Step]:
     """Steps of `prompts_per_step` groups each, in order.
 
     Groups without any advantage are left out and counted, also in every denominator; with `keep_flat_groups` they
     count in it. A step where no response has an advantage has no responses.
 
     Args:
-        base: the planned base temperature of each response of a group.
         max_response: tokens; sampling.max_new_tokens.
     """
     steps = []
     for start in range(0, len(groups), settings.prompts_per_step):
         chunk = groups[start : start + settings.prompts_per_step]
         rewards = torch.tensor([group.rewards for group in chunk], dtype=torch.float64)
-        compared = base if settings.baseline == "temperature" else None
+        compared = [group.base for group in chunk] if settings.baseline == "temperature" else None
         advantages, varied = group_advantages(rewards, settings.advantage, compared)
         kept = [
             (group, values)
@@ -71,6 +77,7 @@ def optimizer_steps(groups: list[Group], base: list[float], settings: Update, ma
         ]
         rows = [(row, value) for group, values in kept for row, value in zip(group.rollouts, values, strict=True)]
         weights = token_weights([row for row, _ in rows], settings, max_response) if rows else []
+        choices = token_choices([row for row, _ in rows], [value for _, value in rows], settings) if rows else []
         described = {
             "reward": float(rewards.mean()),
             "response_tokens": sum(len(row["response_ids"]) for group in chunk for row in group.rollouts)
@@ -86,8 +93,11 @@ def optimizer_steps(groups: list[Group], base: list[float], settings: Update, ma
                 temperatures=row["temperatures"],
                 advantage=advantage,
                 weight=weight,
+                mask_sizes=row["mask_sizes"],
+                mask_ids=row["mask_ids"],
+                **chosen,
             )
-            for (row, advantage), weight in zip(rows, weights, strict=True)
+            for (row, advantage), weight, chosen in zip(rows, weights, choices, strict=True)
         ]
         steps.append(Step(len(chunk), responses, described))
     return steps

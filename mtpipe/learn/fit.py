@@ -41,5 +41,6 @@ def check_logprobs(
         f"the rollouts' log-probs do not fit the policy: problem {response.problem_id!r}, token {token} was sampled "
         f"with {float(sampled[worst]):.6f} nats at temperature {response.temperatures[token]:g}, the policy gives "
         f"{float(logprobs[worst]):.6f} (allowed difference {tolerance:g}: update.logprob_tolerance). Either another "
-        f"policy sampled them, or their temperatures are not aligned with their tokens; run the rollout stage again"
+        f"policy sampled them, or their temperatures are not aligned with their tokens, or not the masks of a "
+        f"truncation; run the rollout stage again"
     )

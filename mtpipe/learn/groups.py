@@ -14,6 +14,11 @@ class Group:
     rollouts: list[dict[str, Any]]
     rewards: list[float]
 
+    @property
+    def base(self) -> list[float]:
+        """The responses' base temperatures."""
+        return [row["base_temperature"] for row in self.rollouts]
+
 
 def join_groups(rollouts: list[dict[str, Any]], verdicts: list[dict[str, Any]], group_size: int) -> list[Group]:
     """Joins rollouts with verdicts by problem and sample, keeping the rollouts' order of problems.

@@ -42,7 +42,8 @@ def behaviour_kl(logprobs_untempered: Tensor, sampled_logprobs: Tensor) -> Tenso
     The tokens were drawn from mu_T, the behaviour policy at each token's own T_t, so the k3 estimator is unbiased for
     this direction without a correction, and never negative. It contains the distance that temperature itself puts
     between the two; where T_t = 1 it is the policy's drift since sampling and nothing else. Its tail is heavy where
-    T_t < 1, because tokens that mu_T never draws carry the largest w.
+    T_t < 1, because tokens that mu_T never draws carry the largest w. Under truncation it lacks the share of pi_1 that
+    was cut, for which no w is ever drawn.
     """
     log_weight = (logprobs_untempered - sampled_logprobs).detach()
     return log_weight.exp() - 1 - log_weight

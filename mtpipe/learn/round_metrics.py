@@ -8,6 +8,8 @@ import numpy as np
 HISTOGRAM_EDGES = np.linspace(0.0, 3.0, 61)
 """Nats; what lies above counts in the last bin."""
 
+_POSITION_BINS = 48
+
 STEP_MEANS = (
     "loss",
     "entropy_tempered",
@@ -19,6 +21,9 @@ STEP_MEANS = (
     "kl_reference",
     "importance",
     "importance_capped",
+    "kept",
+    "kl_held",
+    "entropy_coefficient",
     "grad_norm",
 )
 """What a round reports of its optimizer steps, as means over those taken; some exist under some settings only."""
@@ -58,3 +63,31 @@ def entropy_histogram(rollouts: list[dict[str, Any]], threshold: float | None) -
     counts, _ = np.histogram(np.minimum(entropies, HISTOGRAM_EDGES[-1]), HISTOGRAM_EDGES)
     hot = None if threshold is None else float((entropies >= np.float32(threshold)).mean())
     return {"edges": HISTOGRAM_EDGES.tolist(), "counts": counts.tolist(), "threshold": threshold, "hot_share": hot}
+
+
+def temperature_profile(rollouts: list[dict[str, Any]]) -> dict[str, Any]:
+    """How the sampling temperatures of a round go with the tokens' untempered entropies, and with their positions.
+
+    Each part has the `edges` of bins, of which the last holds all beyond it, and by bin the `mean`, `low` and `high`
+    temperature of its tokens, null where there are none.
+    """
+    temperatures = np.concatenate([row["temperatures"] for row in rollouts])
+    entropies = np.concatenate([row["entropies"] for row in rollouts])
+    positions = np.concatenate([np.arange(len(row["temperatures"])) for row in rollouts])
+    width = max(1, -(-int(positions.max() + 1) // _POSITION_BINS))
+    position_edges = np.arange(0, int(positions.max()) + 1 + width, width)
+    return {
+        "entropy": _by_bin(temperatures, entropies, HISTOGRAM_EDGES),
+        "position": _by_bin(temperatures, positions, position_edges),
+    }
+
+
+def _by_bin(temperatures: np.ndarray, values: np.ndarray, edges: np.ndarray) -> dict[str, Any]:
+    bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    inside = [temperatures[bins == number] for number in range(len(edges) - 1)]
+    return {
+        "edges": edges.tolist(),
+        "mean": [float(found.mean()) if len(found) else None for found in inside],
+        "low": [float(found.min()) if len(found) else None for found in inside],
+        "high": [float(found.max()) if len(found) else None for found in inside],
+    }

@@ -7,8 +7,12 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.chunked_head import TokenScores, token_scores
+from mtpipe.learn.chunked_head import TokenScores, logprobs_at, token_scores
 from mtpipe.learn.token_logprobs import Sequences
+from mtpipe.temperature.masks import Masks
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+"""Of `update.precision`."""
 
 _SCALES = ("logit_scale", "logits_scaling", "lm_head_multiplier")
 """Settings of some architectures that multiply the logits after the head; not computed here."""
@@ -41,8 +45,17 @@ class Scorer(nn.Module):
                 )
         self.softcap: float | None = getattr(config, "final_logit_softcapping", None)
 
-    def forward(self, sequences: Sequences, temperatures: Tensor, precision: torch.dtype) -> TokenScores:
-        """Scores all response tokens of `sequences` at their temperatures [tokens] and at 1.
+    def forward(
+        self,
+        sequences: Sequences,
+        temperatures: Tensor | list[float],
+        precision: torch.dtype,
+        masks: Masks | None = None,
+        entropy_gradient: bool = False,
+    ) -> TokenScores | Tensor:
+        """Scores all response tokens of `sequences` at their temperatures [tokens], cut by their masks, and at 1.
+
+        Given a list of temperatures, it returns the tokens' log-probs at each of them [tokens, temperatures].
 
         Float32 weights are cast to `precision` for the products, if that is another type.
         """
@@ -50,4 +63,7 @@ class Scorer(nn.Module):
             states = self.model.base_model(input_ids=sequences.ids, use_cache=False).last_hidden_state
             hidden = states[sequences.row, sequences.column - 1]
             head = self.model.get_output_embeddings()
-            return token_scores(hidden, head.weight, head.bias, self.softcap, sequences.targets, temperatures)
+            given = (hidden, head.weight, head.bias, self.softcap, sequences.targets)
+            if isinstance(temperatures, list):
+                return logprobs_at(*given, temperatures)
+            return token_scores(*given, temperatures, masks=masks, entropy_gradient=entropy_gradient)

@@ -12,17 +12,18 @@ from tqdm import tqdm
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.batches import Scored, Step, micro_batches
 from mtpipe.learn.fit import check_logprobs, check_tokens
+from mtpipe.learn.losses.entropy_bonus import Coefficient
 from mtpipe.learn.objective import flatten, policy_loss
 from mtpipe.learn.optimizer import Optimizer
 from mtpipe.learn.ranks import Ranks
-from mtpipe.learn.scorer import Scorer
+from mtpipe.learn.scorer import PRECISIONS, Scorer
+from mtpipe.learn.settings import Update
 from mtpipe.learn.token_logprobs import pad
 from mtpipe.learn.totals import Totals
 from mtpipe.learn.work import Work
-from mtpipe.params import Update
 from mtpipe.policy import Policy
 
-_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_UNUSED = Coefficient()
 
 
 def update_policy(
@@ -34,6 +35,7 @@ def update_policy(
     reference: Policy | None = None,
     work: Work | None = None,
     ranks: Ranks | None = None,
+    coefficient: Coefficient = _UNUSED,
     after_step: Callable[[int, dict[str, float]], None] = lambda step, metrics: None,
 ) -> list[dict[str, float]]:
     """Takes the steps and returns the metrics of each, in order; a step without responses is skipped.
@@ -42,6 +44,7 @@ def update_policy(
         reference: the policy that `kl_coefficient` pulls towards.
         work: where a killed update left its last step and this one leaves its own.
         ranks: the processes that share the update; the policy's parameters are divided among them already.
+        coefficient: of the entropy bonus, as the round before left it; by default as it starts.
         after_step: called with each step's number in the round, from 1, and its metrics.
 
     Raises MtpipeError where the policy's log-probs do not match the rollouts' before the first step, where a loss or
@@ -65,7 +68,8 @@ def update_policy(
             taken = {}
             if step.responses:
                 checked = any("loss" in earlier for earlier in metrics)
-                taken = take_step(scorer, optimizer, step.responses, settings, not checked, ranks)
+                used = coefficient_after(metrics, settings, coefficient).used
+                taken = take_step(scorer, optimizer, step.responses, settings, not checked, ranks, used)
             metrics.append(step.described | taken)
             if work:
                 work.save(policy, optimizer, metrics, ranks)
@@ -81,6 +85,7 @@ def take_step(
     settings: Update,
     check: bool,
     ranks: Ranks | None = None,
+    entropy_coefficient: float = 0.0,
 ) -> dict[str, float]:
     """One optimizer step."""
     torch.manual_seed(optimizer.step_count)  # dropout, where a model has any, is the same after a resume
@@ -88,7 +93,7 @@ def take_step(
     whole = micro_batches(responses, settings.tokens_per_micro_batch)
     shared = ranks.share(responses, settings.tokens_per_micro_batch) if ranks else ((batch, 1) for batch in whole)
     for batch, scale in shared:
-        loss, logged = micro_batch_loss(scorer, batch, settings, check)
+        loss, logged = micro_batch_loss(scorer, batch, settings, check, entropy_coefficient)
         if not torch.isfinite(loss):
             raise MtpipeError(
                 f"the loss is {loss.item()} in the batch of {_named(batch)}; the round stops here, its inputs are kept"
@@ -105,20 +110,31 @@ def take_step(
             f"the round stops here, its inputs are kept"
         )
     optimizer.step()
-    return {**totals.described(), "grad_norm": norm}
+    bonus = {"entropy_coefficient": entropy_coefficient} if settings.entropy_bonus else {}
+    return {**totals.described(), "grad_norm": norm, **bonus}
+
+
+def coefficient_after(metrics: list[dict[str, float]], settings: Update, start: Coefficient) -> Coefficient:
+    """The entropy bonus's coefficient after the steps that `metrics` has; the start where there is no bonus."""
+    measured = "entropy_tempered" if settings.target == "tempered" else "entropy"
+    for taken in metrics:
+        if settings.entropy_bonus and "loss" in taken:
+            start = start.after(taken[measured], settings.entropy_bonus)
+    return start
 
 
 def micro_batch_loss(
-    scorer: Scorer, batch: list[Scored], settings: Update, check: bool
+    scorer: Scorer, batch: list[Scored], settings: Update, check: bool, entropy_coefficient: float = 0.0
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The micro-batch's share of the step's loss, and what is logged of its tokens."""
     device = scorer.model.device
     sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], device)
     tokens = flatten(batch, sequences.row)
-    scores = scorer(sequences, tokens.temperatures, _PRECISIONS[settings.precision])
+    precision = PRECISIONS[settings.precision]
+    scores = scorer(sequences, tokens.temperatures, precision, tokens.masks, entropy_coefficient > 0)
     if check:
         check_logprobs(scores.tempered.detach(), tokens.sampled, sequences, batch, settings.logprob_tolerance)
-    return policy_loss(scores, tokens, settings)
+    return policy_loss(scores, tokens, settings, entropy_coefficient)
 
 
 @torch.no_grad()
@@ -131,8 +147,8 @@ def _with_logprobs(step: Step, scorer: Scorer, settings: Update, which: Literal[
     responses = []
     for batch in micro_batches(step.responses, settings.tokens_per_micro_batch):
         sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], scorer.model.device)
-        temperatures = flatten(batch, sequences.row).temperatures
-        scores = scorer(sequences, temperatures, _PRECISIONS[settings.precision])
+        tokens = flatten(batch, sequences.row)
+        scores = scorer(sequences, tokens.temperatures, PRECISIONS[settings.precision], tokens.masks)
         logprobs = scores.tempered if tempered else scores.untempered
         parts = logprobs.split([len(one.response_ids) for one in batch])
         for one, part in zip(batch, parts, strict=True):

@@ -94,11 +94,7 @@ def collect(params: Params) -> Study:
             for arm, seed in runs
             for round in rounds
         },
-        plans={
-            (arm, round): RoundPlan.model_validate(read_json(paths.round_plan(arm, round)))
-            for arm in params.arms
-            for round in rounds
-        },
+        plans={(arm, round): RoundPlan.read(paths.round_plan(arm, round)) for arm in params.arms for round in rounds},
         curve=read_json(paths.WARM_START / "curve.json"),
         sources=read_json(paths.SOURCES),
     )
@@ -134,6 +130,7 @@ def _update(path: Path) -> dict[str, Any]:
             **{key: found["round"][key] for key in _ROUND_KEYS},
             "trained_tokens": sum(step.get("trained_tokens", 0) for step in found["steps"]),
             "temperatures": found["temperatures"],
+            "profile": found["profile"],
             "histogram": {key: histogram[key] for key in ("edges", "counts", "threshold", "hot_share")},
         }
     except (KeyError, TypeError) as error:

@@ -13,16 +13,16 @@ def temperature_table(study: Study) -> Table | None:
     for arm in study.params.arms:
         updates = study.over_seeds(arm, study.last_round)
         by_seed = [{entry["temperature"]: entry for entry in update["temperatures"]} for update in updates]
-        temperatures = sorted(by_seed[0])
+        temperatures = sorted({temperature for entries in by_seed for temperature in entries})
         if len(temperatures) < 2:
             continue
         rows: list[Row] = []
         for temperature in temperatures:
-            entries = [entries[temperature] for entries in by_seed]
+            entries = [entries[temperature] for entries in by_seed if temperature in entries]
             responses = sum(entry["responses"] for entry in entries)
             total = sum(entry["responses"] for entries in by_seed for entry in entries.values())
             reward = sum(entry["reward"] for entry in entries) / len(entries)
-            share = sum(entry["positive_advantage_share"] for entry in entries) / len(entries)
+            share = sum(entry["positive_advantage_share"] for entry in entries) / len(by_seed)
             cells = [
                 Cell(f"{responses:,}", order=responses),
                 Cell(f"{reward:.3f}", order=reward),

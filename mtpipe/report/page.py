@@ -10,6 +10,7 @@ from mtpipe.report.details import cost_table, examples_table, sources_table, tem
 from mtpipe.report.entropy_pictures import entropy_pictures
 from mtpipe.report.forest import forest_pictures
 from mtpipe.report.html import render
+from mtpipe.report.profile_pictures import profile_pictures
 from mtpipe.report.provenance import differences_table, settings_table, versions_table
 from mtpipe.report.svg import WARM_START_LOOK, Picture, look
 from mtpipe.report.table import Table, as_markdown
@@ -55,6 +56,7 @@ def render_page(study: Study, comparison: Comparison) -> str:
         sweep=_marked(sweep_curves(study, comparison)),
         pass_curves=_marked(pass_curves(study, comparison)),
         temperatures=_marked(temperature_pictures(study)),
+        profiles=_marked(profile_pictures(study)),
         contributions=_marked(contribution_pictures(study)),
         entropies=_marked(entropy_pictures(study)),
         warm_start=_marked([warm_start_picture(study)] if study.curve else []),

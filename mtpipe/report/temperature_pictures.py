@@ -5,11 +5,10 @@ from matplotlib.axes import Axes
 
 from mtpipe.report.collect import Study
 from mtpipe.report.svg import INK, MUTED, Picture, draw, listed, look, round_axis
-from mtpipe.temperature.token_rule import ResolvedEntropyThreshold
 
 
 def temperature_pictures(study: Study) -> list[Picture]:
-    """The planned temperatures of each arm by round: a line for each response of a group, and its range."""
+    """The temperatures of each arm by round, as planned or as a controller set them: lines, and their range."""
     rounds = [round.n for round in study.params.rounds]
     planned = {arm: _planned(study, arm) for arm in study.params.arms}
     everything = np.concatenate([values.ravel() for lines in planned.values() for values in lines.values()])
@@ -40,16 +39,22 @@ def temperature_pictures(study: Study) -> list[Picture]:
 
 
 def _planned(study: Study, arm: str) -> dict[str, np.ndarray]:
-    """Temperatures [rounds, responses of a group] by what they hold for.
+    """Temperatures [rounds, responses of a group] by what they hold for: one line, or the two ends of a rule's span.
 
-    Rounds in which a token rule resolved to one temperature appear with it in both lines.
+    What a controller set is known from the rollouts alone: the coldest and the hottest token over the seeds.
     """
-    rules = [study.plans[arm, round.n].rule for round in study.params.rounds]
-    if not any(isinstance(rule, ResolvedEntropyThreshold) for rule in rules):
-        return {"every token": np.array([rule.temperature for rule in rules])}  # type: ignore[union-attr]
-    lows = [rule.low if isinstance(rule, ResolvedEntropyThreshold) else rule.temperature for rule in rules]
-    highs = [rule.high if isinstance(rule, ResolvedEntropyThreshold) else rule.temperature for rule in rules]
-    return {"high-entropy tokens": np.array(highs), "low-entropy tokens": np.array(lows)}
+    if study.plans[arm, 0].controller is not None:
+        by_round = [study.over_seeds(arm, round.n) for round in study.params.rounds]
+        coldest = [min(found["temperature_min"] for found in seeds) for seeds in by_round]
+        hottest = [max(found["temperature_max"] for found in seeds) for seeds in by_round]
+        return {"set by the controller": np.array([coldest, hottest]).T}
+    spans = np.array(
+        [[response.rule.span() for response in study.plans[arm, round.n].responses()] for round in study.params.rounds]
+    )
+    low, high = spans[..., 0], spans[..., 1]
+    if np.array_equal(low, high):
+        return {"every token": high}
+    return {"hottest tokens": high, "coldest tokens": low}
 
 
 def contribution_pictures(study: Study) -> list[Picture]:
@@ -60,7 +65,7 @@ def contribution_pictures(study: Study) -> list[Picture]:
             {entry["temperature"]: entry for entry in update["temperatures"]}
             for update in study.over_seeds(arm, study.last_round)
         ]
-        temperatures = sorted(runs[0])
+        temperatures = sorted({temperature for entries in runs for temperature in entries})
         if len(temperatures) > 1:
             pictures.append(_contribution(index, arm, temperatures, runs))
     return pictures
@@ -69,18 +74,22 @@ def contribution_pictures(study: Study) -> list[Picture]:
 def _contribution(
     index: int, arm: str, temperatures: list[float], runs: list[dict[float, dict[str, float]]]
 ) -> Picture:
-    reward = np.array([[entries[value]["reward"] for entries in runs] for value in temperatures])
-    share = np.array([[entries[value]["positive_advantage_share"] for entries in runs] for value in temperatures])
-    responses = np.array([sum(entries[value]["responses"] for entries in runs) for value in temperatures])
+    none = {"reward": np.nan, "positive_advantage_share": 0.0, "responses": 0}
+    found = [[entries.get(value, none) for entries in runs] for value in temperatures]
+    reward = np.array([[entry["reward"] for entry in of_temperature] for of_temperature in found])
+    share = np.array([[entry["positive_advantage_share"] for entry in of_temperature] for of_temperature in found])
+    responses = np.array([sum(entry["responses"] for entry in of_temperature) for of_temperature in found])
     style = look(index)
 
     def plot(axes: Axes) -> None:
         at = np.arange(len(temperatures))
         axes.bar(at, share.mean(axis=1), width=0.55, color=style.colour, alpha=0.28, linewidth=0)
         axes.plot(at, responses / responses.sum(), color=MUTED, marker="_", markersize=16, linestyle="none")
-        axes.plot(at, reward.mean(axis=1), color=style.colour, marker=style.marker)
+        axes.plot(at, np.nanmean(reward, axis=1), color=style.colour, marker=style.marker)
         if len(runs) > 1:
-            axes.fill_between(at, reward.min(axis=1), reward.max(axis=1), color=style.colour, alpha=0.15, linewidth=0)
+            axes.fill_between(
+                at, np.nanmin(reward, axis=1), np.nanmax(reward, axis=1), color=style.colour, alpha=0.15, linewidth=0
+            )
         axes.set_xticks(at, [f"{value:g}" for value in temperatures])
         axes.set_ylim(bottom=0)
         axes.set_xlabel("planned temperature of the response")
@@ -90,7 +99,7 @@ def _contribution(
         f"A bar above its dash contributes more than its share of the responses."
     )
     parts = (
-        f"T = {value:g} has reward {reward[row].mean():.3f} and {100 * share[row].mean():.0f} % of the advantage"
+        f"T = {value:g} has reward {np.nanmean(reward[row]):.3f} and {100 * share[row].mean():.0f} % of the advantage"
         for row, value in enumerate(temperatures)
     )
     return Picture(draw(f"contribution-{arm}", f"{caption} {listed(parts)}", plot), caption)

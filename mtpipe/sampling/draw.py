@@ -1,11 +1,26 @@
 """One token a row, drawn from logits: what every sampling engine does with a model's output."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from mtpipe.temperature.apply import RowTemperatures
+from mtpipe.temperature.truncation import Truncation
+
+
+class Drawn(NamedTuple):
+    """The next token of each row, [rows], with what it was drawn from.
+
+    `dropped` [rows, vocabulary] marks the tokens that truncation left out; None where nothing is cut.
+    """
+
+    tokens: Tensor
+    logprobs: Tensor
+    temperatures: Tensor
+    entropies: Tensor
+    dropped: Tensor | None
 
 
 def token_entropies(logits: Tensor) -> Tensor:
@@ -14,35 +29,48 @@ def token_entropies(logits: Tensor) -> Tensor:
 
 
 def draw_tokens(
-    logits: Tensor, rule: RowTemperatures, uniforms: Tensor, top_p: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    logits: Tensor,
+    rules: RowTemperatures,
+    positions: Tensor,
+    previous: Tensor | None,
+    uniforms: Tensor,
+    truncation: Truncation,
+) -> Drawn:
     """Draws each row's next token by inverting the tempered distribution function at the row's random number.
 
     Args:
         logits: [rows, vocabulary], untempered, float32.
+        positions, previous: [rows], as in RowTemperatures.at.
         uniforms: [rows], in [0, 1).
-        top_p: truncates the tempered distribution to its nucleus.
-
-    Returns:
-        token, log-probability at its temperature, temperature, untempered entropy; each [rows].
+        truncation: cuts the tempered distribution, which the log-probs are then those of.
     """
     entropies = token_entropies(logits)
-    temperatures = rule.at(entropies)
+    temperatures = rules.at(entropies, positions, previous)
     logprobs = (logits / temperatures[:, None]).log_softmax(-1)
-    if top_p < 1:
-        logprobs = _nucleus(logprobs, top_p)
+    dropped = None
+    if truncation.cuts:
+        dropped = left_out(logprobs, truncation)
+        logprobs = logprobs.masked_fill(dropped, -math.inf).log_softmax(-1)
     cumulative = logprobs.double().exp().cumsum(-1)
     target = uniforms[:, None] * cumulative[:, -1:]
     tokens = torch.searchsorted(cumulative, target, right=True).clamp_(max=logits.shape[-1] - 1)
-    return tokens.squeeze(1), logprobs.gather(1, tokens).squeeze(1), temperatures, entropies
+    return Drawn(tokens.squeeze(1), logprobs.gather(1, tokens).squeeze(1), temperatures, entropies, dropped)
 
 
-def _nucleus(logprobs: Tensor, top_p: float) -> Tensor:
-    """Keeps each row's likeliest tokens, the fewest that together reach `top_p`, and renormalises them.
+def left_out(logprobs: Tensor, truncation: Truncation) -> Tensor:
+    """The tokens that a truncation drops, bool [rows, vocabulary]; never a row's likeliest.
 
-    Nucleus sampling, arXiv 1904.09751. `logprobs` is [rows, vocabulary]; the others' log-probs become -inf.
+    Args:
+        logprobs: [rows, vocabulary], of the tempered distributions.
     """
-    ordered, tokens = logprobs.sort(dim=-1, descending=True, stable=True)
-    above = ordered.exp().cumsum(-1) - ordered.exp()
-    dropped = torch.zeros_like(logprobs, dtype=torch.bool).scatter_(-1, tokens, above >= top_p)
-    return logprobs.masked_fill(dropped, -math.inf).log_softmax(-1)
+    dropped = torch.zeros_like(logprobs, dtype=torch.bool)
+    highest = logprobs.amax(-1, keepdim=True)
+    if truncation.top_p is not None:
+        ordered, tokens = logprobs.sort(dim=-1, descending=True, stable=True)
+        above = ordered.exp().cumsum(-1) - ordered.exp()
+        dropped.scatter_(-1, tokens, above >= truncation.top_p)
+    if truncation.min_p:
+        dropped |= logprobs < highest + math.log(truncation.min_p)
+    if truncation.top_n_sigma is not None:
+        dropped |= logprobs < highest - truncation.top_n_sigma * logprobs.std(-1, keepdim=True)
+    return dropped

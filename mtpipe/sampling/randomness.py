@@ -15,6 +15,15 @@ def token_uniforms(seed: int, purpose: str, problem_id: str, sample: int, positi
     Args:
         purpose: what is sampled, "round 3" say; part of the identity.
     """
+    return _generator(seed, purpose, problem_id, sample).random(positions)
+
+
+def response_uniform(seed: int, purpose: str, problem_id: str, sample: int) -> float:
+    """The random number in [0, 1) of a response as a whole, apart from those of its tokens."""
+    return float(_generator(seed, f"{purpose}\x1fresponse", problem_id, sample).random())
+
+
+def _generator(seed: int, purpose: str, problem_id: str, sample: int) -> np.random.Generator:
     identity = f"{seed}\x1f{purpose}\x1f{problem_id}\x1f{sample}".encode()
     key = int.from_bytes(hashlib.blake2b(identity, digest_size=16).digest(), "little")
-    return np.random.Generator(np.random.Philox(key=key)).random(positions)
+    return np.random.Generator(np.random.Philox(key=key))

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from mtpipe.errors import MtpipeError
 from mtpipe.policy import Vocabulary, load_vocabulary
-from mtpipe.sampling.records import Request, Response, SamplingPlan, by_length
+from mtpipe.sampling.records import Request, Response, SamplingPlan, by_length, refuse_batch_dependent
 
 if TYPE_CHECKING:
     from mtpipe.sampling.engine import Engine
@@ -30,11 +30,14 @@ _RESPONSES = pa.schema(
     [
         ("problem_id", pa.string()),
         ("sample", pa.int64()),
+        ("base_temperature", pa.float64()),
         ("prompt_ids", pa.list_(pa.int64())),
         ("response_ids", pa.list_(pa.int64())),
         ("logprobs", pa.list_(pa.float64())),
         ("temperatures", pa.list_(pa.float64())),
         ("entropies", pa.list_(pa.float64())),
+        ("mask_sizes", pa.list_(pa.int64())),
+        ("mask_ids", pa.list_(pa.int64())),
         ("finish_reason", pa.string()),
         ("error", pa.string()),
     ]
@@ -71,6 +74,7 @@ class RayEngine:
 
     def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
         """Samples one response to each request, in the order of one process."""
+        refuse_batch_dependent(requests, "Ray's workers, each with a batch of its own")
         from ray.data import ActorPoolStrategy, DataContext, range
 
         batches = list(by_length(requests, plan.batch_size))

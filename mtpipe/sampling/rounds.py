@@ -2,14 +2,17 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mtpipe.errors import MtpipeError
 from mtpipe.params import EvaluationSampling, Sampling
 from mtpipe.sampling.engine import Engine
+from mtpipe.sampling.randomness import response_uniform
 from mtpipe.sampling.records import Request, Response, SamplingPlan
-from mtpipe.temperature.token_rule import ResolvedRule, ResolvedUniform
+from mtpipe.temperature.round_plan import ResponsePlan, RoundTemperatures
+from mtpipe.temperature.rules.uniform import ResolvedUniform
+from mtpipe.temperature.truncation import NONE, Truncation
 
 
 def draw_problems(problems: list[dict[str, Any]], seed: int, round: int, count: int) -> list[dict[str, Any]]:
@@ -32,23 +35,49 @@ def draw_problems(problems: list[dict[str, Any]], seed: int, round: int, count: 
 def sample_round(
     engine: Engine,
     problems: list[dict[str, Any]],
-    rule: ResolvedRule,
-    threshold: float | None,
+    temperatures: RoundTemperatures,
     seed: int,
     round: int,
     settings: Sampling,
 ) -> Iterator[Response]:
     """Samples a group of responses to each of a round's problems."""
+    purpose = f"round {round}"
     plan = SamplingPlan(
-        rule,
-        threshold,
         seed,
-        f"round {round}",
+        purpose,
         settings.max_new_tokens,
         settings.batch_size,
+        truncation=temperatures.truncation,
+        record_masks=True,
         stop=stop_strings(problems),
     )
-    return engine.sample(_requests(engine, problems, settings.group_size), plan)
+
+    def planned(problem_id: str, sample: int) -> ResponsePlan:
+        return temperatures.response(sample, response_uniform(seed, purpose, problem_id, sample))
+
+    return engine.sample(_requests(engine, problems, settings.group_size, planned), plan)
+
+
+def sample_uniform(
+    engine: Engine,
+    problems: list[dict[str, Any]],
+    responses: int,
+    temperature: float,
+    seed: int,
+    purpose: str,
+    settings: Sampling,
+    truncation: Truncation = NONE,
+) -> Iterator[Response]:
+    """Samples so many responses to each problem, every token at one temperature."""
+    plan = SamplingPlan(
+        seed,
+        purpose,
+        settings.max_new_tokens,
+        settings.batch_size,
+        truncation=truncation,
+        stop=stop_strings(problems),
+    )
+    return engine.sample(_requests(engine, problems, responses, _uniform(temperature)), plan)
 
 
 def sample_evaluation(
@@ -59,34 +88,22 @@ def sample_evaluation(
     batch_size: int,
 ) -> Iterator[Response]:
     """Samples the responses of an evaluation: `settings.samples` to each problem, at one temperature."""
-    rule = ResolvedUniform(temperature=[settings.temperature] * settings.samples)
     plan = SamplingPlan(
-        rule,
-        None,
         seed,
         "evaluation",
         settings.max_new_tokens,
         batch_size,
-        top_p=settings.top_p,
+        truncation=Truncation(top_p=settings.top_p),
         stop=stop_strings(problems),
     )
-    return engine.sample(_requests(engine, problems, settings.samples), plan)
+    return engine.sample(_requests(engine, problems, settings.samples, _uniform(settings.temperature)), plan)
 
 
 def calibration_entropies(
     engine: Engine, problems: list[dict[str, Any]], responses: int, settings: Sampling
 ) -> list[float]:
     """The untempered entropies (nats) of tokens sampled at temperature 1, one response a problem."""
-    plan = SamplingPlan(
-        ResolvedUniform(temperature=[1.0]),
-        None,
-        0,
-        "calibration",
-        settings.max_new_tokens,
-        settings.batch_size,
-        stop=stop_strings(problems),
-    )
-    drawn = engine.sample(_requests(engine, problems[:responses], 1), plan)
+    drawn = sample_uniform(engine, problems[:responses], 1, 1.0, 0, "calibration", settings)
     return [entropy for response in drawn for entropy in response.entropies]
 
 
@@ -95,10 +112,18 @@ def stop_strings(problems: list[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(json.loads(problems[0]["meta"]).get("stop", ()))
 
 
-def _requests(engine: Engine, problems: list[dict[str, Any]], samples: int) -> list[Request]:
-    return [
-        Request(problem["problem_id"], index, ids)
-        for problem in problems
-        for ids in [engine.vocabulary.encode(problem["prompt"])]
-        for index in range(samples)
-    ]
+def _uniform(temperature: float) -> Callable[[str, int], ResponsePlan]:
+    planned = ResponsePlan(base=temperature, rule=ResolvedUniform(temperature=temperature))
+    return lambda problem_id, sample: planned
+
+
+def _requests(
+    engine: Engine, problems: list[dict[str, Any]], samples: int, planned: Callable[[str, int], ResponsePlan]
+) -> list[Request]:
+    requests = []
+    for problem in problems:
+        ids = engine.vocabulary.encode(problem["prompt"])
+        for index in range(samples):
+            response = planned(problem["problem_id"], index)
+            requests.append(Request(problem["problem_id"], index, ids, response.base, response.rule))
+    return requests

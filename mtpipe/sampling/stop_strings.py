@@ -6,6 +6,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from mtpipe.sampling.line_ends import token_texts
+
 
 @dataclass(frozen=True)
 class StopStrings:
@@ -25,9 +27,8 @@ class StopStrings:
     @classmethod
     def of(cls, tokenizer: Tokenizer, stop: tuple[str, ...], vocabulary: int, device: torch.device) -> "StopStrings":
         """`vocabulary` is the number of logits, which may be larger than the tokenizer's."""
-        known = tokenizer.get_vocab_size(with_added_tokens=True)
         last = {text[-1] for text in stop} | {"\N{REPLACEMENT CHARACTER}"}
-        texts = tokenizer.decode_batch([[token] * 2 for token in range(min(known, vocabulary))], False)
+        texts = token_texts(tokenizer, vocabulary)
         completing = torch.zeros(vocabulary, dtype=torch.bool)
         completing[: len(texts)] = torch.tensor([not last.isdisjoint(text) for text in texts])
         window = max(len(text.encode()) for text in stop) + 1

@@ -10,10 +10,12 @@ from transformers import DynamicCache
 
 from mtpipe.policy import Policy, Vocabulary, load_policy
 from mtpipe.sampling.draw import draw_tokens
+from mtpipe.sampling.line_ends import line_ends
 from mtpipe.sampling.randomness import token_uniforms
 from mtpipe.sampling.records import Request, Response, SamplingPlan, by_length
 from mtpipe.sampling.stop_strings import StopStrings
-from mtpipe.temperature.apply import RowTemperatures
+from mtpipe.temperature.apply import RowTemperatures, Surroundings
+from mtpipe.temperature.masks import Masks
 
 _DROP_BELOW = 0.85
 """Finished rows are dropped once the unfinished ones are a smaller share than this; dropping copies the cache."""
@@ -45,18 +47,20 @@ class TorchEngine:
 
 def sample(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
     """Samples one response to each request, yielding them batch by batch, in the order of their prompts' lengths."""
-    stops = (
-        StopStrings.of(policy.tokenizer, plan.stop, policy.model.config.vocab_size, policy.device)
-        if plan.stop
-        else None
-    )
+    vocabulary: int = policy.model.config.get_text_config().vocab_size
+    surroundings = Surroundings(line_ends(policy.tokenizer, vocabulary, policy.device))
+    stops = StopStrings.of(policy.tokenizer, plan.stop, vocabulary, policy.device) if plan.stop else None
     for batch in by_length(requests, plan.batch_size):
-        yield from _sample_batch(policy, batch, plan, stops)
+        yield from _sample_batch(policy, batch, plan, stops, surroundings)
 
 
 @torch.inference_mode()
 def _sample_batch(
-    policy: Policy, requests: Sequence[Request], plan: SamplingPlan, stops: StopStrings | None
+    policy: Policy,
+    requests: Sequence[Request],
+    plan: SamplingPlan,
+    stops: StopStrings | None,
+    surroundings: Surroundings,
 ) -> list[Response]:
     count, steps, device = len(requests), plan.max_new_tokens, policy.device
     tokens = torch.zeros(count, steps, dtype=torch.long, device=device)
@@ -71,12 +75,17 @@ def _sample_batch(
     stopped = torch.zeros(count, dtype=torch.bool, device=device)
 
     rows = torch.arange(count, device=device)  # the requests that are still in the batch
-    rule = RowTemperatures.of(plan.rule, plan.threshold, [request.sample for request in requests], device)
+    rules = RowTemperatures([request.rule for request in requests], device, surroundings)
+    masks: list[tuple[Tensor, Masks]] = []
     context = _Context.of(policy, requests)
     for step in range(steps):
-        drawn = draw_tokens(context.logits, rule, uniforms[rows, step], plan.top_p)
-        tokens[rows, step], logprobs[rows, step], temperatures[rows, step], entropies[rows, step] = drawn
-        ends = torch.isin(drawn[0], stop_ids)
+        positions, previous = torch.full_like(rows, step), tokens[rows, max(step - 1, 0)]
+        drawn = draw_tokens(context.logits, rules, positions, previous, uniforms[rows, step], plan.truncation)
+        tokens[rows, step], logprobs[rows, step] = drawn.tokens, drawn.logprobs
+        temperatures[rows, step], entropies[rows, step] = drawn.temperatures, drawn.entropies
+        if plan.record_masks and drawn.dropped is not None:
+            masks.append((rows, Masks.pack(drawn.dropped)))
+        ends = torch.isin(drawn.tokens, stop_ids)
         if stops is not None:
             ends |= stops.ended(tokens, rows, step)
         first_end = ends & ~stopped[rows]
@@ -85,14 +94,20 @@ def _sample_batch(
         going = ~stopped[rows]
         if step + 1 == steps or not going.any():
             break
-        if going.float().mean() < _DROP_BELOW:
+        if going.float().mean() < (1.0 if rules.batch_dependent else _DROP_BELOW):
             kept = going.nonzero().squeeze(1)
-            rows, rule, last = rows[kept], rule.keep(kept), drawn[0][kept]
+            rows, rules, last = rows[kept], rules.keep(kept), drawn.tokens[kept]
             context.keep(kept)
         else:
-            last = drawn[0]
+            last = drawn.tokens
         context.append(last)
-    return _responses(requests, tokens, logprobs, temperatures, entropies, lengths, stopped)
+    responses = _responses(requests, tokens, logprobs, temperatures, entropies, lengths, stopped)
+    for at, of_step in masks:
+        for index, size, ids in zip(at.tolist(), *of_step.lists(), strict=True):
+            if len(responses[index].mask_sizes) < len(responses[index].response_ids):
+                responses[index].mask_sizes.append(size)
+                responses[index].mask_ids += ids
+    return responses
 
 
 class _Context:
@@ -166,6 +181,7 @@ def _responses(
             problem_id=request.problem_id,
             sample=request.sample,
             prompt_ids=request.prompt_ids,
+            base_temperature=request.base,
             response_ids=token[:length],
             logprobs=logprob[:length],
             temperatures=temperature[:length],

@@ -1,64 +1,121 @@
-"""A resolved rule on tensors: the one place where a token gets its temperature."""
+"""Resolved rules on tensors: the one place where a token gets its temperature."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from mtpipe.temperature.token_rule import ResolvedRule, ResolvedUniform
+from mtpipe.temperature.rules.rule import NextTokens, ResolvedRule
 
 
-class ResponseTemperatures(NamedTuple):
-    """What one response's tokens may take: `high` from `threshold` (nats, infinite for a uniform rule), else `low`."""
+@dataclass
+class Surroundings:
+    """What an engine lends to rules beyond the token itself.
 
-    low: float
-    high: float
-    threshold: float
-
-
-def response_temperatures(rule: ResolvedRule, threshold: float | None, sample: int) -> ResponseTemperatures:
-    """Looks a response's temperatures up by its index within the group.
-
-    `threshold` (nats, frozen for the round) is None for a uniform rule.
+    Attributes:
+        line_ends: the [vocabulary] bool table of the tokens whose text ends with a given line end.
+        windows: by their size, the entropies of the last tokens drawn.
     """
-    if isinstance(rule, ResolvedUniform):
-        return ResponseTemperatures(rule.temperature[sample], rule.temperature[sample], math.inf)
-    if threshold is None:
-        raise ValueError("an entropy threshold has to be resolved to nats before sampling starts")
-    return ResponseTemperatures(rule.low[sample], rule.high[sample], threshold)
+
+    line_ends: Callable[[str], Tensor] | None = None
+    windows: dict[int, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class RowTemperatures:
-    """The temperatures that a batch of responses, one a row, may take; each tensor is [rows], thresholds in nats.
+class _Alike:
+    """Rows with rules of one kind; `rows` is None for all of the batch, numbers are [rows]."""
 
-    Rows of different rules stand side by side: no row's temperature depends on another row.
+    kind: type[ResolvedRule]
+    rows: Tensor | None
+    numbers: dict[str, Tensor]
+    line_end: str | None
+    window: int | None
+
+    def of(self, values: Tensor) -> Tensor:
+        return values if self.rows is None else values[self.rows]
+
+    def keep(self, rows: Tensor, count: int) -> "_Alike":
+        """Those that are among the `rows` of a batch of `count`, by their places in the smaller batch."""
+        if self.rows is None:
+            return replace(self, numbers={name: values[rows] for name, values in self.numbers.items()})
+        places = torch.full((count,), -1, device=rows.device)
+        places[rows] = torch.arange(len(rows), device=rows.device)
+        own = places[self.rows]
+        there = own >= 0
+        return replace(self, rows=own[there], numbers={name: values[there] for name, values in self.numbers.items()})
+
+
+class RowTemperatures:
+    """The rules of a batch of responses, one a row.
+
+    Rows of different kinds stand side by side, and no row's temperature depends on another row, except under rules that
+    are `batch_dependent`.
     """
 
-    low: Tensor
-    high: Tensor
-    threshold: Tensor
+    def __init__(
+        self,
+        rules: Sequence[ResolvedRule],
+        device: torch.device | str = "cpu",
+        surroundings: Surroundings | None = None,
+    ):
+        """Raises ValueError where a rule's quantile has not become nats."""
+        self._count = len(rules)
+        self._device = device
+        self._surroundings = surroundings or Surroundings()
+        alike: dict[tuple[type[ResolvedRule], str | None, int | None], list[int]] = {}
+        for row, rule in enumerate(rules):
+            key = (type(rule), getattr(rule, "line_end", None), getattr(rule, "window", None))
+            alike.setdefault(key, []).append(row)
+        numbers = {id(rule): rule.numbers for rule in {id(rule): rule for rule in rules}.values()}
+        self._groups = []
+        for (kind, line_end, window), rows in alike.items():
+            of_rows = [numbers[id(rules[row])] for row in rows]
+            columns = {name: self._column([found[name] for found in of_rows]) for name in of_rows[0]}
+            index = None if len(rows) == len(rules) else torch.tensor(rows, device=device)
+            self._groups.append(_Alike(kind, index, columns, line_end, window))
 
-    @classmethod
-    def stack(cls, responses: Sequence[ResponseTemperatures], device: torch.device | str = "cpu") -> "RowTemperatures":
-        """One row for each response."""
-        low, high, threshold = torch.tensor(responses, dtype=torch.float32).T.to(device)
-        return cls(low, high, threshold)
+    def _column(self, values: list[float]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self._device)
 
-    @classmethod
-    def of(
-        cls, rule: ResolvedRule, threshold: float | None, samples: list[int], device: torch.device | str = "cpu"
-    ) -> "RowTemperatures":
-        """One row for each response of one rule, given by its index within the group."""
-        return cls.stack([response_temperatures(rule, threshold, sample) for sample in samples], device)
+    @property
+    def batch_dependent(self) -> bool:
+        """Whether rows that are not sampled from any more would change the temperatures of the others."""
+        return any(group.kind.batch_dependent for group in self._groups)
 
-    def at(self, entropies: Tensor) -> Tensor:
-        """The temperature of each row's next token, [rows], given its untempered entropy [rows] in nats."""
-        return torch.where(entropies >= self.threshold, self.high, self.low)
+    def at(self, entropies: Tensor, positions: Tensor, previous: Tensor | None = None) -> Tensor:
+        """The temperature of each row's next token, [rows], float32.
+
+        Args:
+            entropies: [rows], nats, untempered.
+            positions: [rows], how many tokens each response has so far.
+            previous: [rows], each response's last token, anything where it has none; for rules about lines.
+        """
+        parts = [self._of_group(group, entropies, positions, previous) for group in self._groups]
+        if self._groups[0].rows is None:
+            return parts[0]
+        temperatures = torch.empty(self._count, device=self._device)
+        for group, part in zip(self._groups, parts, strict=True):
+            temperatures[group.rows] = part
+        return temperatures
+
+    def _of_group(self, group: _Alike, entropies: Tensor, positions: Tensor, previous: Tensor | None) -> Tensor:
+        own_entropies, own_positions = group.of(entropies), group.of(positions)
+        line_starts = recent = None
+        if group.line_end is not None:
+            if previous is None or self._surroundings.line_ends is None:
+                raise ValueError("a rule about lines needs the tokens before, and the texts of the vocabulary")
+            line_starts = (own_positions == 0) | self._surroundings.line_ends(group.line_end)[group.of(previous)]
+        if group.window is not None:
+            before = self._surroundings.windows.get(group.window, own_entropies[:0])
+            recent = torch.cat([before, own_entropies])[-group.window :]
+            self._surroundings.windows[group.window] = recent
+        return group.kind.at(group.numbers, NextTokens(own_entropies, own_positions, line_starts, recent))
 
     def keep(self, rows: Tensor) -> "RowTemperatures":
         """The same for a subset of the rows, given by index."""
-        return RowTemperatures(self.low[rows], self.high[rows], self.threshold[rows])
+        kept = copy(self)
+        kept._count = len(rows)
+        kept._groups = [group.keep(rows, self._count) for group in self._groups]
+        return kept

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def describe_temperatures(arm: dict[str, Any]) -> str:
-    """One line such as `linear (start 1.0, end 1.4, over 4)`: an arm's schedule, spread and token rule, as far as set.
+    """One line such as `linear (start 1.0, end 1.4, over 4)`: an arm's own settings, as far as set.
 
     Args:
         arm: the settings under `temperature` in params.yaml.
@@ -12,6 +12,9 @@ def describe_temperatures(arm: dict[str, Any]) -> str:
     parts = [_with_kind(arm["schedule"])] if arm.get("schedule") else []
     parts += [_fields(arm["spread"])] if arm.get("spread") else []
     parts += [_with_kind(arm["token"])] if arm["token"]["kind"] != "uniform" else []
+    parts += [_fields(arm["truncation"])] if arm.get("truncation") else []
+    parts += [_with_kind(arm["controller"])] if arm.get("controller") else []
+    parts += [f"update ({_fields(arm['update'])})"] if arm.get("update") else []
     return " + ".join(parts) or "constant (1.0)"
 
 

@@ -52,7 +52,7 @@ def read_lineage(folder: Path) -> Lineage:
             if path == out or path.startswith(f"{out}/"):
                 waiting |= {each: value for each, value in data_read_by(maker).items() if each not in hashes}
     read = {
-        "dvc.from." + ("plan" if paths.PLAN in Path(path).parents else Path(path).stem): digest
+        "dvc.from." + ("plan" if Path(path).stem.startswith("round") else Path(path).stem): digest
         for path, digest in data_read_by(stage).items()
     }
     return Lineage({POLICY_HASH: expected, "dvc.stage": stage, **read}, dict(sorted(hashes.items())))

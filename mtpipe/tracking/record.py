@@ -134,6 +134,7 @@ def _flat_params(params: Params, arm: str, seed: int) -> dict[str, str]:
     `temperature` has them in one line, for a table; the keys schedule, spread and token one by one, for filters.
     """
     sections = {name: getattr(params, name).model_dump(mode="json") for name in (*_SHAPES_TRAINING, "compute")}
+    sections["update"] = params.update.overridden(params.temperature[arm].update).model_dump(mode="json")
     flat = {"arm": arm, "seed": str(seed), "rounds": str(len(params.rounds))}
     flat["temperature"] = describe_temperatures(_temperature(params, arm))
     for name, part in _temperature(params, arm).items():

@@ -10,7 +10,8 @@ SCALES = ["std", "mean", "leave_one_out", "batch_std"]
 
 
 def advantages(values, scale, temperatures=None) -> torch.Tensor:
-    return group_advantages(torch.tensor([values], dtype=torch.float64), scale, temperatures)[0][0]
+    compared = None if temperatures is None else [temperatures]
+    return group_advantages(torch.tensor([values], dtype=torch.float64), scale, compared)[0][0]
 
 
 @settings(deadline=None)
@@ -53,3 +54,10 @@ def test_batch_std_divides_by_the_deviation_of_all_groups():
     found, varied = group_advantages(values, "batch_std")
     assert varied.tolist() == [True, False]
     assert found[0, 0].item() == pytest.approx(0.5 / torch.tensor([0.5, -0.5, 0, 0]).std().item(), abs=1e-3)
+
+
+def test_each_group_has_temperatures_of_its_own():
+    values = torch.tensor([[1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0]], dtype=torch.float64)
+    compared = [[0.7, 0.7, 1.3, 1.3], [0.7, 1.3, 0.7, 1.3]]
+    found, _ = group_advantages(values, "mean", compared)
+    assert found.tolist() == [[0.5, -0.5, -0.5, 0.5], [0.5, 0.0, -0.5, 0.0]]

@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mtpipe.learn.chunked_head import token_scores
+from mtpipe.learn.chunked_head import logprobs_at, token_scores
 from mtpipe.learn.token_logprobs import entropies, tempered_logprobs
+from mtpipe.temperature.masks import Masks
 
 HIDDEN = 24
 
@@ -20,11 +21,12 @@ def made(tokens: int, vocabulary: int, bias: bool, seed: int = 0):
     return hidden, weight, offset, targets, temperatures
 
 
-def plain(hidden, weight, bias, softcap, targets, temperatures):
+def plain(hidden, weight, bias, softcap, targets, temperatures, dropped):
     logits = torch.nn.functional.linear(hidden, weight, bias)
     if softcap:
         logits = softcap * torch.tanh(logits / softcap)
-    tempered, entropy_tempered = tempered_logprobs(logits, targets, temperatures)
+    cut = logits.masked_fill(dropped, float("-inf"))
+    tempered, entropy_tempered = tempered_logprobs(cut, targets, temperatures)
     untempered, entropy = tempered_logprobs(logits, targets, torch.ones_like(temperatures))
     return tempered, untempered, entropy_tempered, entropy
 
@@ -37,8 +39,9 @@ def plain(hidden, weight, bias, softcap, targets, temperatures):
     bias=st.booleans(),
     softcap=st.sampled_from([None, 5.0]),
     used=st.sampled_from(["tempered", "untempered", "both"]),
+    truncated=st.booleans(),
 )
-def test_chunks_change_neither_values_nor_gradients(tokens, vocabulary, chunk, bias, softcap, used):
+def test_chunks_change_neither_values_nor_gradients(tokens, vocabulary, chunk, bias, softcap, used, truncated):
     hidden, weight, offset, targets, temperatures = made(tokens, vocabulary, bias)
     leaves = [leaf for leaf in (hidden, weight, offset) if leaf is not None]
     slopes = torch.linspace(-1, 2, tokens)
@@ -47,12 +50,47 @@ def test_chunks_change_neither_values_nor_gradients(tokens, vocabulary, chunk, b
         loss = {"tempered": tempered, "untempered": untempered, "both": tempered * untempered}[used]
         return torch.autograd.grad((loss * slopes).sum(), leaves)
 
-    expected = plain(hidden, weight, offset, softcap, targets, temperatures)
-    scores = token_scores(hidden, weight, offset, softcap, targets, temperatures, chunk)
+    dropped = torch.rand(tokens, vocabulary, generator=torch.Generator().manual_seed(1)) < 0.6 * truncated
+    dropped[torch.arange(tokens), targets] = False
+    expected = plain(hidden, weight, offset, softcap, targets, temperatures, dropped)
+    masks = Masks.pack(dropped) if truncated else None
+    scores = token_scores(hidden, weight, offset, softcap, targets, temperatures, chunk, masks)
     found = (scores.tempered, scores.untempered, scores.entropy_tempered, scores.entropy)
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
     for ours, theirs in zip(gradients(*found[:2]), gradients(*expected[:2]), strict=True):
+        assert (ours - theirs).norm() <= 1e-5 * theirs.norm() + 1e-6
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    tokens=st.integers(1, 20),
+    vocabulary=st.integers(2, 40),
+    chunk=st.integers(1, 30),
+    bias=st.booleans(),
+    softcap=st.sampled_from([None, 5.0]),
+    truncated=st.booleans(),
+)
+def test_the_entropies_gradient_is_that_of_autograd(tokens, vocabulary, chunk, bias, softcap, truncated):
+    hidden, weight, offset, targets, temperatures = made(tokens, vocabulary, bias)
+    leaves = [leaf for leaf in (hidden, weight, offset) if leaf is not None]
+    slopes = torch.linspace(-1, 2, tokens)
+    dropped = torch.rand(tokens, vocabulary, generator=torch.Generator().manual_seed(1)) < 0.6 * truncated
+    dropped[torch.arange(tokens), targets] = False
+
+    def entropy(divisor, cut):
+        logits = torch.nn.functional.linear(hidden, weight, offset)
+        logits = softcap * torch.tanh(logits / softcap) if softcap else logits
+        logprobs = (logits / divisor).masked_fill(cut, -1e9).log_softmax(-1)
+        return -(logprobs.exp() * logprobs).sum(-1)
+
+    masks = Masks.pack(dropped) if truncated else None
+    scores = token_scores(hidden, weight, offset, softcap, targets, temperatures, chunk, masks, entropy_gradient=True)
+    loss = (scores.entropy_tempered * slopes + scores.entropy - scores.tempered).sum()
+    logprobs = plain(hidden, weight, offset, softcap, targets, temperatures, dropped)[0]
+    untempered = entropy(1.0, torch.zeros_like(dropped))
+    expected = (entropy(temperatures[:, None], dropped) * slopes + untempered - logprobs).sum()
+    for ours, theirs in zip(torch.autograd.grad(loss, leaves), torch.autograd.grad(expected, leaves), strict=True):
         assert (ours - theirs).norm() <= 1e-5 * theirs.norm() + 1e-6
 
 
@@ -107,3 +145,13 @@ def test_entropies_are_those_of_the_distributions():
     assert pytest.approx(scores.entropy_tempered[0].item(), rel=1e-5) == (
         torch.distributions.Categorical(logits=logits[0] / temperatures[0]).entropy().item()
     )
+
+
+@pytest.mark.parametrize("softcap", [None, 5.0])
+def test_log_probs_at_candidate_temperatures_are_those_of_each(softcap):
+    hidden, weight, offset, targets, _ = made(11, 30, bias=True)
+    candidates = [0.5, 1.0, 1.7]
+    found = logprobs_at(hidden, weight, offset, softcap, targets, candidates, chunk=4)
+    for column, temperature in enumerate(candidates):
+        each = token_scores(hidden, weight, offset, softcap, targets, torch.full((11,), temperature)).tempered
+        torch.testing.assert_close(found[:, column], each, rtol=1e-5, atol=1e-6)

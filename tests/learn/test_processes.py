@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from mtpipe import paths
 from mtpipe.arms.plan import plan_round
 from mtpipe.errors import MtpipeError
-from mtpipe.files import write_text
+from mtpipe.files import write_json, write_text
 from mtpipe.learn.optimizer import STATE_FILE
 from mtpipe.params import load_params
 from mtpipe.policy import load_policy, save_policy
@@ -29,6 +29,7 @@ from stages import update
 
 PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3>", "7-5+1>", "8-1>", "4*4+4>", "9-2*3>"]
 GROUP_SIZE = 4
+TOKEN_CONTROLS = {"top_entropy": 0.6, "entropy_bonus": {"target": 9.0, "change": 0.01, "largest": 0.1}}
 
 
 def write_params(processes: int, **settings) -> None:
@@ -54,8 +55,12 @@ def sample_round(arm: str, round: int) -> None:
     params = load_params()
     policy = load_policy(paths.policy(arm, 1, round))
     plan = plan_round(arm, params.temperature[arm], round, GROUP_SIZE)
-    requests = [Request(prompt, index, policy.encode(prompt)) for prompt in PROMPTS for index in range(GROUP_SIZE)]
-    sampling = SamplingPlan(plan.rule, None, 1, f"round {round}", max_new_tokens=16, batch_size=100)
+    requests = [
+        Request(prompt, index, policy.encode(prompt), response.base, response.rule)
+        for prompt in PROMPTS
+        for index, response in enumerate(plan.responses())
+    ]
+    sampling = SamplingPlan(1, f"round {round}", max_new_tokens=16, batch_size=100)
     rows = [{**vars(each), "text": policy.decode(each.response_ids)} for each in sample(policy, requests, sampling)]
     verdicts = [
         {
@@ -69,6 +74,7 @@ def sample_round(arm: str, round: int) -> None:
     write_rows(paths.rollouts(arm, 1, round), rows, ROLLOUTS)
     write_rows(paths.verdicts(arm, 1, round), verdicts, VERDICTS)
     write_text(paths.round_plan(arm, round), plan.model_dump_json())
+    write_json(paths.arm_update(arm), params.temperature[arm].update)
 
 
 @pytest.fixture
@@ -97,7 +103,10 @@ def results(rounds: int) -> tuple[list[dict], dict[str, torch.Tensor], dict[str,
 
 @pytest.mark.parametrize(
     ("processes", "settings"),
-    [([2, 3], {}), ([2], {"loss": "grpo", "target": "untempered", "gradient_checkpointing": True})],
+    [
+        ([2, 3], {}),
+        ([2], {"loss": "grpo", "target": "untempered", "gradient_checkpointing": True, **TOKEN_CONTROLS}),
+    ],
 )
 def test_several_processes_learn_what_one_does(project, capfd, processes, settings):
     """The second round's three go on from what the first round's two wrote; neither number divides the batches."""
@@ -129,7 +138,11 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
 
 def test_an_error_in_one_process_ends_all_with_its_message_alone(project, capfd):
     rows = read_rows(paths.rollouts("rollout", 1, 0), ROLLOUTS)
-    longest = max(rows, key=lambda row: len(row["prompt_ids"]) + len(row["response_ids"]))
+    rewards: dict[str, set[float]] = {}
+    for verdict in read_rows(paths.verdicts("rollout", 1, 0), VERDICTS):
+        rewards.setdefault(verdict["problem_id"], set()).add(verdict["reward"])
+    trained = [row for row in rows if len(rewards[row["problem_id"]]) > 1]
+    longest = max(trained, key=lambda row: len(row["prompt_ids"]) + len(row["response_ids"]))
     longest["logprobs"] = [-50.0] * len(longest["logprobs"])
     write_rows(paths.rollouts("rollout", 1, 0), rows, ROLLOUTS)
     write_params(2, logprob_tolerance=1e-3, prompts_per_step=len(PROMPTS))

@@ -35,6 +35,8 @@ def groups(policy) -> list[Group]:
                     "response_ids": ids,
                     "logprobs": [0.0] * len(ids),
                     "temperatures": [TEMPERATURE] * len(ids),
+                    "mask_sizes": [],
+                    "mask_ids": [],
                 }
             )
         groups.append(Group(prompt, rows, rewards))

@@ -13,18 +13,22 @@ from mtpipe.learn.temperature_shares import temperature_shares
 from mtpipe.learn.update import update_policy
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
-from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, ResolvedUniform, Threshold
+from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.temperature.rules.uniform import ResolvedUniform
+from mtpipe.temperature.truncation import Truncation
 
 GROUP_SIZE = 4
-RULE = ResolvedEntropyThreshold(low=[0.8] * GROUP_SIZE, high=[1.4] * GROUP_SIZE, threshold=Threshold(nats=2.2))
+RULE = ResolvedEntropyThreshold(low=0.8, high=1.4, threshold=2.2)
 
 
 @pytest.fixture
 def groups(policy) -> list[Group]:
     """Real rollouts at two temperatures within each response; a reward for an even number of tokens."""
     prompts = ["2+9*3-4>", "1+2>", "3*3*3>", "7-5+1>", "8-1>", "4*4+4>"]
-    requests = [Request(prompt, index, policy.encode(prompt)) for prompt in prompts for index in range(GROUP_SIZE)]
-    plan = SamplingPlan(RULE, 2.2, 0, "round 0", max_new_tokens=16, batch_size=100)
+    requests = [
+        Request(prompt, index, policy.encode(prompt), 1.0, RULE) for prompt in prompts for index in range(GROUP_SIZE)
+    ]
+    plan = SamplingPlan(0, "round 0", max_new_tokens=16, batch_size=100)
     rollouts = [vars(response) for response in sample(policy, requests, plan)]
     verdicts = [
         {"problem_id": row["problem_id"], "sample": row["sample"], "reward": float(len(row["response_ids"]) % 2 == 0)}
@@ -44,8 +48,7 @@ def optimizer(policy, settings) -> Optimizer:
 
 def update(policy, groups, settings, **options):
     using = options.pop("optimizer", None) or optimizer(policy, settings)
-    base = options.pop("base", [1.0] * GROUP_SIZE)
-    steps = optimizer_steps(groups, base, settings, max_response=16)
+    steps = optimizer_steps(groups, settings, max_response=16)
     return update_policy(policy, using, steps, settings, tqdm(disable=True), **options)
 
 
@@ -161,8 +164,14 @@ def test_a_response_without_verdict_and_an_incomplete_group_are_refused(groups):
 
 
 def test_shares_by_temperature_follow_the_responses_own_temperature():
-    groups = [Group("p", [{}, {}, {}, {}], [1.0, 0.0, 0.0, 0.0]), Group("q", [{}, {}, {}, {}], [1.0, 1.0, 0.0, 0.0])]
-    cold, hot = temperature_shares(groups, base=[0.7, 1.3, 1.3, 0.7])
+    groups = [
+        Group(problem, [{"base_temperature": base} for base in bases], rewards)
+        for problem, bases, rewards in (
+            ("p", [0.7, 1.3, 1.3, 0.7], [1.0, 0.0, 0.0, 0.0]),
+            ("q", [1.3, 0.7, 1.3, 0.7], [1.0, 1.0, 0.0, 0.0]),
+        )
+    ]
+    cold, hot = temperature_shares(groups)
     assert (cold["temperature"], cold["responses"], cold["reward"]) == (0.7, 4, 0.5)
     assert (hot["temperature"], hot["responses"], hot["reward"]) == (1.3, 4, 0.25)
     assert cold["positive_advantage_share"] + hot["positive_advantage_share"] == pytest.approx(1.0)
@@ -204,8 +213,10 @@ def test_the_untempered_target_scores_at_one_and_weighs_what_temperature_changed
 
 def test_where_every_temperature_is_one_both_targets_take_the_same_step(policy, groups, settings):
     twin = copy.deepcopy(policy)
-    plan = SamplingPlan(ResolvedUniform(temperature=[1.0] * GROUP_SIZE), None, 0, "round 0", 16, 100)
-    requests = [Request(row["problem_id"], row["sample"], row["prompt_ids"]) for g in groups for row in g.rollouts]
+    plan, rule = SamplingPlan(0, "round 0", 16, 100), ResolvedUniform(temperature=1.0)
+    requests = [
+        Request(row["problem_id"], row["sample"], row["prompt_ids"], 1.0, rule) for g in groups for row in g.rollouts
+    ]
     rows = [vars(response) for response in sample(policy, requests, plan)]
     verdicts = [
         {"problem_id": row["problem_id"], "sample": row["sample"], "reward": float(len(row["response_ids"]) % 2)}
@@ -277,8 +288,40 @@ def test_a_flat_group_counts_in_the_denominator_only_where_asked(policy, groups,
     rewards = [[1.0] * GROUP_SIZE, *[[1.0, 0.0] * (GROUP_SIZE // 2)] * 2]
     flat = [Group(one.problem_id, one.rollouts, own) for one, own in zip(groups[:3], rewards, strict=True)]
     dropped, kept = (
-        optimizer_steps(flat, [1.0] * GROUP_SIZE, settings.model_copy(update={"keep_flat_groups": keep}), 16)[0]
-        for keep in (False, True)
+        optimizer_steps(flat, settings.model_copy(update={"keep_flat_groups": keep}), 16)[0] for keep in (False, True)
     )
     assert len(kept.responses) == len(dropped.responses) + GROUP_SIZE
     assert kept.responses[-1].weight < dropped.responses[-1].weight
+
+
+@pytest.fixture
+def truncated(policy, groups) -> list[Group]:
+    """The groups' prompts sampled again, with the least likely tokens left out."""
+    requests = [
+        Request(row["problem_id"], row["sample"], row["prompt_ids"], 1.0, RULE) for g in groups for row in g.rollouts
+    ]
+    cut = SamplingPlan(0, "round 0", 16, 100, truncation=Truncation(top_p=0.8, min_p=0.05), record_masks=True)
+    rows = [vars(response) for response in sample(policy, requests, cut)]
+    verdicts = [{**row, "reward": float(len(row["response_ids"]) % 2)} for row in rows]
+    assert any(size > 0 for row in rows for size in row["mask_sizes"])
+    assert any(size < 0 for row in rows for size in row["mask_sizes"])
+    return join_groups(rows, verdicts, GROUP_SIZE)
+
+
+def test_with_the_masks_of_a_truncation_log_probs_are_those_of_the_rollouts(policy, truncated, settings):
+    exact = settings.model_copy(update={"logprob_tolerance": 1e-5})
+    first, second = update(policy, truncated, exact)
+    assert first["ratio"] == pytest.approx(1.0, abs=1e-5)
+    assert second["ratio_max"] > 1.001, "by the second step the policy has moved"
+
+
+def test_a_truncation_without_its_masks_is_caught(policy, truncated, settings):
+    bare = with_rows(truncated, lambda row: {**row, "mask_sizes": [], "mask_ids": []})
+    with pytest.raises(MtpipeError, match="do not fit the policy"):
+        update(policy, bare, settings)
+
+
+def test_a_reference_is_cut_as_the_rollouts_were(policy, truncated, settings):
+    held = settings.model_copy(update={"kl_coefficient": 1.0})
+    steps = update(policy, truncated, held, reference=copy.deepcopy(policy))
+    assert steps[0]["kl_reference"] == pytest.approx(0, abs=1e-6)

@@ -20,6 +20,7 @@ from pathlib import Path
 from tqdm import tqdm
 from mtpipe.learn.batches import Scored, Step
 from mtpipe.learn.optimizer import Optimizer, write_state
+from mtpipe.learn.settings import EntropyBonus
 from mtpipe.learn.update import update_policy
 from mtpipe.learn.work import Work
 from mtpipe.params import load_params
@@ -28,7 +29,9 @@ from mtpipe.policy import load_policy, prepare_torch, save_policy
 source, target, work_folder, kill_after = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 params = load_params()
 prepare_torch(params.compute)
-settings = params.update.model_copy(update={"logprob_tolerance": 1e9, "target": "untempered", "learning_rate": 1e-3})
+bonus = EntropyBonus(target=10.0, change=0.05, largest=0.12)
+changes = {"logprob_tolerance": 1e9, "target": "untempered", "learning_rate": 1e-3, "entropy_bonus": bonus}
+settings = params.update.model_copy(update=changes)
 generator = random.Random(0)
 def response():
     ids = [generator.randrange(2, 16) for _ in range(generator.randrange(2, 12))]

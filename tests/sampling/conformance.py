@@ -3,8 +3,9 @@
 import torch
 
 from mtpipe.learn.token_logprobs import pad, tempered_logprobs, token_logits
-from mtpipe.sampling.records import Response
-from mtpipe.temperature.apply import RowTemperatures
+from mtpipe.sampling.line_ends import line_ends
+from mtpipe.sampling.records import Request, Response
+from mtpipe.temperature.apply import RowTemperatures, Surroundings
 
 
 def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Response], tolerance: float) -> None:
@@ -19,11 +20,18 @@ def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Response
         torch.testing.assert_close(entropies, torch.tensor(response.entropies), atol=tolerance, rtol=0)
 
 
-def assert_temperatures_follow_from_entropies(responses: list[Response], rule, threshold: float | None) -> None:
-    """Every recorded temperature is the rule's, given the recorded entropy of the same token."""
+def assert_temperatures_follow_from_entropies(policy, responses: list[Response], requests: list[Request]) -> None:
+    """Every recorded temperature is that of the request's rule, given the recorded entropy of the same token."""
+    surroundings = Surroundings(line_ends(policy.tokenizer, policy.model.config.vocab_size, "cpu"))
+    asked = {(request.problem_id, request.sample): request for request in requests}
     for response in responses:
-        rows = RowTemperatures.of(rule, threshold, [response.sample] * len(response.entropies))
-        assert rows.at(torch.tensor(response.entropies)).tolist() == response.temperatures
+        request = asked[response.problem_id, response.sample]
+        count = len(response.entropies)
+        found = RowTemperatures([request.rule] * count, surroundings=surroundings).at(
+            torch.tensor(response.entropies), torch.arange(count), torch.tensor([0, *response.response_ids[:-1]])
+        )
+        torch.testing.assert_close(found, torch.tensor(response.temperatures), atol=0, rtol=1e-6)
+        assert response.base_temperature == request.base
 
 
 def assert_lists_are_aligned(responses: list[Response], stop_ids: tuple[int, ...], max_new_tokens: int) -> None:

@@ -13,11 +13,11 @@ from mtpipe.params import Params, Ray
 from mtpipe.sampling.engine import open_engine
 from mtpipe.sampling.ray_engine import RayEngine, Workers
 from mtpipe.sampling.records import Request, SamplingPlan
-from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, Threshold
+from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is absent: pip install -e '.[ray]'")
-RULE = ResolvedEntropyThreshold(low=[0.8, 1.0], high=[1.4, 1.6], threshold=Threshold(nats=2.2))
-PLAN = SamplingPlan(RULE, 2.2, 0, "round 0", max_new_tokens=12, batch_size=4)
+RULES = [ResolvedEntropyThreshold(low=low, high=low + 0.6, threshold=2.2) for low in (0.8, 1.0)]
+PLAN = SamplingPlan(0, "round 0", max_new_tokens=12, batch_size=4)
 PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3>", "7-5+1>", "8-1>", "4*4+4>"]
 
 
@@ -36,7 +36,10 @@ def on_workers(params: Params, workers: int | None) -> Params:
 
 def sample_all(engine) -> list:
     ids = {prompt: engine.vocabulary.encode(prompt) for prompt in PROMPTS}
-    return list(engine.sample([Request(prompt, index, ids[prompt]) for prompt in PROMPTS for index in (0, 1)], PLAN))
+    requests = [
+        Request(prompt, index, ids[prompt], rule.low, rule) for prompt in PROMPTS for index, rule in enumerate(RULES)
+    ]
+    return list(engine.sample(requests, PLAN))
 
 
 @needs_ray

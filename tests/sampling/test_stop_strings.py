@@ -8,16 +8,19 @@ from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.rounds import sample_evaluation, sample_round
 from mtpipe.sampling.stop_strings import StopStrings
 from mtpipe.sampling.torch_engine import TorchEngine, sample
-from mtpipe.temperature.token_rule import ResolvedUniform
+from mtpipe.temperature.round_plan import ResponsePlan, RoundPlan, RoundTemperatures
+from mtpipe.temperature.rules.uniform import ResolvedUniform
 
 PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3*3*3>", "7-5+1>", "9>"]
 SAMPLES = 12
+UNIFORM = ResolvedUniform(temperature=1.0)
 
 
 def responses(policy, stop, batch_size=1000):
-    requests = [Request(prompt, index, policy.encode(prompt)) for prompt in PROMPTS for index in range(SAMPLES)]
-    rule = ResolvedUniform(temperature=[1.0] * SAMPLES)
-    plan = SamplingPlan(rule, None, 1, "round 0", max_new_tokens=40, batch_size=batch_size, stop=stop)
+    requests = [
+        Request(prompt, index, policy.encode(prompt), 1.0, UNIFORM) for prompt in PROMPTS for index in range(SAMPLES)
+    ]
+    plan = SamplingPlan(1, "round 0", max_new_tokens=40, batch_size=batch_size, stop=stop)
     return {(one.problem_id, one.sample): one for one in sample(policy, requests, plan)}
 
 
@@ -45,12 +48,13 @@ def test_stop_strings_do_not_depend_on_the_batch(policy):
     }
 
 
-def test_rounds_and_evaluations_stop_where_their_problems_say(policy, params):
+def test_rounds_and_evaluations_stop_where_their_problems_say(policy, params, tmp_path):
     problems = [{"problem_id": one, "prompt": one, "meta": json.dumps({"stop": ["=", "+"]})} for one in PROMPTS]
-    rule = ResolvedUniform(temperature=[1.0] * 4)
+    group = RoundPlan(arm="uniform", round=0, group=[ResponsePlan(base=1.0, rule=UNIFORM)] * 4)
+    temperatures = RoundTemperatures(group, tmp_path)
     sampling = params.sampling.model_copy(update={"group_size": 4, "max_new_tokens": 30})
     engine = TorchEngine(policy)
-    drawn = list(sample_round(engine, problems, rule, None, 1, 0, sampling))
+    drawn = list(sample_round(engine, problems, temperatures, 1, 0, sampling))
     drawn += sample_evaluation(engine, problems, params.evaluate.model_copy(update={"samples": 4}), 0, 100)
     texts = [policy.decode(response.response_ids) for response in drawn]
     assert sum(text.endswith(("=", "+")) for text in texts) > len(texts) / 2

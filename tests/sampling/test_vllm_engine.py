@@ -9,6 +9,7 @@ from conformance import (
     assert_logprobs_are_those_of_a_forward_pass,
     assert_temperatures_follow_from_entropies,
 )
+from rule_examples import EXAMPLES
 from vllm_process import load, needs_vllm, sample, sample_among, vllm_engine
 
 from mtpipe.errors import MtpipeError
@@ -17,19 +18,24 @@ from mtpipe.policy import load_policy, new_checkpoint, save_policy
 from mtpipe.sampling import torch_engine
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.tasks.embedded.arithmetic import VOCABULARY
-from mtpipe.temperature.token_rule import ResolvedEntropyThreshold, ResolvedUniform, Threshold
+from mtpipe.temperature.rules import RULES
+from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.temperature.rules.uniform import ResolvedUniform
+from mtpipe.temperature.truncation import Truncation
 
 pytestmark = needs_vllm
 
 NATS = 2.2
-TOKEN_RULE = ResolvedEntropyThreshold(low=[0.9, 1.0, 1.1], high=[1.3, 1.5, 2.0], threshold=Threshold(nats=NATS))
+TOKEN_RULES = [
+    ResolvedEntropyThreshold(low=low, high=high, threshold=NATS) for low, high in ((0.9, 1.3), (1.0, 1.5), (1.1, 2.0))
+]
 PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3*3*3>", "7-5+1>", "9>", *(f"{n}*{n}+{n}*{n}+{n}*{n}-{n}>" for n in range(1, 10))]
 LENGTH = 40
 SLOTS = 8
 
 
-def plan(rule=TOKEN_RULE, threshold=NATS, seed=1, top_p=1.0) -> SamplingPlan:
-    return SamplingPlan(rule, threshold, seed, "round 0", max_new_tokens=LENGTH, batch_size=1000, top_p=top_p)
+def plan(top_p=1.0) -> SamplingPlan:
+    return SamplingPlan(1, "round 0", max_new_tokens=LENGTH, batch_size=1000, truncation=Truncation(top_p=top_p))
 
 
 def by_identity(responses):
@@ -72,7 +78,15 @@ def policy(folder):
 
 @pytest.fixture(scope="module")
 def requests(policy):
-    return [Request(prompt, index, policy.encode(prompt)) for prompt in PROMPTS for index in range(3)]
+    return [
+        Request(prompt, index, policy.encode(prompt), 1.0, TOKEN_RULES[index])
+        for prompt in PROMPTS
+        for index in range(3)
+    ]
+
+
+def with_rule(requests: list[Request], rule) -> list[Request]:
+    return [dataclasses.replace(request, rule=rule) for request in requests]
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +110,7 @@ def test_records_agree_with_a_forward_pass_at_the_recorded_temperatures(engine, 
     responses = engine(sample, requests, plan())
     assert len(responses) == len(requests) > SLOTS
     assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)
-    assert_temperatures_follow_from_entropies(responses, TOKEN_RULE, NATS)
+    assert_temperatures_follow_from_entropies(policy, responses, requests)
     assert_lists_are_aligned(responses, policy.stop_ids, LENGTH)
     assert len({temperature for response in responses for temperature in response.temperatures}) == 6
     assert len({len(response.response_ids) for response in responses}) > 5, "rows should end at different steps"
@@ -107,9 +121,29 @@ def test_both_engines_give_the_same_rollouts(engine, policy, requests):
 
 
 def test_both_engines_truncate_to_the_same_nucleus(engine, policy, requests):
-    rule = ResolvedUniform(temperature=[0.6] * 3)
-    truncated = plan(rule, None, top_p=0.8)
+    requests, truncated = with_rule(requests, ResolvedUniform(temperature=0.6)), plan(top_p=0.8)
     assert_same_rollouts(engine(sample, requests, truncated), torch_engine.sample(policy, requests, truncated))
+
+
+def test_rules_of_every_kind_agree_between_the_engines(engine, policy, requests):
+    rules = [
+        RULES[kind].model_validate({"kind": kind, **settings}).resolve(1.1, 0)
+        for kind, settings in EXAMPLES.items()
+        if not RULES[kind].resolved.batch_dependent
+    ]
+    mixed = [dataclasses.replace(one, rule=rules[index % len(rules)]) for index, one in enumerate(requests)]
+    responses = engine(sample, mixed, plan())
+    assert_temperatures_follow_from_entropies(policy, responses, mixed)
+    assert_same_rollouts(responses, torch_engine.sample(policy, mixed, plan()))
+
+
+def test_what_vllm_cannot_keep_is_refused_before_anything_is_sampled(engine, requests):
+    cut = dataclasses.replace(plan(top_p=0.8), record_masks=True)
+    with pytest.raises(MtpipeError, match="does not record which tokens truncation left"):
+        engine(sample, requests, cut)
+    window = RULES["entropy_window"].model_validate({"kind": "entropy_window", "low": 1.0, "high": 1.2})
+    with pytest.raises(MtpipeError, match="entropy_window depends on all that is sampled at the same time"):
+        engine(sample, with_rule(requests, window.resolve(1.0, 0)), plan())
 
 
 def test_both_engines_end_a_response_at_the_same_stop_strings(engine, policy, requests):
@@ -125,7 +159,7 @@ def test_the_order_of_requests_changes_nothing(engine, requests):
 
 def test_neighbours_in_the_batch_change_nothing_and_get_what_they_asked_for(engine, policy, requests):
     uniform = {"kind": "uniform", "temperature": 1.7}
-    by_entropy = {"kind": "entropy_threshold", "low": 0.7, "high": 1.4, "nats": 1.0}
+    by_entropy = {"kind": "entropy_threshold", "low": 0.7, "high": 1.4, "threshold": 1.0}
     ask = {"top_p": 1.0, "top_k": 0, "min_p": 0.0}
     kinds = [
         {**ask, "temperature": 0.7, "max_tokens": 25},
@@ -181,12 +215,12 @@ def test_a_checkpoint_of_another_vocabulary_or_size_is_refused_and_the_engine_go
 
 
 def test_requests_that_do_not_fit_are_refused_before_anything_is_sampled(engine, requests):
-    too_long = SamplingPlan(TOKEN_RULE, NATS, 1, "round 0", max_new_tokens=126, batch_size=8)
+    too_long = SamplingPlan(1, "round 0", max_new_tokens=126, batch_size=8)
     with pytest.raises(MtpipeError, match=r"126 may follow, but vLLM was started for 128"):
         engine(sample, requests, too_long)
-    hot = TOKEN_RULE.model_construct(low=[-1.0] * 3, high=[1.2] * 3, threshold=Threshold(nats=NATS))
-    with pytest.raises(MtpipeError, match=r"entropy_threshold\.low: Input should be greater than 0; found -1"):
-        engine(sample, requests, plan(hot))
+    faulty = TOKEN_RULES[0].model_copy(update={"low": -1.0})
+    with pytest.raises(MtpipeError, match=r"low: Input should be greater than 0; found -1"):
+        engine(sample, with_rule(requests, faulty), plan())
     assert len(engine(sample, requests[:3], plan())) == 3
 
 
@@ -199,4 +233,4 @@ def test_workers_in_processes_of_their_own_record_the_same(folder, params, polic
         responses = engine(sample, requests, plan())
     assert_same_rollouts(responses, torch_engine.sample(policy, requests, plan()))
     assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)
-    assert_temperatures_follow_from_entropies(responses, TOKEN_RULE, NATS)
+    assert_temperatures_follow_from_entropies(policy, responses, requests)

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from mtpipe.sampling.vllm.request import read_temperature, validate
+from mtpipe.sampling.vllm.request import read_rule, validate
 
-BY_ENTROPY = {"kind": "entropy_threshold", "low": 1.0, "high": 1.2, "nats": 0.5}
+BY_ENTROPY = {"kind": "entropy_threshold", "low": 1.0, "high": 1.2, "threshold": 0.5}
 DRAW = {"seed": 1, "purpose": "round 0", "problem_id": "p", "sample": 0, "record": "r"}
 
 
@@ -24,20 +24,24 @@ def test_ordinary_requests_are_left_alone():
 
 
 def test_a_mapping_and_its_json_text_mean_the_same():
-    as_text = read_temperature({"token_temperature": json.dumps(BY_ENTROPY)})
-    assert as_text == read_temperature({"token_temperature": BY_ENTROPY})
-    assert as_text.resolved() == (1.0, 1.2, 0.5)
+    as_text = read_rule({"token_temperature": json.dumps(BY_ENTROPY)})
+    assert as_text == read_rule({"token_temperature": BY_ENTROPY})
+    assert as_text.numbers == {"low": 1.0, "high": 1.2, "threshold": 0.5}
 
 
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ({"kind": "uniform", "temperature": -0.5}, "uniform.temperature: Input should be greater than 0; found -0.5"),
-        ({**BY_ENTROPY, "low": 0}, "entropy_threshold.low: Input should be greater than 0; found 0"),
-        ({**BY_ENTROPY, "nats": -1}, "entropy_threshold.nats: Input should be greater than or equal to 0; found -1"),
-        ({**BY_ENTROPY, "high": float("nan")}, "entropy_threshold.high: Input should be a finite number"),
-        ({"kind": "hot"}, "'hot' found using 'kind' does not match any of the expected tags: 'uniform'"),
-        ({"low": 1.0}, "Unable to extract tag"),
+        ({"kind": "uniform", "temperature": -0.5}, "temperature: Input should be greater than 0; found -0.5"),
+        ({**BY_ENTROPY, "low": 0}, "low: Input should be greater than 0; found 0"),
+        (
+            {**BY_ENTROPY, "threshold": -1},
+            "threshold.constrained-float: Input should be greater than or equal to 0; found -1",
+        ),
+        ({**BY_ENTROPY, "high": float("nan")}, "high: Input should be a finite number"),
+        ({"kind": "hot"}, "no token rule has the kind 'hot'; expected a mapping with one of uniform"),
+        ({"low": 1.0}, "no token rule has the kind None"),
+        ({**BY_ENTROPY, "threshold": {"quantile": 0.8}}, "threshold: a quantile has to become nats"),
         ({**BY_ENTROPY, "hgih": 2}, "unknown key 'hgih'; did you mean 'high'?"),
         ('{"kind": ', "token_temperature is no JSON"),
         (1.2, "token_temperature has to be a mapping with a kind"),

@@ -64,7 +64,7 @@ def complete(address: str, **request):
 def test_a_request_gets_its_own_temperatures_by_token(address, folder):
     policy = load_policy(folder)
     prompt = policy.encode("2+9*3-4>")
-    setting = {"kind": "entropy_threshold", "low": 0.8, "high": 1.6, "nats": 2.0}
+    setting = {"kind": "entropy_threshold", "low": 0.8, "high": 1.6, "threshold": 2.0}
     choice = complete(
         address,
         prompt=prompt,

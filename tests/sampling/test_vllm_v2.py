@@ -10,12 +10,14 @@ from vllm_process import needs_vllm
 from mtpipe.sampling.draw import draw_tokens, token_entropies
 from mtpipe.sampling.randomness import token_uniforms
 from mtpipe.temperature.apply import RowTemperatures
+from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.temperature.truncation import NONE
 
 pytestmark = needs_vllm
 
 VOCABULARY = 30
 PROMPT_LENGTHS = [4, 9, 2, 6]
-BY_ENTROPY = {"kind": "entropy_threshold", "low": 0.7, "high": 1.5, "nats": 2.2}
+BY_ENTROPY = {"kind": "entropy_threshold", "low": 0.7, "high": 1.5, "threshold": 2.2}
 CONFIG = SimpleNamespace(model_config=SimpleNamespace(max_model_len=64))
 
 
@@ -70,7 +72,7 @@ def test_slots_are_found_in_any_order_and_their_last_occupant_is_forgotten(proce
     assert processor.add_request(1, sampling(BY_ENTROPY, "b"))
     assert processor.add_request(2, sampling(BY_ENTROPY))
     assert not processor.add_request(3, sampling())
-    rule = RowTemperatures.stack([(0.7, 1.5, 2.2)])
+    rule = RowTemperatures([ResolvedEntropyThreshold.model_validate(BY_ENTROPY)])
     generator = torch.Generator().manual_seed(0)
 
     def step(slots: list[int], outputs: list[int]) -> dict[str, np.ndarray]:
@@ -84,13 +86,14 @@ def test_slots_are_found_in_any_order_and_their_last_occupant_is_forgotten(proce
             if slot == 3:
                 assert after[row].equal(logits[row])
             elif occupants[slot] is None:
-                torch.testing.assert_close(after[row], logits[row] / rule.at(token_entropies(logits[row : row + 1])))
+                tempered = logits[row] / rule.at(token_entropies(logits[row : row + 1]), torch.tensor([count]))
+                torch.testing.assert_close(after[row], tempered)
             else:
                 number = torch.tensor([token_uniforms(3, "round 0", occupants[slot], 0, 20)[count]])
-                expected = draw_tokens(logits[row : row + 1], rule, number, 1.0)
+                expected = draw_tokens(logits[row : row + 1], rule, torch.tensor([count]), None, number, NONE)
                 assert after[row].argmax() == expected[0]
                 np.testing.assert_allclose(
-                    found[occupants[slot]][:, 0], [count, *(value.item() for value in expected)], atol=1e-6
+                    found[occupants[slot]][:, 0], [count, *(value.item() for value in expected[:4])], atol=1e-6
                 )
         return found
 

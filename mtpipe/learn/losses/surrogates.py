@@ -16,7 +16,11 @@ class Surrogate:
 
 
 def clipped(
-    log_ratio: Tensor, advantages: Tensor, clip_low: float, clip_high: float, dual_clip: float | None
+    log_ratio: Tensor,
+    advantages: Tensor,
+    clip_low: Tensor | float,
+    clip_high: Tensor | float,
+    dual_clip: float | None,
 ) -> Surrogate:
     """-min(r A, clip(r, 1 - clip_low, 1 + clip_high) A): PPO's clip, arXiv 1707.06347, equation 7.
 
@@ -28,9 +32,10 @@ def clipped(
     Args:
         log_ratio: [tokens], log(policy / old policy), with gradient.
         advantages: [tokens], each token's response's.
+        clip_low, clip_high: for all tokens, or one for each [tokens] (Archer, arXiv 2507.15778).
     """
     ratio = log_ratio.exp()
-    free, bounded = ratio * advantages, ratio.clamp(1 - clip_low, 1 + clip_high) * advantages
+    free, bounded = ratio * advantages, ratio.clamp(1 - clip_low, 1 + clip_high) * advantages  # type: ignore[arg-type]
     objective = torch.minimum(free, bounded)
     held = bounded < free
     if dual_clip is not None:

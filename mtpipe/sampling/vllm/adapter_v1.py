@@ -15,7 +15,7 @@ class AdapterV1(LogitsProcessor):  # type: ignore[misc]
     """Follows V1's persistent batch, whose rows are added, removed, moved and swapped between steps."""
 
     def __init__(self, vllm_config: Any, device: torch.device, is_pin_memory: bool):
-        self.batch = TemperedBatch(device)
+        self.batch = TemperedBatch(device, vllm_config)
         self._max_tokens: int = vllm_config.model_config.max_model_len
         self._rows: dict[int, tuple[BatchRequest, list[int]]] = {}
         self._requests: list[BatchRequest | None] = []
@@ -42,7 +42,8 @@ class AdapterV1(LogitsProcessor):  # type: ignore[misc]
             self._requests = [None] * len(logits)
             for row, (request, _) in self._rows.items():
                 self._requests[row] = request
-        positions = [0] * len(logits)
+        positions, previous = [0] * len(logits), [0] * len(logits)
         for row, (_, output_ids) in self._rows.items():
             positions[row] = len(output_ids)
-        return self.batch.apply(logits, self._requests, positions)
+            previous[row] = output_ids[-1] if output_ids else 0
+        return self.batch.apply(logits, self._requests, positions, torch.tensor(previous, device=logits.device))

@@ -13,7 +13,7 @@ class AdapterV2(LogitsProcessor):  # type: ignore[misc]
     """Finds each row's request by its slot: V2 orders the rows anew in every step and uses slots again."""
 
     def __init__(self, vllm_config: Any, req_states: LogitsProcRequestState):
-        self.batch = TemperedBatch(req_states.device)
+        self.batch = TemperedBatch(req_states.device, vllm_config)
         self._states = req_states
         self._max_tokens: int = vllm_config.model_config.max_model_len
         self._slots: list[BatchRequest | None] = [None] * req_states.max_num_reqs
@@ -29,4 +29,4 @@ class AdapterV2(LogitsProcessor):  # type: ignore[misc]
             raise RuntimeError("token_temperature does not work with speculative decoding; turn one of them off")
         requests = [self._slots[slot] for slot in slots]
         positions = ctx.seq_lens_upper_bound_np[: len(slots)] - self._states.prompt_len.np[slots]
-        return self.batch.apply(logits, requests, positions.tolist())
+        return self.batch.apply(logits, requests, positions.tolist(), ctx.input_ids)

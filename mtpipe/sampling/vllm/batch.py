@@ -13,17 +13,23 @@ in chunks, a request that was preempted) uses nothing up, and a token that is dr
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from mtpipe.sampling.draw import draw_tokens, token_entropies
+from mtpipe.sampling.line_ends import line_ends
 from mtpipe.sampling.randomness import token_uniforms
-from mtpipe.sampling.vllm.request import read_draw, read_temperature
-from mtpipe.temperature.apply import ResponseTemperatures, RowTemperatures
+from mtpipe.sampling.vllm.request import read_draw, read_rule
+from mtpipe.temperature.apply import RowTemperatures, Surroundings
+from mtpipe.temperature.rules.rule import ResolvedRule
+from mtpipe.temperature.truncation import NONE, Truncation
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -36,22 +42,22 @@ _OUT_OF_REACH = 1e30
 class BatchRequest:
     """A request with a temperature setting; `uniforms` [max_tokens] and `record` are None where vLLM draws."""
 
-    temperatures: ResponseTemperatures
-    top_p: float
+    rule: ResolvedRule
+    truncation: Truncation
     uniforms: NDArray[np.float64] | None
     record: str | None
 
     @classmethod
     def of(cls, sampling: "SamplingParams", max_tokens: int) -> "BatchRequest | None":
         """None for an ordinary request. `max_tokens` holds where the request itself has no limit."""
-        setting, draw = read_temperature(sampling.extra_args), read_draw(sampling.extra_args)
-        if setting is None:
+        rule, draw = read_rule(sampling.extra_args), read_draw(sampling.extra_args)
+        if rule is None:
             return None
         if draw is None:
-            return cls(setting.resolved(), 1.0, None, None)
+            return cls(rule, NONE, None, None)
         count = sampling.max_tokens or max_tokens
         uniforms = token_uniforms(draw.seed, draw.purpose, draw.problem_id, draw.sample, count)
-        return cls(setting.resolved(), draw.top_p, uniforms, draw.record)
+        return cls(rule, draw.truncation, uniforms, draw.record)
 
 
 @dataclass(frozen=True)
@@ -61,54 +67,70 @@ class _Group:
     rows: list[int]
     index: Tensor
     whole_batch: bool
-    rule: RowTemperatures
+    rules: RowTemperatures
 
 
 class TemperedBatch:
     """Applies the requests' rules to logits, batch by batch, and keeps the records until they are taken."""
 
-    def __init__(self, device: torch.device):
+    def __init__(self, device: torch.device, vllm_config: Any):
         self._device = device
+        self._surroundings = Surroundings(cache(partial(_line_ends, vllm_config.model_config, device)))
         self._arranged_for: Sequence[BatchRequest | None] = ()
         self._divided: _Group | None = None
-        self._drawn: dict[float, _Group] = {}
+        self._drawn: dict[Truncation, _Group] = {}
         self._records: list[tuple[list[str], list[int], Tensor]] = []
 
-    def apply(self, logits: Tensor, requests: Sequence[BatchRequest | None], positions: Sequence[int]) -> Tensor:
+    def apply(
+        self,
+        logits: Tensor,
+        requests: Sequence[BatchRequest | None],
+        positions: Sequence[int],
+        previous: Tensor,
+    ) -> Tensor:
         """Tempers the rows of `requests` in place.
 
         Args:
             logits: [rows, vocabulary], untempered, float32.
             requests: for each row its request, None for an ordinary one, which stays as it is.
             positions: for each row how many tokens its response has so far.
+            previous: [rows], its last token, anything where it has none.
         """
         if len(requests) != len(self._arranged_for) or any(map(_is_not, requests, self._arranged_for)):
             self._arrange(requests)
         if self._divided is not None:
             group = self._divided
             of_group = logits if group.whole_batch else logits[group.index]
-            of_group /= group.rule.at(token_entropies(of_group))[:, None]
+            entropies = token_entropies(of_group)
+            of_group /= group.rules.at(entropies, self._positions(group, positions))[:, None]
             if not group.whole_batch:
                 logits[group.index] = of_group
-        for top_p, group in self._drawn.items():
-            self._draw(logits, top_p, group, requests, positions)
+        for truncation, group in self._drawn.items():
+            self._draw(logits, truncation, group, requests, positions, previous)
         return logits
 
     def _draw(
         self,
         logits: Tensor,
-        top_p: float,
+        truncation: Truncation,
         group: _Group,
         requests: Sequence[BatchRequest | None],
         positions: Sequence[int],
+        previous: Tensor,
     ) -> None:
         of_group = logits if group.whole_batch else logits[group.index]
         numbers = [_number(requests[row], positions[row]) for row in group.rows]
         uniforms = torch.tensor(numbers, dtype=torch.float64, device=self._device)
-        drawn = draw_tokens(of_group, group.rule, uniforms, top_p)
-        logits[group.index, drawn[0]] = _OUT_OF_REACH
+        own_previous = previous if group.whole_batch else previous[group.index]
+        drawn = draw_tokens(
+            of_group, group.rules, self._positions(group, positions), own_previous, uniforms, truncation
+        )
+        logits[group.index, drawn.tokens] = _OUT_OF_REACH
         names = [requests[row].record for row in group.rows]  # type: ignore[union-attr]
-        self._records.append((names, [positions[row] for row in group.rows], torch.stack(drawn)))  # type: ignore[arg-type]
+        self._records.append((names, [positions[row] for row in group.rows], torch.stack(drawn[:4])))  # type: ignore[arg-type]
+
+    def _positions(self, group: _Group, positions: Sequence[int]) -> Tensor:
+        return torch.tensor([positions[row] for row in group.rows], device=self._device)
 
     def take_records(self) -> dict[str, bytes]:
         """What was drawn since the last call, and forgets it.
@@ -132,22 +154,27 @@ class TemperedBatch:
     def _arrange(self, requests: Sequence[BatchRequest | None]) -> None:
         """Sorts a changed batch's rows by how they are handled."""
         divided = [row for row, request in enumerate(requests) if request is not None and request.uniforms is None]
-        drawn: dict[float, list[int]] = {}
+        drawn: dict[Truncation, list[int]] = {}
         for row, request in enumerate(requests):
             if request is not None and request.uniforms is not None:
-                drawn.setdefault(request.top_p, []).append(row)
+                drawn.setdefault(request.truncation, []).append(row)
         self._divided = self._group(divided, requests) if divided else None
-        self._drawn = {top_p: self._group(rows, requests) for top_p, rows in drawn.items()}
+        self._drawn = {truncation: self._group(rows, requests) for truncation, rows in drawn.items()}
         self._arranged_for = list(requests)
 
     def _group(self, rows: list[int], requests: Sequence[BatchRequest | None]) -> _Group:
-        temperatures = [request.temperatures for row in rows if (request := requests[row]) is not None]
+        rules = [request.rule for row in rows if (request := requests[row]) is not None]
         return _Group(
             rows,
             torch.tensor(rows, device=self._device),
             len(rows) == len(requests),
-            RowTemperatures.stack(temperatures, self._device),
+            RowTemperatures(rules, self._device, self._surroundings),
         )
+
+
+def _line_ends(model_config: Any, device: torch.device, line_end: str) -> Tensor:
+    tokenizer = Tokenizer.from_file(str(Path(model_config.model) / "tokenizer.json"))
+    return line_ends(tokenizer, model_config.get_vocab_size(), device)(line_end)
 
 
 def _is_not(one: object, other: object) -> bool:

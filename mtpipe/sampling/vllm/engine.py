@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Vllm
 from mtpipe.policy import Vocabulary, load_vocabulary
-from mtpipe.sampling.records import Request, Response, SamplingPlan
-from mtpipe.sampling.vllm.request import DRAW, SETTING
-from mtpipe.temperature.apply import response_temperatures
+from mtpipe.sampling.records import Request, Response, SamplingPlan, refuse_batch_dependent
+from mtpipe.sampling.vllm.request import DRAW, OWN_RULES, SETTING
 
 _STEPS_PER_FETCH = 64
 """Records are fetched once in so many steps, because fetching waits for the GPU."""
@@ -37,6 +36,7 @@ def _quieten() -> None:
         "VLLM_LOGGING_LEVEL": "WARNING",
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
+        OWN_RULES: "1",
     }.items():
         os.environ.setdefault(name, value)
 
@@ -70,6 +70,12 @@ class VllmEngine:
 
     def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
         """Samples one response to each request, yielding them as they end."""
+        if plan.record_masks and plan.truncation.cuts:
+            raise MtpipeError(
+                "the vllm engine does not record which tokens truncation left to draw from, and the update needs them; "
+                "set sampling.engine to torch"
+            )
+        refuse_batch_dependent(requests, "vLLM's scheduler")
         self._check_lengths(requests, plan)
         self._calls += 1
         waiting = {f"{self._calls}-{index}": request for index, request in enumerate(requests)}
@@ -144,18 +150,15 @@ class VllmEngine:
 
 
 def _extra_args(request: Request, plan: SamplingPlan, record: str) -> dict[str, Any]:
-    low, high, threshold = response_temperatures(plan.rule, plan.threshold, request.sample)
-    uniform = {"kind": "uniform", "temperature": low}
-    by_entropy = {"kind": "entropy_threshold", "low": low, "high": high, "nats": threshold}
     draw = {
         "seed": plan.seed,
         "purpose": plan.purpose,
         "problem_id": request.problem_id,
         "sample": request.sample,
-        "top_p": plan.top_p,
+        "truncation": plan.truncation.model_dump(),
         "record": record,
     }
-    return {SETTING: uniform if low == high else by_entropy, DRAW: draw}
+    return {SETTING: request.rule.model_dump(), DRAW: draw}
 
 
 def _response(request: Request, output: Any, tables: list[NDArray[np.float32]]) -> Response:
@@ -173,6 +176,7 @@ def _response(request: Request, output: Any, tables: list[NDArray[np.float32]]) 
         problem_id=request.problem_id,
         sample=request.sample,
         prompt_ids=request.prompt_ids,
+        base_temperature=request.base,
         response_ids=tokens,
         logprobs=drawn[1].tolist(),
         temperatures=drawn[2].tolist(),

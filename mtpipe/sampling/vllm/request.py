@@ -1,6 +1,6 @@
 """What a request to vLLM may say of its temperatures, in `SamplingParams.extra_args`.
 
-    extra_args={"token_temperature": {"kind": "entropy_threshold", "low": 1.0, "high": 1.2, "nats": 0.5}}
+    extra_args={"token_temperature": {"kind": "entropy_threshold", "low": 1.0, "high": 1.2, "threshold": 0.5}}
     extra_args={"token_temperature": {"kind": "uniform", "temperature": 1.1}}
 
 Over HTTP the same goes into `vllm_xargs`, whose values cannot be nested; so the setting may also be JSON text.
@@ -8,45 +8,24 @@ Over HTTP the same goes into `vllm_xargs`, whose values cannot be nested; so the
 
 import json
 import logging
-import math
+import os
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from mtpipe.settings import Settings, Temperature, faults
-from mtpipe.temperature.apply import ResponseTemperatures
+from mtpipe.settings import Settings, faults
+from mtpipe.temperature.rules import RULES, AnyResolvedRule
+from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.temperature.rules.rule import ResolvedRule
+from mtpipe.temperature.truncation import NONE, Truncation
 
 SETTING = "token_temperature"
+OWN_RULES = "MTPIPE_OWN_RULES"
+"""In the environment of mtpipe's own engine, which may import rules by their dotted paths; a server may not."""
 DRAW = "token_draw"
 
 logger = logging.getLogger(__name__)
-
-
-class UniformTemperature(Settings):
-    """Every token at one temperature."""
-
-    kind: Literal["uniform"]
-    temperature: Temperature
-
-    def resolved(self) -> ResponseTemperatures:
-        return ResponseTemperatures(self.temperature, self.temperature, math.inf)
-
-
-class EntropyThresholdTemperature(Settings):
-    """Tokens whose untempered entropy reaches `nats` at `high`, the others at `low`."""
-
-    kind: Literal["entropy_threshold"]
-    low: Temperature
-    high: Temperature
-    nats: float = Field(ge=0)
-
-    def resolved(self) -> ResponseTemperatures:
-        return ResponseTemperatures(self.low, self.high, self.nats)
-
-
-TokenTemperature = Annotated[UniformTemperature | EntropyThresholdTemperature, Field(discriminator="kind")]
-_TEMPERATURE = TypeAdapter[TokenTemperature](TokenTemperature)
 
 
 class Draw(Settings):
@@ -60,15 +39,16 @@ class Draw(Settings):
     purpose: str
     problem_id: str
     sample: int
-    top_p: float = Field(default=1.0, gt=0, le=1)
+    truncation: Truncation = NONE
     record: str
 
 
+_RULE = TypeAdapter[ResolvedRule](AnyResolvedRule)
 _DRAW = TypeAdapter(Draw)
 
 
-def read_temperature(extra_args: dict[str, Any] | None) -> TokenTemperature | None:
-    """The request's setting, or None for an ordinary request.
+def read_rule(extra_args: dict[str, Any] | None) -> ResolvedRule | None:
+    """The request's rule, or None for an ordinary request.
 
     Raises ValueError, naming key, value and remedy.
     """
@@ -82,7 +62,14 @@ def read_temperature(extra_args: dict[str, Any] | None) -> TokenTemperature | No
             raise ValueError(f"{SETTING} is no JSON: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{SETTING} has to be a mapping with a kind, or such a mapping as JSON text; found {found!r}")
-    return _checked(_TEMPERATURE, found, SETTING)
+    if "." in str(found.get("kind")) and OWN_RULES not in os.environ:
+        raise ValueError(f"{SETTING}: the kind {found['kind']!r} is not one of {', '.join(RULES)}")
+    rule: ResolvedRule = _checked(_RULE, found, SETTING)
+    try:
+        _ = rule.numbers
+    except ValueError as error:  # a quantile, which a round has and a request has not
+        raise ValueError(f"{SETTING}: {error}") from None
+    return rule
 
 
 def read_draw(extra_args: dict[str, Any] | None) -> Draw | None:
@@ -97,13 +84,17 @@ def validate(sampling: Any) -> None:
     Raises ValueError, which vLLM turns into a failed request (HTTP 400). Warns where `high` is below `low`: that is
     allowed, and rarely meant.
     """
-    temperature, draw = read_temperature(sampling.extra_args), read_draw(sampling.extra_args)
-    if temperature is None:
+    rule, draw = read_rule(sampling.extra_args), read_draw(sampling.extra_args)
+    if rule is None:
         if draw is not None:
             raise ValueError(f"{DRAW} needs {SETTING}")
         return
-    if isinstance(temperature, EntropyThresholdTemperature) and temperature.high < temperature.low:
-        _warn_of_colder_high(temperature.low, temperature.high)
+    if rule.batch_dependent:
+        raise ValueError(f"{SETTING}: the rule {rule.kind} follows from the whole batch, which vLLM changes as it runs")
+    if draw is None and hasattr(rule, "line_end"):
+        raise ValueError(f"{SETTING}: the rule {rule.kind} works where mtpipe draws the tokens, not beside vLLM's draw")
+    if isinstance(rule, ResolvedEntropyThreshold) and rule.high < rule.low:
+        _warn_of_colder_high(rule.low, rule.high)
     if sampling.temperature != 1.0:
         raise ValueError(
             f"{SETTING} sets the temperature of every token; found temperature={sampling.temperature:g} beside it: "
@@ -112,7 +103,7 @@ def validate(sampling: Any) -> None:
     if sampling.min_p != 0.0:
         raise ValueError(f"{SETTING} does not go with min_p, which cuts before the entropy is taken; set min_p to 0")
     if draw is not None and (sampling.top_p != 1.0 or sampling.top_k > 0 or sampling.n != 1):
-        raise ValueError(f"{DRAW} needs top_p=1, top_k=0 and n=1: the processor draws, and truncates by its own top_p")
+        raise ValueError(f"{DRAW} needs top_p=1, top_k=0 and n=1: the processor draws, and truncates itself")
 
 
 @cache

@@ -1,0 +1,45 @@
+"""What a round's judged responses tell a controller, before the policy learns from them."""
+
+from functools import partial
+
+import torch
+
+from mtpipe.learn.advantages import group_advantages
+from mtpipe.learn.batches import Scored, micro_batches
+from mtpipe.learn.groups import Group
+from mtpipe.learn.scorer import PRECISIONS, Scorer
+from mtpipe.learn.settings import Update
+from mtpipe.learn.token_logprobs import pad
+from mtpipe.temperature.controllers.controller import RoundSampled
+
+
+def round_sampled(groups: list[Group], scorer: Scorer, settings: Update) -> RoundSampled:
+    """The round's figures, group by group; log-probs at other temperatures are computed when they are asked for."""
+    logprobs = [value for group in groups for row in group.rollouts for value in row["logprobs"]]
+    advantages, _ = group_advantages(torch.tensor([group.rewards for group in groups], dtype=torch.float64))
+    return RoundSampled(
+        entropy=-sum(logprobs) / len(logprobs),
+        vocabulary=scorer.model.config.get_text_config().vocab_size,
+        advantages=advantages.flatten().tolist(),
+        logprobs_at=partial(mean_logprobs, groups, scorer, settings),
+    )
+
+
+@torch.no_grad()
+def mean_logprobs(groups: list[Group], scorer: Scorer, settings: Update, candidates: list[float]) -> list[list[float]]:
+    """For each response the mean log-prob of its tokens (nats) at each candidate temperature.
+
+    One forward pass over the round serves all candidates.
+    """
+    responses = [
+        Scored(row["problem_id"], row["prompt_ids"], row["response_ids"], row["logprobs"], row["temperatures"], 0.0)
+        for group in groups
+        for row in group.rollouts
+    ]
+    found: dict[int, list[float]] = {}
+    for batch in micro_batches(responses, settings.tokens_per_micro_batch):
+        sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], scorer.model.device)
+        logprobs = scorer(sequences, candidates, PRECISIONS[settings.precision]).double()
+        for one, part in zip(batch, logprobs.split([len(one.response_ids) for one in batch]), strict=True):
+            found[id(one)] = part.mean(0).tolist()
+    return [found[id(one)] for one in responses]

@@ -1,0 +1,33 @@
+"""The table of controllers. A controller is one file of this folder and one line here."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, SerializeAsAny
+
+from mtpipe.temperature.controllers.controller import Controller
+from mtpipe.temperature.controllers.entropy_target import EntropyTarget
+from mtpipe.temperature.controllers.stage_diversity import StageDiversity
+from mtpipe.temperature.controllers.tampo import Tampo
+from mtpipe.temperature.controllers.tempered_entropy import TemperedEntropy
+from mtpipe.temperature.controllers.turning_point import TurningPoint
+
+CONTROLLERS: dict[str, type[Controller]] = {
+    "entropy_target": EntropyTarget,
+    "tempered_entropy": TemperedEntropy,
+    "stage_diversity": StageDiversity,
+    "turning_point": TurningPoint,
+    "tampo": Tampo,
+}
+
+
+def _controller(found: Any) -> Controller:
+    if isinstance(found, Controller):
+        return found
+    kind = found.get("kind") if isinstance(found, dict) else None
+    if not isinstance(kind, str) or kind not in CONTROLLERS:
+        raise ValueError(f"no controller has the kind {kind!r}; expected one of {', '.join(CONTROLLERS)}")
+    return CONTROLLERS[kind].model_validate(found)
+
+
+AnyController = Annotated[SerializeAsAny[Controller], BeforeValidator(_controller)]
+"""The settings of any controller, as a field of other settings."""

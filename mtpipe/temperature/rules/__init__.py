@@ -1,0 +1,55 @@
+"""The table of token rules. A rule is one file of this folder and one line here, or a dotted path elsewhere."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, SerializeAsAny
+
+from mtpipe.temperature.rules.adapt import AdapT
+from mtpipe.temperature.rules.annealed import Annealed, ReverseAnnealed
+from mtpipe.temperature.rules.edt import EDT
+from mtpipe.temperature.rules.entropy_ramp import EntropyLinear, EntropySigmoid
+from mtpipe.temperature.rules.entropy_threshold import EntropyThreshold
+from mtpipe.temperature.rules.entropy_window import EntropyWindow
+from mtpipe.temperature.rules.outside import load_rule
+from mtpipe.temperature.rules.rule import ResolvedRule, Rule
+from mtpipe.temperature.rules.uniform import Uniform
+
+RULES: dict[str, type[Rule]] = {
+    "uniform": Uniform,
+    "entropy_threshold": EntropyThreshold,
+    "entropy_window": EntropyWindow,
+    "entropy_linear": EntropyLinear,
+    "entropy_sigmoid": EntropySigmoid,
+    "edt": EDT,
+    "adapt": AdapT,
+    "annealed": Annealed,
+    "reverse_annealed": ReverseAnnealed,
+}
+
+
+def rule_class(found: Any) -> type[Rule]:
+    """The class of a rule's settings, or of a resolved rule, by its `kind`; raises ValueError where there is none."""
+    kind = found.get("kind") if isinstance(found, dict) else None
+    if isinstance(kind, str) and "." in kind:
+        return load_rule(kind)
+    if not isinstance(kind, str) or kind not in RULES:
+        raise ValueError(
+            f"no token rule has the kind {kind!r}; expected a mapping with one of {', '.join(RULES)}, or with the "
+            f"dotted path of a class of your own"
+        )
+    return RULES[kind]
+
+
+def _rule(found: Any) -> Rule:
+    return found if isinstance(found, Rule) else rule_class(found).model_validate(found)
+
+
+def _resolved(found: Any) -> ResolvedRule:
+    return found if isinstance(found, ResolvedRule) else rule_class(found).resolved.model_validate(found)
+
+
+AnyRule = Annotated[SerializeAsAny[Rule], BeforeValidator(_rule)]
+"""The settings of any rule, as a field of other settings."""
+
+AnyResolvedRule = Annotated[SerializeAsAny[ResolvedRule], BeforeValidator(_resolved)]
+"""Any resolved rule, as a field of other settings."""

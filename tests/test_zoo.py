@@ -1,0 +1,54 @@
+"""Every arm of profiles/temperature-zoo.yaml through the real stages of one round, on a tiny policy."""
+
+import shutil
+
+import pytest
+from conftest import ROOT
+from ruamel.yaml import YAML
+
+from mtpipe import paths
+from mtpipe.files import read_json
+from mtpipe.params import load_params
+from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
+
+ZOO = ROOT / "profiles" / "temperature-zoo.yaml"
+ARMS = load_params(ZOO).arms
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, policy_folder):
+    """A folder with a policy, problems and a small round of every arm."""
+    from mtpipe.tasks.embedded.arithmetic import generate_problems
+    from mtpipe.temperature.entropy_table import write_entropy_table
+
+    folder = tmp_path_factory.mktemp("zoo")
+    content = YAML(typ="safe").load(ZOO.read_text())
+    content["compute"] |= {"device": "cpu", "threads": 1}
+    content["sampling"] |= {"prompts": 4, "max_new_tokens": 10}
+    content["reward"] |= {"format": 0.5, "truncated": -1.0}
+    content["update"] |= {"prompts_per_step": 4, "logprob_tolerance": 1e-4}
+    YAML(typ="safe").dump(content, folder / "params.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_rows(paths.TRAIN, generate_problems(0, 3, 9, 99, 1, 0.0, 4, 1)["train"], PROBLEMS)
+        shutil.copytree(policy_folder, paths.WARM_START / "policy")
+        write_entropy_table(paths.WARM_START / "policy", [index / 1000 for index in range(3000)])
+        from stages import plan
+
+        plan.main()
+    return folder
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_every_arm_of_the_zoo_trains_a_round(project, arm, monkeypatch):
+    from stages import rollout, start, update, verify
+
+    monkeypatch.chdir(project)
+    start.main(arm, 1)
+    rollout.main(arm, 1, 0)
+    verify.main(arm, 1, 0)
+    update.main(arm, 1, 0)
+    rows = read_rows(paths.rollouts(arm, 1, 0), ROLLOUTS)
+    assert all(bool(row["mask_sizes"]) == load_params().temperature[arm].truncation.cuts for row in rows)
+    assert (paths.policy(arm, 1, 1) / "model.safetensors").is_file()
+    assert read_json(paths.update_metrics(arm, 1, 0))["profile"]["entropy"]["mean"]
