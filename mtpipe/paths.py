@@ -31,7 +31,7 @@ def round_plan(arm: str, round: int) -> Path:
 
 
 def arm_update(arm: str) -> Path:
-    """What one arm has in the place of settings of `update`."""
+    """The settings of one arm's updates."""
     return PLAN / arm / "update.json"
 
 

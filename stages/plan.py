@@ -1,6 +1,7 @@
 """Stage plan: checks params.yaml and resolves the temperatures of every arm and round into one small file each.
 
-An arm's own settings of the loss go into a file of the arm, which its updates read.
+The settings of its updates, an arm's own for the loss among them, go into a file of the arm, which the updates read
+in the place of params.yaml.
 
 It runs after every edit of params.yaml, and is the only stage that does: the rollouts depend on their own
 round's file, which stays the same where the resolved temperatures do.
@@ -16,7 +17,8 @@ def main() -> None:
     """Resolves the temperatures of every arm and round."""
     params = load_params()
     for arm in params.arms:
-        write_json(paths.arm_update(arm), params.temperature[arm].update)
+        settings = params.update.overridden(params.temperature[arm].update)
+        write_json(paths.arm_update(arm), settings.model_dump(mode="json"))
     for plan in params.plans():
         write_text(paths.round_plan(plan.arm, plan.round), plan.model_dump_json(indent=1) + "\n")
 

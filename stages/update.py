@@ -18,6 +18,7 @@ from mtpipe.learn.optimizer import Optimizer
 from mtpipe.learn.ranks import Ranks
 from mtpipe.learn.round_metrics import entropy_histogram, round_metrics, temperature_profile
 from mtpipe.learn.scorer import Scorer
+from mtpipe.learn.settings import Update
 from mtpipe.learn.temperature_shares import temperature_shares
 from mtpipe.learn.update import coefficient_after, update_policy
 from mtpipe.learn.work import Work, fingerprint
@@ -34,16 +35,19 @@ from mtpipe.tracking.live import live_log
 def main(arm: str, seed: int, round: int) -> None:
     """Updates one run's policy from one round's rewarded responses."""
     params = load_params()
-    count = params.update.processes
+    settings = Update.model_validate(read_json(paths.arm_update(arm)))
+    count = settings.processes
     if count > 1 and not processes.started():
         processes.start(count, "stages.update", ["--arm", arm, "--seed", str(seed), "--round", str(round)])
         return
     device = prepare_torch(params.compute)
     with processes.joined(count, device.type) as ranks:
-        _update(params, arm, seed, round, device, ranks)
+        _update(params, settings, arm, seed, round, device, ranks)
 
 
-def _update(params: Params, arm: str, seed: int, round: int, device: torch.device, ranks: Ranks | None) -> None:
+def _update(
+    params: Params, settings: Update, arm: str, seed: int, round: int, device: torch.device, ranks: Ranks | None
+) -> None:
     folder = paths.policy(arm, seed, round)
     policy = load_policy(folder, "cpu" if ranks else device)
     if ranks:
@@ -52,7 +56,6 @@ def _update(params: Params, arm: str, seed: int, round: int, device: torch.devic
     rollouts = read_rows(paths.rollouts(arm, seed, round), ROLLOUTS)
     verdicts = read_rows(paths.verdicts(arm, seed, round), VERDICTS)
     groups = join_groups(rollouts, verdicts, params.sampling.group_size)
-    settings = params.update.overridden(read_json(paths.arm_update(arm)))
     optimizer = Optimizer(
         policy.model,
         settings.learning_rate,

@@ -48,6 +48,7 @@ def write_params(processes: int, **settings) -> None:
     }
     with open("params.yaml", "w") as file:
         YAML(typ="safe").dump(content, file)
+    write_json(paths.arm_update("rollout"), load_params().update.model_dump(mode="json"))
 
 
 def sample_round(arm: str, round: int) -> None:
@@ -74,7 +75,6 @@ def sample_round(arm: str, round: int) -> None:
     write_rows(paths.rollouts(arm, 1, round), rows, ROLLOUTS)
     write_rows(paths.verdicts(arm, 1, round), verdicts, VERDICTS)
     write_text(paths.round_plan(arm, round), plan.model_dump_json())
-    write_json(paths.arm_update(arm), params.temperature[arm].update)
 
 
 @pytest.fixture
