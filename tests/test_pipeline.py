@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 pytestmark = pytest.mark.pipeline
 
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules beside the sources must not count as edits
 SHARED_STAGES = {"prepare", "sft", "evaluate_start"}
 PUBLISHING = {"report", "track"}
 
