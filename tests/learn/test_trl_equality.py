@@ -84,7 +84,7 @@ def gradients(model) -> torch.Tensor:
 @pytest.mark.parametrize("spread", [0.0, 0.5])
 def test_losses_and_gradients_are_those_of_trl(policy, params, groups, tmp_path, settings, trl, spread):
     settings = params.update.model_copy(update={"dual_clip": None, "logprob_tolerance": 1e9, **settings})
-    [step] = optimizer_steps(groups, [TEMPERATURE] * GROUP_SIZE, settings, MAX_RESPONSE)
+    [step] = optimizer_steps(groups, settings, MAX_RESPONSE)
     responses = perturbed(policy, step.responses, spread)
     theirs = copy.deepcopy(policy)
 
