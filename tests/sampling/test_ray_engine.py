@@ -67,7 +67,7 @@ class Witness:
             raise {"refuses": MtpipeError("bad input"), "breaks": ZeroDivisionError("a defect")}[self.trouble]
         from mtpipe.sampling.records import Response
 
-        return [Response(request.problem_id, request.sample, request.prompt_ids) for request in requests]
+        return [Response(each.problem_id, each.sample, each.prompt_ids, each.base) for each in requests]
 
 
 @pytest.fixture(scope="module")
