@@ -8,11 +8,13 @@ them from left to right gives another, wrong, value in every problem of this tas
 import json
 import random
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sympy import Integer
 
+from mtpipe.tasks.embedded.drawing import draw_different
 from mtpipe.tasks.embedded.steps import OPERATIONS, Judgement, Step
 
 Order = Literal["precedence", "left_to_right"]
@@ -87,31 +89,30 @@ def generate_problems(
     Raises ValueError where the settings do not admit as many different problems.
     """
     wide = round(warm_start_problems * wider / 2)
-    taken: set[str] = set()
+    taken: set[Hashable] = set()
 
     def draw(split: str, kind: str, count: int) -> list[dict[str, Any]]:
         numbers = operands + 1 if kind == "longer" else operands
         top = 2 * largest if kind == "larger" else largest
         generator = random.Random(f"arithmetic/{seed}/{split}/{kind}")
-        rows: list[dict[str, Any]] = []
-        for _ in range(1000 * count):
-            if len(rows) == count:
-                break
+
+        def one() -> tuple[str, Expression] | None:
             expression = _draw(generator, numbers, top)
             too_easy = kind == "larger" and max(expression.numbers) <= largest
-            if too_easy or str(expression) in taken or not _admissible(expression, bound):
-                continue
-            taken.add(str(expression))
-            rows.append(
-                {
-                    "problem_id": f"{split}-{kind}-{len(rows)}" if split == "warm_start" else f"{split}-{len(rows)}",
-                    "task": "arithmetic",
-                    "split": split,
-                    "prompt": f"{expression}{PROMPT_END}",
-                    "answer": str(solve(expression, "precedence")[-1][-1]),
-                    "meta": json.dumps({"operands": numbers, "largest": top}),
-                }
-            )
+            return None if too_easy or not _admissible(expression, bound) else (str(expression), expression)
+
+        prefix = f"{split}-{kind}" if split == "warm_start" else split
+        rows = [
+            {
+                "problem_id": f"{prefix}-{index}",
+                "task": "arithmetic",
+                "split": split,
+                "prompt": f"{expression}{PROMPT_END}",
+                "answer": str(solve(expression, "precedence")[-1][-1]),
+                "meta": json.dumps({"operands": numbers, "largest": top}),
+            }
+            for index, expression in enumerate(draw_different(count, 1000 * count, taken, one))
+        ]
         if len(rows) < count:
             raise ValueError(
                 f"split {split!r}: only {len(rows)} of {count} different problems found with {numbers} operands up "

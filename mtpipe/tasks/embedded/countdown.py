@@ -8,10 +8,12 @@ choices, and most of them cannot reach the target any more.
 import json
 import random
 from collections import Counter
+from collections.abc import Hashable
 from functools import cache
 from itertools import combinations
 from typing import Any
 
+from mtpipe.tasks.embedded.drawing import draw_different
 from mtpipe.tasks.embedded.steps import Judgement, Step
 
 VOCABULARY = "0123456789+-*/=,>"
@@ -89,34 +91,32 @@ def generate_problems(
 
     Raises ValueError where the settings do not admit as many different problems.
     """
-    taken: set[tuple[Numbers, int]] = set()
+    taken: set[Hashable] = set()
 
     def draw(split: str, count: int, size: int, top: int) -> list[dict[str, Any]]:
         generator = random.Random(f"countdown/{seed}/{split}")
-        rows: list[dict[str, Any]] = []
-        for _ in range(100 * count):
-            if len(rows) == count:
-                break
+
+        def one() -> tuple[tuple[Numbers, int], tuple[list[int], int]] | None:
             drawn = [generator.randint(1, top) for _ in range(size)]
             if split == "larger" and max(drawn) <= largest:
-                continue
+                return None
             targets = sorted(reachable(tuple(sorted(drawn)), bound) - {*drawn, 0})
             if not targets:
-                continue
+                return None
             target = generator.choice(targets)
-            if (identity := (tuple(sorted(drawn)), target)) in taken:
-                continue
-            taken.add(identity)
-            rows.append(
-                {
-                    "problem_id": f"{split}-{len(rows)}",
-                    "task": "countdown",
-                    "split": split,
-                    "prompt": f"{','.join(map(str, drawn))}={target}{PROMPT_END}",
-                    "answer": str(target),
-                    "meta": json.dumps({"numbers": drawn, "bound": bound}),
-                }
-            )
+            return (tuple(sorted(drawn)), target), (drawn, target)
+
+        rows = [
+            {
+                "problem_id": f"{split}-{index}",
+                "task": "countdown",
+                "split": split,
+                "prompt": f"{','.join(map(str, drawn))}={target}{PROMPT_END}",
+                "answer": str(target),
+                "meta": json.dumps({"numbers": drawn, "bound": bound}),
+            }
+            for index, (drawn, target) in enumerate(draw_different(count, 100 * count, taken, one))
+        ]
         if len(rows) < count:
             raise ValueError(
                 f"split {split!r}: only {len(rows)} of {count} different problems found with {size} numbers up to "

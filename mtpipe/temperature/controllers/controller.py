@@ -9,12 +9,25 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Annotated, Any
 
-from mtpipe.settings import Settings
+from pydantic import AfterValidator
+
+from mtpipe.settings import Settings, Temperature
 
 State = dict[str, Any]
 """What JSON can hold; `temperature` is the base temperature of the round that is sampled with it."""
+
+
+def _ascending(temperatures: list[float]) -> list[float]:
+    if any(right <= left for left, right in pairwise(temperatures)):
+        raise ValueError(f"the temperatures have to ascend; found {temperatures}")
+    return temperatures
+
+
+Ascending = Annotated[list[Temperature], AfterValidator(_ascending)]
+"""Temperatures to choose from, each above the one before."""
 
 
 @dataclass(frozen=True)

@@ -2,25 +2,17 @@
 
 from itertools import pairwise
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from mtpipe.settings import Temperature
-from mtpipe.temperature.controllers.controller import Controller, Probed, RoundAhead, State
+from mtpipe.temperature.controllers.controller import Ascending, Controller, Probed, RoundAhead, State
 
 
 class Probing(Controller):
     """Settings of a controller that probes a grid; the grid's ends are its bounds."""
 
-    grid: list[Temperature] = Field(default=[0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4], min_length=2)
+    grid: Ascending = Field(default=[0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4], min_length=2)
     problems: int = Field(default=32, ge=1, description="that a probe asks; the first of the round's")
     responses: int = Field(default=4, ge=2, description="to each of them at each temperature")
-
-    @field_validator("grid")
-    @classmethod
-    def _ascends(cls, grid: list[float]) -> list[float]:
-        if any(right <= left for left, right in pairwise(grid)):
-            raise ValueError(f"the temperatures have to ascend; found {grid}")
-        return grid
 
     def bounds(self) -> tuple[float, float]:
         return self.grid[0], self.grid[-1]

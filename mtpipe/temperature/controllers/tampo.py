@@ -1,14 +1,12 @@
 """A learned distribution over temperatures: TAMPO, arXiv 2602.11779."""
 
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from mtpipe.settings import Temperature
-from mtpipe.temperature.controllers.controller import Controller, RoundAhead, RoundSampled, State
+from mtpipe.temperature.controllers.controller import Ascending, Controller, RoundAhead, RoundSampled, State
 
 Floats = NDArray[np.float64]
 
@@ -23,16 +21,9 @@ class Tampo(Controller):
     """
 
     kind: Literal["tampo"]
-    candidates: list[Temperature] = Field(default=[0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5], min_length=2)
+    candidates: Ascending = Field(default=[0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5], min_length=2)
     rate: float = Field(default=0.05, gt=0, le=1, description="of the moving average")
     top_p: float = Field(default=0.7, gt=0, le=1)
-
-    @field_validator("candidates")
-    @classmethod
-    def _ascend(cls, candidates: list[float]) -> list[float]:
-        if any(right <= left for left, right in pairwise(candidates)):
-            raise ValueError(f"the candidates have to ascend; found {candidates}")
-        return candidates
 
     def bounds(self) -> tuple[float, float]:
         return self.candidates[0], self.candidates[-1]

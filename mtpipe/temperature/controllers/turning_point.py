@@ -5,8 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mtpipe.settings import Temperature
-from mtpipe.temperature.controllers.controller import RoundAhead, State
+from mtpipe.temperature.controllers.controller import Ascending, RoundAhead, State
 from mtpipe.temperature.controllers.entropy_target import LEAST_ENTROPY
 from mtpipe.temperature.controllers.probing import Probing
 
@@ -20,7 +19,7 @@ class TurningPoint(Probing):
     """
 
     kind: Literal["turning_point"]
-    grid: list[Temperature] = Field(default=[0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6], min_length=3)
+    grid: Ascending = Field(default=[0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6], min_length=3)
     problems: int = Field(default=64, ge=1, description="that a probe asks; the first of the round's")
     responses: int = Field(default=8, ge=2, description="to each of them at each temperature")
     every: int | None = Field(default=None, ge=1, description="rounds from one search to the next; null: search once")
