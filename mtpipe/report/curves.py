@@ -52,27 +52,32 @@ def evaluation_curves(study: Study, comparison: Comparison) -> list[Picture]:
     """avg@k by number of rounds, one picture a benchmark; none where only the last policy was evaluated."""
     if len(study.params.evaluate.after) == 1:
         return []
-    return [
-        _with_bands(
-            f"history-{number}",
-            f"avg@{comparison.warm_start[benchmark].samples} on {benchmark}; 0 is the warm start.",
-            {arm: by_benchmark[benchmark] for arm, by_benchmark in comparison.history.items()},
-            "rounds of training",
-        )
-        for number, benchmark in enumerate(study.benchmarks)
-    ]
+    caption = "avg@{samples} on {benchmark}; 0 is the warm start."
+    return _by_benchmark(study, comparison, "history", comparison.history, caption, "rounds of training")
 
 
 def sweep_curves(study: Study, comparison: Comparison) -> list[Picture]:
     """avg@k of the last policies by evaluation temperature, one picture a benchmark; none without a sweep."""
     if not comparison.sweep:
         return []
+    caption = "avg@{samples} on {benchmark} by evaluation temperature."
+    return _by_benchmark(study, comparison, "sweep", comparison.sweep, caption, "evaluation temperature")
+
+
+def _by_benchmark(
+    study: Study,
+    comparison: Comparison,
+    name: str,
+    curves: Mapping[str, Mapping[str, Mapping[int, Estimate] | Mapping[float, Estimate]]],
+    caption: str,
+    unit: str,
+) -> list[Picture]:
     return [
         _with_bands(
-            f"sweep-{number}",
-            f"avg@{comparison.warm_start[benchmark].samples} on {benchmark} by evaluation temperature.",
-            {arm: by_benchmark[benchmark] for arm, by_benchmark in comparison.sweep.items()},
-            "evaluation temperature",
+            f"{name}-{number}",
+            caption.format(samples=comparison.warm_start[benchmark].samples, benchmark=benchmark),
+            {arm: by_benchmark[benchmark] for arm, by_benchmark in curves.items()},
+            unit,
         )
         for number, benchmark in enumerate(study.benchmarks)
     ]
