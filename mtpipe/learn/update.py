@@ -62,7 +62,7 @@ def update_policy(
         if settings.gradient_checkpointing:
             policy.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         policy.model.train()
-        metrics = work.resume(policy, optimizer) if work else []
+        metrics = work.resume(policy, optimizer, ranks) if work else []
         progress.update(sum(step.groups for step in steps[: len(metrics)]))
         for step in steps[len(metrics) :]:
             taken = {}

@@ -39,17 +39,26 @@ class Work:
         self._seconds = seconds
         self._saved_at = time.monotonic()
 
-    def resume(self, policy: Policy, optimizer: Optimizer) -> list[dict[str, float]]:
-        """Takes up the saved step in place and returns the metrics of all steps so far; none where nothing fits."""
-        if not (self._folder / _STATE).is_file():
-            return []
-        state = read_json(self._folder / _STATE)
-        if state["fingerprint"] != self._fingerprint():
-            self.remove()
+    def resume(self, policy: Policy, optimizer: Optimizer, ranks: Ranks | None = None) -> list[dict[str, float]]:
+        """Takes up the saved step in place and returns the metrics of all steps so far; none where nothing fits.
+
+        Processes that share the update call this together.
+        """
+        fits = (ranks is None or ranks.first) and self._fits()
+        if not (ranks.agree(fits) if ranks else fits):
             return []
         load_weights(policy.model, dict(load_policy(self._folder).model.named_parameters()))
         optimizer.load(self._folder)
-        return state["metrics"]
+        return read_json(self._folder / _STATE)["metrics"]
+
+    def _fits(self) -> bool:
+        """Whether there is a save of these inputs; one of others is removed."""
+        if not (self._folder / _STATE).is_file():
+            return False
+        if read_json(self._folder / _STATE)["fingerprint"] == self._fingerprint():
+            return True
+        self.remove()
+        return False
 
     def save(
         self, policy: Policy, optimizer: Optimizer, metrics: list[dict[str, float]], ranks: Ranks | None = None

@@ -136,6 +136,63 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
     assert max((weights[name] - start[name]).abs().max() for name in weights) > 3e-4, "the weights moved at all"
 
 
+KILLED = """
+import os, signal
+from pathlib import Path
+from mtpipe.learn.work import Work
+
+save = Work.save
+
+def save_and_die(self, policy, optimizer, metrics, ranks=None):
+    self._seconds = 0
+    save(self, policy, optimizer, metrics, ranks)
+    if ranks.first:
+        with open("taken", "a") as taken:
+            taken.write(f"{len(metrics)} ")
+    if len(metrics) == 2 and not ranks.first and Path("kill").exists():
+        Path("kill").unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Work.save = save_and_die
+"""
+
+
+def test_a_killed_update_of_two_processes_goes_on_from_its_last_step_and_one_of_another_number_starts_anew(project):
+    """The stage's copy that the processes run saves every step, and one of them dies after the second."""
+    stage = project / "stages" / "update.py"
+    stage.write_text(KILLED + stage.read_text())
+
+    def run(processes: int, kill: bool = False):
+        write_params(processes)
+        (project / "taken").unlink(missing_ok=True)
+        if kill:
+            (project / "kill").touch()
+            with pytest.raises(MtpipeError, match=r"^process 1 of the update was killed \(SIGKILL\)"):
+                update.main("rollout", 1, 0)
+            assert not any("stages.update" in command_line(pid) for pid in children(os.getpid()))
+            assert paths.update_work("rollout", 1, 0).is_dir()
+            return None
+        update.main("rollout", 1, 0)
+        found = results(1)
+        shutil.rmtree(paths.policy("rollout", 1, 1))
+        assert not paths.update_work("rollout", 1, 0).exists()
+        return found
+
+    def same(ours, theirs) -> bool:
+        return ours[0] == theirs[0] and all(
+            torch.equal(ours[part][name], theirs[part][name]) for part in (1, 2) for name in theirs[part]
+        )
+
+    whole, alone = run(2), run(1)
+    run(2, kill=True)
+    kept = shutil.copytree(paths.update_work("rollout", 1, 0), project / "kept")
+    resumed = run(2)
+    assert (project / "taken").read_text().split() == ["3", "4"], "the first two steps are not taken again"
+    assert same(resumed, whole)
+    shutil.copytree(kept, paths.update_work("rollout", 1, 0))
+    assert same(run(1), alone)
+
+
 def test_an_error_in_one_process_ends_all_with_its_message_alone(project, capfd):
     rows = read_rows(paths.rollouts("rollout", 1, 0), ROLLOUTS)
     rewards: dict[str, set[float]] = {}
@@ -153,6 +210,18 @@ def test_an_error_in_one_process_ends_all_with_its_message_alone(project, capfd)
     assert "log-probs" not in said, "the stage alone says what went wrong"
     assert not paths.policy("rollout", 1, 1).exists()
     assert not list(paths.LOCKS.glob("*.failure"))
+
+
+def test_a_round_whose_groups_are_all_flat_says_so_and_leaves_the_weights(project, capfd):
+    verdicts = read_rows(paths.verdicts("rollout", 1, 0), VERDICTS)
+    write_rows(paths.verdicts("rollout", 1, 0), [{**row, "reward": 1.0} for row in verdicts], VERDICTS)
+    update.main("rollout", 1, 0)
+    assert "in none of the 7 groups do rewards differ, so there was nothing to learn" in capfd.readouterr().err
+    steps, weights, state = results(1)
+    assert [step["groups_dropped"] for step in steps] == [2, 2, 2, 1]
+    before = load_file(paths.policy("rollout", 1, 0) / "model.safetensors")
+    assert all(torch.equal(weights[name], before[name]) for name in before)
+    assert state["step"] == 0
 
 
 def children(pid: int) -> list[int]:
