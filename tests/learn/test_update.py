@@ -275,12 +275,30 @@ def test_a_token_outside_the_vocabulary_is_refused(policy, groups, settings):
         update(policy, with_rows(groups, widen), settings)
 
 
-def test_out_of_memory_names_the_setting_to_lower(policy, groups, settings, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+    ids=["cuda", "cpu", "python"],
+)
+def test_out_of_memory_names_the_setting_to_lower(policy, groups, settings, monkeypatch, error):
     def exhausted(*_, **__):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+        raise error
 
     monkeypatch.setattr(policy.model.base_model, "forward", exhausted)
     with pytest.raises(MtpipeError, match=r"lower update\.tokens_per_micro_batch \(now 16384\)"):
+        update(policy, groups, settings)
+
+
+def test_any_other_error_of_torch_keeps_its_own_words(policy, groups, settings, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(policy.model.base_model, "forward", broken)
+    with pytest.raises(RuntimeError, match="a defect"):
         update(policy, groups, settings)
 
 
