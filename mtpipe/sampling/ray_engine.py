@@ -9,6 +9,7 @@ text, tokens and log-probs only. Temperatures and entropies stay in the engine, 
 """
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -125,6 +126,14 @@ class _Worker:
         return pa.Table.from_pylist(rows, schema=_RESPONSES)
 
 
+def _knock(address: str) -> None:
+    """Raises OSError or ValueError where nothing listens; Ray itself would try again for more than eight minutes."""
+    from ray._private.services import canonicalize_bootstrap_address
+
+    host, _, port = str(canonicalize_bootstrap_address(address)).rpartition(":")
+    socket.create_connection((host, int(port)), timeout=10).close()
+
+
 def _start_ray(workers: Workers) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
@@ -135,9 +144,19 @@ def _start_ray(workers: Workers) -> Any:
     needed = workers.count * workers.cpus + 1
     size = {} if workers.address else {"num_cpus": max(needed, os.cpu_count() or 1), "include_dashboard": False}
     try:
+        if workers.address:
+            _knock(workers.address)
         ray.init(address=workers.address or "local", log_to_driver=False, logging_level="ERROR", **size)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise MtpipeError(f"params.yaml: ray.address is {workers.address!r}: {error}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        if workers.address is None:
+            raise MtpipeError(
+                f"params.yaml: ray.workers is {workers.count}, but Ray does not start here ({error}); "
+                f"set ray.workers to null to sample without it"
+            ) from error
+        raise MtpipeError(
+            f"params.yaml: ray.address is {workers.address!r}, where no cluster answers ({error}); give the host:port "
+            f"that `ray start --head` names, auto for a cluster on this machine, or null to start one"
+        ) from error
     found = ray.cluster_resources()
     for resource, count, wanted in (("CPU", needed, "cpus"), ("GPU", workers.count * workers.gpus, "gpus")):
         if found.get(resource, 0) < count:

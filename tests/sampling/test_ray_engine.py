@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import socket
 import sys
 from functools import partial
 from pathlib import Path
@@ -107,6 +108,29 @@ def test_a_dead_worker_is_replaced_and_an_error_is_readable(folder, cluster, tro
 def test_more_workers_than_the_cluster_has_room_for_are_refused(folder, cluster):
     with pytest.raises(MtpipeError, match=r"ray\.workers is 2, which needs 2 gpus; Ray has 0; lower ray\.workers"):
         RayEngine(folder, partial(Witness, ""), Workers(2, 1, 1, cluster))
+
+
+@needs_ray
+@pytest.mark.parametrize("address", ["127.0.0.1:{closed}", "auto", "head", "head:none", "ray://127.0.0.1:{closed}"])
+def test_an_address_without_a_cluster_is_refused_at_once(folder, monkeypatch, address):
+    """For `auto` Ray reads this variable first; the cluster that it names is gone."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = free.getsockname()[1]
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{closed}")
+    given = address.format(closed=closed)
+    with pytest.raises(MtpipeError, match=f"ray.address is '{given}', where no cluster answers .*; give the host:port"):
+        RayEngine(folder, partial(Witness, ""), Workers(2, 1, 0, given))
+
+
+@needs_ray
+def test_a_ray_that_does_not_start_is_not_blamed_on_the_address(folder, monkeypatch):
+    def fails(**_):
+        raise RuntimeError("no shared memory")
+
+    monkeypatch.setattr("ray.init", fails)
+    with pytest.raises(MtpipeError, match=r"ray.workers is 2, but Ray does not start here \(no shared memory\)"):
+        RayEngine(folder, partial(Witness, ""), Workers(2, 1, 0, None))
 
 
 def test_without_ray_the_error_says_what_to_install(folder, monkeypatch):
