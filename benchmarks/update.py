@@ -4,9 +4,13 @@ Response lengths are log-normal, as those of reasoning models are. Both sides ta
 gradient clipping and AdamW, with micro-batches of at most the same padded size. TRL's batch is laid out and split as
 its trainer does it, by its own functions: one width for the whole generation batch, rows in random order. The sides
 take turns, and the ratio is taken turn by turn; tokens are response tokens.
+
+Then our step with prompts that are read once for all responses against prompts that are repeated for each, at several
+lengths of both.
 """
 
 import copy
+import math
 import random
 import tempfile
 from dataclasses import replace
@@ -19,6 +23,8 @@ from mtpipe.learn.batches import Scored, micro_batches
 from mtpipe.learn.losses.aggregation import token_mean
 from mtpipe.learn.optimizer import Optimizer
 from mtpipe.learn.scorer import Scorer
+from mtpipe.learn.settings import Update
+from mtpipe.learn.shared_prompts import shares_prompts
 from mtpipe.learn.update import take_step
 from mtpipe.params import load_params
 from mtpipe.policy import load_policy, new_checkpoint, prepare_torch
@@ -28,6 +34,10 @@ PROMPTS, GROUP_SIZE = 16, 8
 LONGEST = 384
 MICRO_BATCH = 8192
 HIDDEN, LAYERS = 128, 4
+LENGTHS = [(8, 25), (40, 120), (150, 600), (300, 300), (600, 150)]
+"""Of prompts and responses, in the mean: of the default task, of the rollouts above, of reasoning, of few shots."""
+TOKENS = 24_000
+"""Of prompts and responses together in a comparison at one of these lengths."""
 
 
 def main() -> None:
@@ -43,7 +53,7 @@ def main() -> None:
     splits = -(-len(responses) // (MICRO_BATCH // max(map(len, responses))))
     with tempfile.TemporaryDirectory() as folder:
         sizes = params.model.model_copy(update={"hidden_size": HIDDEN, "layers": LAYERS})
-        new_checkpoint(Path(folder) / "policy", sizes, arithmetic.VOCABULARY, max_positions=1024)
+        new_checkpoint(Path(folder) / "policy", sizes, arithmetic.VOCABULARY, max_positions=4096)
         policy = load_policy(Path(folder) / "policy", device)
         options = {"loss_type": "dapo", "beta": 0.0, "epsilon": 0.2, "epsilon_high": 0.28}
         peer = trainer(copy.deepcopy(policy), folder, max_completion_length=LONGEST, **options)
@@ -78,16 +88,39 @@ def main() -> None:
     )
     print(f" in {len(batches)} micro-batches, TRL {1 - real / (width * len(responses)):.1%} in {splits}")
     compare("our update / TRL's GRPOTrainer step", ours, trl)
+    for prompt, response in LENGTHS:
+        compare_sharing(scorer, optimizer, settings, prompt, response)
 
 
-def rollouts() -> list[Scored]:
-    """Random tokens; the lengths are log-normal with a median of 90 and cut at `LONGEST`."""
+def compare_sharing(scorer: Scorer, optimizer: Optimizer, settings: Update, prompt: int, response: int) -> None:
+    """Prints the ratio at prompts and responses of about these lengths."""
+    problems = max(2, TOKENS // (GROUP_SIZE * (prompt + response)))
+    responses = rollouts(problems, (prompt // 2, prompt * 3 // 2), math.log(response) - 0.125, 0.5, 3 * response)
+    tokens = sum(len(one.response_ids) for one in responses)
+
+    def step(share: bool) -> int:
+        take_step(scorer, optimizer, responses, settings.model_copy(update={"share_prompts": share}), check=False)
+        return tokens
+
+    auto = "shares" if shares_prompts(scorer.model, responses, settings) else "repeats"
+    what = f"prompts of about {prompt} tokens, responses of {response}: read once / repeated (auto {auto})"
+    compare(what, lambda: step(True), lambda: step(False))
+
+
+def rollouts(
+    problems: int = PROMPTS,
+    prompts: tuple[int, int] = (20, 60),
+    log_mean: float = 4.5,
+    deviation: float = 0.8,
+    longest: int = LONGEST,
+) -> list[Scored]:
+    """Random tokens; the responses' lengths are log-normal, by default with a median of 90, and cut at `longest`."""
     generator = random.Random(0)
     responses = []
-    for problem in range(PROMPTS):
-        prompt = [generator.randrange(2, 16) for _ in range(generator.randrange(20, 60))]
+    for problem in range(problems):
+        prompt = [generator.randrange(2, 16) for _ in range(generator.randrange(*prompts))]
         for _ in range(GROUP_SIZE):
-            length = max(4, min(LONGEST, round(generator.lognormvariate(4.5, 0.8))))
+            length = max(4, min(longest, round(generator.lognormvariate(log_mean, deviation))))
             ids = [generator.randrange(2, 16) for _ in range(length)]
             advantage = generator.choice([-1.0, 1.0])
             responses.append(Scored(str(problem), prompt, ids, [-2.8] * length, [1.0] * length, advantage))

@@ -1,8 +1,8 @@
 """From a round's groups to optimizer steps, and from a step's responses to micro-batches of similar length."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -122,14 +122,60 @@ def micro_batches(responses: list[Scored], tokens: int) -> Iterator[list[Scored]
 
     A response longer than `tokens` makes a batch of its own.
     """
-    batch: list[Scored] = []
+    return _batches(responses, tokens, len, PADDING)
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Micro-batches that are run one after the other, each with the factor that its loss is multiplied by.
+
+    With `prompts`, the model reads these beforehand, once each, and the batches' tokens are those of responses alone.
+    """
+
+    batches: list[tuple[list[Scored], int]]
+    prompts: list[list[int]] = field(default_factory=list)
+
+
+def portions(responses: list[Scored], tokens: int, share_prompts: bool) -> list[Portion]:
+    """All responses in micro-batches; with `share_prompts` a prompt and all its responses are in one portion.
+
+    Prompts take at most half of `tokens` (or there is one alone), and a batch of responses what they leave.
+    """
+    if not share_prompts:
+        return [Portion([(batch, 1) for batch in micro_batches(responses, tokens)])]
+    found = []
+    by_prompt = responses_by_prompt(responses)
+    for prompts in _batches(by_prompt, tokens // 2, len, padding=1.0):
+        theirs = [response for prompt in prompts for response in by_prompt[prompt]]
+        left = tokens - len(prompts) * len(prompts[-1])
+        batches = _batches(theirs, left, lambda one: len(one.response_ids), PADDING)
+        found.append(Portion([(batch, 1) for batch in batches], [list(prompt) for prompt in prompts]))
+    return found
+
+
+def responses_by_prompt(responses: list[Scored]) -> dict[tuple[int, ...], list[Scored]]:
+    """The responses to each prompt."""
+    found: dict[tuple[int, ...], list[Scored]] = {}
+    for response in responses:
+        found.setdefault(tuple(response.prompt_ids), []).append(response)
+    return found
+
+
+_Item = TypeVar("_Item")
+
+
+def _batches(
+    items: Iterable[_Item], tokens: int, length: Callable[[_Item], int], padding: float
+) -> Iterator[list[_Item]]:
+    """Batches in the order of length, within `tokens` and with at most the share `padding` of padding."""
+    batch: list[_Item] = []
     held = 0
-    for response in sorted(responses, key=len):
-        size = (len(batch) + 1) * len(response)
-        if batch and (size > tokens or size - held - len(response) > PADDING * size):
+    for item in sorted(items, key=length):
+        size = (len(batch) + 1) * length(item)
+        if batch and (size > tokens or size - held - length(item) > padding * size):
             yield batch
             batch, held = [], 0
-        batch.append(response)
-        held += len(response)
+        batch.append(item)
+        held += length(item)
     if batch:
         yield batch

@@ -5,11 +5,11 @@ from functools import partial
 import torch
 
 from mtpipe.learn.advantages import group_advantages
-from mtpipe.learn.batches import Scored, micro_batches
+from mtpipe.learn.batches import Scored
 from mtpipe.learn.groups import Group
 from mtpipe.learn.scorer import PRECISIONS, Scorer
 from mtpipe.learn.settings import Update
-from mtpipe.learn.token_logprobs import pad
+from mtpipe.learn.shared_prompts import laid_out
 from mtpipe.temperature.controllers.controller import RoundSampled
 
 
@@ -37,8 +37,7 @@ def mean_logprobs(groups: list[Group], scorer: Scorer, settings: Update, candida
         for row in group.rollouts
     ]
     found: dict[int, list[float]] = {}
-    for batch in micro_batches(responses, settings.tokens_per_micro_batch):
-        sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], scorer.model.device)
+    for batch, sequences in laid_out(scorer, responses, settings):
         logprobs = scorer(sequences, candidates, PRECISIONS[settings.precision]).double()
         for one, part in zip(batch, logprobs.split([len(one.response_ids) for one in batch]), strict=True):
             found[id(one)] = part.mean(0).tolist()

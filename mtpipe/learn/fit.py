@@ -36,7 +36,7 @@ def check_logprobs(
     if gap[worst] <= tolerance:
         return
     response = batch[int(sequences.row[worst])]
-    token = int(sequences.column[worst]) - len(response.prompt_ids)
+    token = worst - int((sequences.row < sequences.row[worst]).sum())
     raise MtpipeError(
         f"the rollouts' log-probs do not fit the policy: problem {response.problem_id!r}, token {token} was sampled "
         f"with {float(sampled[worst]):.6f} nats at temperature {response.temperatures[token]:g}, the policy gives "

@@ -5,17 +5,18 @@ plain sum and does not depend on who computes which part: any number of processe
 """
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.utils import _pytree
 from transformers import PreTrainedModel
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batches import Scored, micro_batches
+from mtpipe.learn.batches import Portion, Scored, portions, responses_by_prompt
 from mtpipe.learn.chunked_head import TokenScores
 from mtpipe.learn.scorer import Scorer
 from mtpipe.learn.totals import Totals
@@ -52,22 +53,35 @@ class Ranks:
         for layer in layers:
             fully_shard(layer, mesh=self._mesh)
         fully_shard(scorer, mesh=self._mesh)
+        register_fsdp_forward_method(scorer, "read")
         self.scorer = scorer
 
-    def share(self, responses: list[Scored], tokens: int) -> Iterator[tuple[list[Scored], int]]:
-        """This process's micro-batches, and by how much each one's loss counts.
+    def portions(self, responses: list[Scored], tokens: int, share_prompts: bool) -> Iterator[Portion]:
+        """This process's micro-batches; with `share_prompts` it has all responses to each of its prompts.
 
-        FSDP2 takes the mean of the processes' gradients, the loss asks for their sum: hence the number of processes.
+        FSDP2 takes the mean of the processes' gradients, the loss asks for their sum: hence a factor, which is the
+        number of processes.
 
-        All processes have to make the same number of passes, because FSDP2 gathers parameters in each: who has fewer
+        All processes have to make the same passes, because FSDP2 gathers parameters in each: who has fewer portions or
         batches adds some that count 0.
         """
-        dealt = [sorted(responses, key=len)[rank :: self.count] for rank in range(self.count)]
-        batches = [list(micro_batches(part, tokens)) for part in dealt]
-        mine = batches[self._rank]
-        yield from ((batch, self.count) for batch in mine)
-        for _ in range(max(map(len, batches)) - len(mine)):
-            yield [responses[0]], 0
+        plans = [portions(part, tokens, share_prompts) for part in self._dealt(responses, share_prompts)]
+        empty = Portion([], [responses[0].prompt_ids] if share_prompts else [])
+        for together in zip_longest(*plans, fillvalue=empty):
+            mine = together[self._rank]
+            counted = [(batch, self.count) for batch, _ in mine.batches]
+            spare = mine.batches[0][0][:1] if mine.batches else responses[:1]
+            missing = max(len(portion.batches) for portion in together) - len(counted)
+            yield Portion(counted + [(spare, 0)] * missing, mine.prompts)
+
+    def _dealt(self, responses: list[Scored], share_prompts: bool) -> list[list[Scored]]:
+        """Each process's responses: as many tokens of each length, or whole groups, of as many tokens as can be."""
+        if not share_prompts:
+            return [sorted(responses, key=len)[rank :: self.count] for rank in range(self.count)]
+        parts: list[list[Scored]] = [[] for _ in range(self.count)]
+        for group in sorted(responses_by_prompt(responses).values(), key=lambda group: -sum(map(len, group))):
+            min(parts, key=lambda part: sum(map(len, part))).extend(group)
+        return parts
 
     def join(self, totals: Totals) -> Totals:
         """The totals of all processes together; a process without batches has none of its own."""

@@ -60,10 +60,38 @@ class Scorer(nn.Module):
         Float32 weights are cast to `precision` for the products, if that is another type.
         """
         with torch.autocast(sequences.ids.device.type, dtype=precision, enabled=precision != torch.float32):
-            states = self.model.base_model(input_ids=sequences.ids, use_cache=False).last_hidden_state
-            hidden = states[sequences.row, sequences.column - 1]
+            hidden = self._hidden(sequences)
             head = self.model.get_output_embeddings()
             given = (hidden, head.weight, head.bias, self.softcap, sequences.targets)
             if isinstance(temperatures, list):
                 return logprobs_at(*given, temperatures)
             return token_scores(*given, temperatures, masks=masks, entropy_gradient=entropy_gradient)
+
+    def read(self, prompts: Tensor, lengths: Tensor, precision: torch.dtype) -> list[Tensor]:
+        """What responses need of their prompts: the hidden state at each one's end, and all layers' keys and values.
+
+        That is [prompts, hidden_size], then two tensors [prompts, heads, width, head_size] for each layer.
+
+        Args:
+            prompts: [prompts, width], right-padded.
+            lengths: [prompts], tokens.
+        """
+        with torch.autocast(prompts.device.type, dtype=precision, enabled=precision != torch.float32):
+            read = self.model.base_model(input_ids=prompts, use_cache=True)
+        last = read.last_hidden_state[torch.arange(len(prompts), device=prompts.device), lengths - 1]
+        return [last, *(state for layer in read.past_key_values.layers for state in (layer.keys, layer.values))]
+
+    def _hidden(self, sequences: Sequences) -> Tensor:
+        """The last hidden state that each response token was drawn from, [tokens, hidden_size]."""
+        context = sequences.context
+        if context is None:
+            states = self.model.base_model(input_ids=sequences.ids, use_cache=False).last_hidden_state
+            return states[sequences.row, sequences.column - 1]
+        states = self.model.base_model(
+            input_ids=sequences.ids,
+            attention_mask=context.mask,
+            position_ids=context.positions,
+            past_key_values=context.cache,
+            use_cache=True,
+        ).last_hidden_state
+        return torch.cat([context.last[:, None], states], dim=1)[sequences.row, sequences.column]

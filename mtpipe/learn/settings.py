@@ -103,11 +103,23 @@ class Update(Loss):
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
     max_grad_norm: float = Field(gt=0)
     tokens_per_micro_batch: int = Field(ge=1, description="bounds memory; padding counts")
+    share_prompts: Literal["auto"] | bool = Field(
+        description="read a prompt once for all its responses; auto: where repeated ones are 30 % of the tokens"
+    )
     precision: Literal["float32", "bfloat16"] = Field(description="of the products; weights and sums stay in float32")
     gradient_checkpointing: bool = Field(
         description="layers computed again in the backward pass: less memory, more time"
     )
     logprob_tolerance: float = Field(gt=0, description="largest |log-prob - rollout's| allowed before step 1, nats")
+
+    @model_validator(mode="after")
+    def _layers_kept_for_responses(self) -> "Update":
+        if self.share_prompts is True and self.gradient_checkpointing:
+            raise ValueError(
+                "share_prompts is true, which needs what gradient_checkpointing throws away; set one of them to false, "
+                "or share_prompts to auto"
+            )
+        return self
 
     def overridden(self, changes: dict[str, Any]) -> "Update":
         """These settings with an arm's own for the loss.

@@ -4,7 +4,22 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the responses of a micro-batch go on from.
+
+    `cache` has the keys and values of their prompts, `last` [sequences, hidden_size] the hidden state at the end of
+    each prompt, `positions` [sequences, width] that of each response token, and `mask` [sequences, prompts' width +
+    width] is 1 where there is a token and 0 where there is padding.
+    """
+
+    cache: DynamicCache
+    last: Tensor
+    positions: Tensor
+    mask: Tensor
 
 
 @dataclass(frozen=True)
@@ -12,12 +27,14 @@ class Sequences:
     """Prompts with their responses, right-padded; made by `pad`.
 
     `ids` is [sequences, width]. Token n of the flat list of all response tokens stands in sequence `row[n]` at
-    column `column[n]`; both are [tokens].
+    column `column[n]`; both are [tokens]. With a `context` the columns are those of responses alone, which go on from
+    prompts that the model has read before.
     """
 
     ids: Tensor
     row: Tensor
     column: Tensor
+    context: Context | None = None
 
     @property
     def targets(self) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batches import Scored, Step, micro_batches
+from mtpipe.learn.batches import Scored, Step, portions
 from mtpipe.learn.fit import check_logprobs, check_tokens
 from mtpipe.learn.losses.entropy_bonus import Coefficient
 from mtpipe.learn.objective import flatten, policy_loss
@@ -18,7 +18,8 @@ from mtpipe.learn.optimizer import Optimizer
 from mtpipe.learn.ranks import Ranks
 from mtpipe.learn.scorer import PRECISIONS, Scorer
 from mtpipe.learn.settings import Update
-from mtpipe.learn.token_logprobs import pad
+from mtpipe.learn.shared_prompts import laid_out, lay_out, read_prompts, shares_prompts
+from mtpipe.learn.token_logprobs import Sequences
 from mtpipe.learn.totals import Totals
 from mtpipe.learn.work import Work
 from mtpipe.policy import Policy
@@ -90,17 +91,23 @@ def take_step(
     """One optimizer step."""
     torch.manual_seed(optimizer.step_count)  # dropout, where a model has any, is the same after a resume
     totals = Totals()
-    whole = micro_batches(responses, settings.tokens_per_micro_batch)
-    shared = ranks.share(responses, settings.tokens_per_micro_batch) if ranks else ((batch, 1) for batch in whole)
-    for batch, scale in shared:
-        loss, logged = micro_batch_loss(scorer, batch, settings, check, entropy_coefficient)
-        if not torch.isfinite(loss):
-            raise MtpipeError(
-                f"the loss is {loss.item()} in the batch of {_named(batch)}; the round stops here, its inputs are kept"
-            )
-        (loss * scale).backward()
-        if scale:
-            totals.add(loss, logged)
+    share_prompts = shares_prompts(scorer.model, responses, settings, ranks.count if ranks else 1)
+    deal = ranks.portions if ranks else portions
+    for portion in deal(responses, settings.tokens_per_micro_batch, share_prompts):
+        prompts = read_prompts(scorer, portion, settings)
+        for batch, scale in portion.batches:
+            sequences = lay_out(batch, prompts, scorer.model.device)
+            loss, logged = micro_batch_loss(scorer, batch, sequences, settings, check, entropy_coefficient)
+            if not torch.isfinite(loss):
+                raise MtpipeError(
+                    f"the loss is {loss.item()} in the batch of {_named(batch)}; "
+                    f"the round stops here, its inputs are kept"
+                )
+            (loss * scale).backward()
+            if scale:
+                totals.add(loss, logged)
+        if prompts:
+            prompts.backward()
     if ranks:
         totals = ranks.join(totals)
     norm = optimizer.clip()
@@ -124,11 +131,14 @@ def coefficient_after(metrics: list[dict[str, float]], settings: Update, start: 
 
 
 def micro_batch_loss(
-    scorer: Scorer, batch: list[Scored], settings: Update, check: bool, entropy_coefficient: float = 0.0
+    scorer: Scorer,
+    batch: list[Scored],
+    sequences: Sequences,
+    settings: Update,
+    check: bool,
+    entropy_coefficient: float = 0.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The micro-batch's share of the step's loss, and what is logged of its tokens."""
-    device = scorer.model.device
-    sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], device)
+    """A micro-batch's share of the step's loss, and what is logged of its tokens; `sequences` is the batch laid out."""
     tokens = flatten(batch, sequences.row)
     precision = PRECISIONS[settings.precision]
     scores = scorer(sequences, tokens.temperatures, precision, tokens.masks, entropy_coefficient > 0)
@@ -145,8 +155,7 @@ def _with_logprobs(step: Step, scorer: Scorer, settings: Update, which: Literal[
     """
     tempered = which == "reference" and settings.target == "tempered"
     responses = []
-    for batch in micro_batches(step.responses, settings.tokens_per_micro_batch):
-        sequences = pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], scorer.model.device)
+    for batch, sequences in laid_out(scorer, step.responses, settings):
         tokens = flatten(batch, sequences.row)
         scores = scorer(sequences, tokens.temperatures, PRECISIONS[settings.precision], tokens.masks)
         logprobs = scores.tempered if tempered else scores.untempered

@@ -104,12 +104,15 @@ def results(rounds: int) -> tuple[list[dict], dict[str, torch.Tensor], dict[str,
 @pytest.mark.parametrize(
     ("processes", "settings"),
     [
-        ([2, 3], {}),
-        ([2], {"loss": "grpo", "target": "untempered", "gradient_checkpointing": True, **TOKEN_CONTROLS}),
+        ([2, 3], {"target": "untempered", "share_prompts": True}),
+        ([2], {"loss": "grpo", "gradient_checkpointing": True, **TOKEN_CONTROLS}),
     ],
 )
 def test_several_processes_learn_what_one_does(project, capfd, processes, settings):
-    """The second round's three go on from what the first round's two wrote; neither number divides the batches."""
+    """The second round's three go on from what the first round's two wrote; neither number divides the batches.
+
+    Where prompts are shared, a process has whole groups, and one of the three has none.
+    """
     write_params(1, **settings)
     for round in range(len(processes)):
         update.main("rollout", 1, round)

@@ -11,6 +11,7 @@ from benchmarks.trl_peer import local_batch, trainer
 from mtpipe.learn.batches import optimizer_steps
 from mtpipe.learn.groups import Group
 from mtpipe.learn.scorer import Scorer
+from mtpipe.learn.shared_prompts import lay_out
 from mtpipe.learn.update import micro_batch_loss
 
 TEMPERATURE = 1.3
@@ -90,7 +91,7 @@ def test_losses_and_gradients_are_those_of_trl(policy, params, groups, tmp_path,
 
     ours = 0.0
     for half in (responses[::2], responses[1::2]):
-        loss, _ = micro_batch_loss(Scorer(policy.model), half, settings, check=False)
+        loss, _ = micro_batch_loss(Scorer(policy.model), half, lay_out(half, None, "cpu"), settings, check=False)
         loss.backward()
         ours += loss.item()
 

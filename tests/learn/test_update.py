@@ -1,5 +1,6 @@
 import copy
 import random
+import re
 
 import pytest
 import torch
@@ -88,6 +89,17 @@ def test_rollouts_of_another_policy_are_caught(policy, groups, settings):
         policy.model.get_input_embeddings().weight.mul_(1.01)
     with pytest.raises(MtpipeError, match="do not fit the policy"):
         update(policy, groups, settings)
+
+
+@pytest.mark.parametrize("share_prompts", [False, True])
+def test_a_log_prob_that_does_not_fit_is_named_by_problem_and_token(policy, groups, settings, share_prompts):
+    chosen = next(row for row in groups[1].rollouts if len(row["response_ids"]) > 2)
+    chosen["logprobs"][2] -= 5.0
+    everything = settings.model_copy(
+        update={"prompts_per_step": len(groups), "keep_flat_groups": True, "share_prompts": share_prompts}
+    )
+    with pytest.raises(MtpipeError, match=rf"problem '{re.escape(chosen['problem_id'])}', token 2 was sampled with"):
+        update(policy, groups, everything)
 
 
 def test_rewarded_responses_become_likelier(policy, groups, settings):
