@@ -11,6 +11,7 @@ import math
 from typing import Literal
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 EPSILON = 1e-4
@@ -20,8 +21,8 @@ Scale = Literal["std", "mean", "leave_one_out", "batch_std"]
 
 
 def group_advantages(
-    rewards: Tensor, scale: Scale = "std", temperatures: list[list[float]] | None = None
-) -> tuple[Tensor, Tensor]:
+    rewards: Float[Tensor, "groups group_size"], scale: Scale = "std", temperatures: list[list[float]] | None = None
+) -> tuple[Float[Tensor, "groups group_size"], Bool[Tensor, " groups"]]:
     """Advantages of all groups of a step.
 
     * `std`: (reward - mean) / (standard deviation + 1e-4). GRPO, arXiv 2402.03300, outcome supervision.
@@ -40,12 +41,10 @@ def group_advantages(
     responses less the number of baselines.
 
     Args:
-        rewards: [groups, group_size].
         temperatures: the responses' base temperatures, [groups, group_size]; None compares with all.
 
     Returns:
-        advantages [groups, group_size], and [groups] whether any of the group's differs from 0; a group of equal
-        rewards has nothing to teach.
+        advantages, and whether any of a group's differs from 0; a group of equal rewards has nothing to teach.
     """
     peers, baselines = _compared(rewards, temperatures)
     size = peers.sum(2, dtype=rewards.dtype)
@@ -62,8 +61,10 @@ def group_advantages(
     return centred, (centred != 0).any(1)
 
 
-def _compared(rewards: Tensor, temperatures: list[list[float]] | None) -> tuple[Tensor, Tensor]:
-    """Which responses [groups, response, peer] each one is compared with, and the baselines [groups] that makes."""
+def _compared(
+    rewards: Float[Tensor, "groups group_size"], temperatures: list[list[float]] | None
+) -> tuple[Bool[Tensor, "groups group_size group_size"], Int[Tensor, " groups"]]:
+    """Which responses each one is compared with, and how many baselines a group then has."""
     groups, size = rewards.shape
     if temperatures is None:
         same = torch.ones(groups, size, size, dtype=torch.bool)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from mtpipe.temperature.masks import Masks
@@ -15,21 +16,21 @@ LOGITS_PER_CHUNK = 2**25
 
 @dataclass(frozen=True)
 class TokenScores:
-    """All [tokens] and in nats. The log-probs carry gradient, the entropies where it was asked for."""
+    """All in nats. The log-probs carry gradient, the entropies where it was asked for."""
 
-    tempered: Tensor
-    untempered: Tensor
-    entropy_tempered: Tensor
-    entropy: Tensor
+    tempered: Float[Tensor, " tokens"]
+    untempered: Float[Tensor, " tokens"]
+    entropy_tempered: Float[Tensor, " tokens"]
+    entropy: Float[Tensor, " tokens"]
 
 
 def token_scores(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
+    hidden: Float[Tensor, "tokens hidden_size"],
+    weight: Float[Tensor, "vocabulary hidden_size"],
+    bias: Float[Tensor, " vocabulary"] | None,
     softcap: float | None,
-    targets: Tensor,
-    temperatures: Tensor,
+    targets: Int[Tensor, " tokens"],
+    temperatures: Float[Tensor, " tokens"],
     chunk: int | None = None,
     masks: Masks | None = None,
     entropy_gradient: bool = False,
@@ -41,11 +42,9 @@ def token_scores(
     each token's depend on its own logits alone. Under autocast the products are in its type and the rest in float32.
 
     Args:
-        hidden: [tokens, hidden_size], the last hidden state that each token was drawn from.
-        weight, bias: [vocabulary, hidden_size] and [vocabulary], of the output head.
+        hidden: the last hidden state that each token was drawn from.
+        weight, bias: of the output head.
         softcap: logits become softcap * tanh(logits / softcap) before any temperature, as in Gemma.
-        targets: [tokens].
-        temperatures: [tokens].
         masks: what truncation left of each token's distribution; cuts the tempered one, before it is normalised. A
             target that was left out has a log-prob of -inf.
         entropy_gradient: whether the entropies carry gradient too; it costs nothing where none flows back.
@@ -60,15 +59,15 @@ def token_scores(
 
 @torch.no_grad()
 def logprobs_at(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
+    hidden: Float[Tensor, "tokens hidden_size"],
+    weight: Float[Tensor, "vocabulary hidden_size"],
+    bias: Float[Tensor, " vocabulary"] | None,
     softcap: float | None,
-    targets: Tensor,
+    targets: Int[Tensor, " tokens"],
     candidates: list[float],
     chunk: int | None = None,
-) -> Tensor:
-    """Log-probs of tokens at each of some temperatures, [tokens, candidates]; the logits are made once.
+) -> Float[Tensor, "tokens candidates"]:
+    """Log-probs of tokens at each of some temperatures; the logits are made once.
 
     Args:
         hidden, weight, bias, softcap, targets: as in `token_scores`.

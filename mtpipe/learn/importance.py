@@ -3,13 +3,16 @@
 from typing import Literal
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 Correction = Literal["token_truncate", "sequence_mask"]
 
 
-def correction(log_weight: Tensor, row: Tensor, kind: Correction, cap: float) -> Tensor:
-    """Weights [tokens], without gradient, that a token's loss is multiplied by.
+def correction(
+    log_weight: Float[Tensor, " tokens"], row: Int[Tensor, " tokens"], kind: Correction, cap: float
+) -> Float[Tensor, " tokens"]:
+    """Weights, without gradient, that a token's loss is multiplied by.
 
     * `token_truncate`: min(w, cap), w = pi_1(token) / mu_T(token). Truncated importance sampling: bias for a bounded
       variance. verl and open-instruct use a cap of 2.
@@ -20,8 +23,8 @@ def correction(log_weight: Tensor, row: Tensor, kind: Correction, cap: float) ->
     uncapped; `sequence_mask` is not biased below its cap, but its variance grows with the response's length.
 
     Args:
-        log_weight: [tokens], log(pi_1 / mu_T) of the policy that the round started with.
-        row: [tokens], the response that a token belongs to, as an index from 0.
+        log_weight: log(pi_1 / mu_T) of the policy that the round started with.
+        row: the response that a token belongs to, as an index from 0.
     """
     log_weight = log_weight.detach()
     if kind == "token_truncate":
@@ -36,8 +39,10 @@ def effective_share(weight_sum: float, weight_square_sum: float, tokens: int) ->
     return weight_sum**2 / (tokens * weight_square_sum) if weight_square_sum else 0.0
 
 
-def behaviour_kl(logprobs_untempered: Tensor, sampled_logprobs: Tensor) -> Tensor:
-    """w - 1 - log w [tokens] with w = pi_1 / mu_T: estimates KL(mu_T || pi_1), policy scored at T=1.
+def behaviour_kl(
+    logprobs_untempered: Float[Tensor, " tokens"], sampled_logprobs: Float[Tensor, " tokens"]
+) -> Float[Tensor, " tokens"]:
+    """w - 1 - log w with w = pi_1 / mu_T: estimates KL(mu_T || pi_1), policy scored at T=1.
 
     The tokens were drawn from mu_T, the behaviour policy at each token's own T_t, so the k3 estimator is unbiased for
     this direction without a correction, and never negative. It contains the distance that temperature itself puts

@@ -4,9 +4,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 
 from mtpipe.learn.advantages import group_advantages
-from mtpipe.learn.losses.surrogates import clipped
+from mtpipe.learn.losses.surrogates import clipped, k3
 
 
 def one_token(ratio: float, advantage: float, dual_clip: float | None = 10.0) -> tuple[float, bool, float]:
@@ -59,3 +60,8 @@ def test_a_group_of_equal_rewards_teaches_nothing(reward, size):
 def test_advantages_sum_to_zero_within_a_group(rewards):
     advantages, _ = group_advantages(torch.tensor([rewards], dtype=torch.float64))
     assert abs(float(advantages.sum())) < 1e-9
+
+
+def test_shapes_are_checked_while_tests_run():
+    with pytest.raises(TypeCheckError, match="reference_logprobs"):
+        k3(torch.zeros(3), torch.zeros(4))

@@ -8,25 +8,24 @@ they are the policy's, and the choice depends on neither micro-batches nor proce
 import random
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
-def covariances(logprobs: Tensor, advantages: Tensor) -> Tensor:
-    """(log-prob - its mean) * (advantage - its mean), [tokens].
-
-    Args:
-        logprobs, advantages: [tokens], of all tokens of an optimizer step.
-    """
+def covariances(logprobs: Float[Tensor, " tokens"], advantages: Float[Tensor, " tokens"]) -> Float[Tensor, " tokens"]:
+    """(log-prob - its mean) * (advantage - its mean), of all tokens of an optimizer step."""
     return (logprobs - logprobs.mean()) * (advantages - advantages.mean())
 
 
-def clip_cov(found: Tensor, share: float, low: float, high: float, seed: str) -> Tensor:
-    """The tokens that lose their gradient, [tokens]: `share` of all, drawn from those with a covariance in the band.
+def clip_cov(
+    found: Float[Tensor, " tokens"], share: float, low: float, high: float, seed: str
+) -> Bool[Tensor, " tokens"]:
+    """The tokens that lose their gradient: `share` of all, drawn from those with a covariance in the band.
 
     At least one token, as in the authors' code, and no more than the band holds.
 
     Args:
-        found: [tokens], covariances.
+        found: covariances.
         low, high: the band, open at both ends.
         seed: what the draw is a function of, besides the covariances.
     """
@@ -37,15 +36,15 @@ def clip_cov(found: Tensor, share: float, low: float, high: float, seed: str) ->
     return chosen
 
 
-def kl_cov(found: Tensor, share: float) -> Tensor:
-    """The tokens that a KL holds back, [tokens]: the `share` of highest covariance, at least one."""
+def kl_cov(found: Float[Tensor, " tokens"], share: float) -> Bool[Tensor, " tokens"]:
+    """The tokens that a KL holds back: the `share` of highest covariance, at least one."""
     chosen = torch.zeros(len(found), dtype=torch.bool)
     chosen[found.topk(max(1, int(share * len(found)))).indices] = True
     return chosen
 
 
-def held_back(log_ratio: Tensor) -> Tensor:
-    """r - 1 - log r [tokens], r = policy / behaviour policy: what `kl_cov` adds, times its coefficient.
+def held_back(log_ratio: Float[Tensor, " tokens"]) -> Float[Tensor, " tokens"]:
+    """r - 1 - log r, r = policy / behaviour policy: what `kl_cov` adds, times its coefficient.
 
     An estimate of KL(behaviour || policy) from the behaviour's own tokens, unbiased over all and never negative.
     The authors' code takes |log r|, whose gradient at r = 1, where every round starts, is the sign of a rounding error.

@@ -7,29 +7,31 @@ temperature, and those by which the token rules heat. So a choice depends on nei
 import math
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
-def top_entropy(entropies: Tensor, share: float) -> Tensor:
-    """Whether a token is among the `share` of highest entropy, [tokens]; "80/20", arXiv 2506.01939.
+def top_entropy(entropies: Float[Tensor, " tokens"], share: float) -> Bool[Tensor, " tokens"]:
+    """Whether a token is among the `share` of highest entropy; "80/20", arXiv 2506.01939.
 
     That is: at or above the k-th highest entropy, k = ceil(share * tokens), so equal tokens go together.
 
     Args:
-        entropies: [tokens], of all tokens of an optimizer step: the paper's batch.
+        entropies: of all tokens of an optimizer step: the paper's batch.
     """
     kept = math.ceil(share * len(entropies))
     return entropies >= entropies.topk(kept).values[-1]
 
 
-def reasoning_tokens(entropies: Tensor, row: Tensor, quantile: float) -> Tensor:
-    """Whether a token's entropy reaches the quantile of its own response, [tokens]; Archer, arXiv 2507.15778.
+def reasoning_tokens(
+    entropies: Float[Tensor, " tokens"], row: Int[Tensor, " tokens"], quantile: float
+) -> Bool[Tensor, " tokens"]:
+    """Whether a token's entropy reaches the quantile of its own response; Archer, arXiv 2507.15778.
 
     Quantiles lie on the straight line between the two nearest entropies.
 
     Args:
-        entropies: [tokens].
-        row: [tokens], the response that a token belongs to, as an index from 0.
+        row: the response that a token belongs to, as an index from 0.
     """
     thresholds = torch.stack([entropies[row == response].quantile(quantile) for response in range(int(row.max()) + 1)])
     return entropies >= thresholds[row]

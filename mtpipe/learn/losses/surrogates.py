@@ -3,23 +3,24 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Surrogate:
-    """`loss` [tokens], with gradient; `ratio` [tokens] to the old policy; `clipped` [tokens], where the clip holds."""
+    """`loss`, with gradient; `ratio` to the old policy; `clipped` where the clip holds."""
 
-    loss: Tensor
-    ratio: Tensor
-    clipped: Tensor
+    loss: Float[Tensor, " tokens"]
+    ratio: Float[Tensor, " tokens"]
+    clipped: Bool[Tensor, " tokens"]
 
 
 def clipped(
-    log_ratio: Tensor,
-    advantages: Tensor,
-    clip_low: Tensor | float,
-    clip_high: Tensor | float,
+    log_ratio: Float[Tensor, " tokens"],
+    advantages: Float[Tensor, " tokens"],
+    clip_low: Float[Tensor, " tokens"] | float,
+    clip_high: Float[Tensor, " tokens"] | float,
     dual_clip: float | None,
 ) -> Surrogate:
     """-min(r A, clip(r, 1 - clip_low, 1 + clip_high) A): PPO's clip, arXiv 1707.06347, equation 7.
@@ -30,9 +31,9 @@ def clipped(
     can outweigh the batch.
 
     Args:
-        log_ratio: [tokens], log(policy / old policy), with gradient.
-        advantages: [tokens], each token's response's.
-        clip_low, clip_high: for all tokens, or one for each [tokens] (Archer, arXiv 2507.15778).
+        log_ratio: log(policy / old policy), with gradient.
+        advantages: each token's response's.
+        clip_low, clip_high: for all tokens, or one for each (Archer, arXiv 2507.15778).
     """
     ratio = log_ratio.exp()
     free, bounded = ratio * advantages, ratio.clamp(1 - clip_low, 1 + clip_high) * advantages  # type: ignore[arg-type]
@@ -45,34 +46,37 @@ def clipped(
     return Surrogate(-objective, ratio.detach(), held.detach())
 
 
-def sequence_log_ratio(log_ratio: Tensor, row: Tensor) -> Tensor:
-    """Each token's log-ratio [tokens] replaced by its response's mean: GSPO, arXiv 2507.18071, equation 7.
+def sequence_log_ratio(log_ratio: Float[Tensor, " tokens"], row: Int[Tensor, " tokens"]) -> Float[Tensor, " tokens"]:
+    """Each token's log-ratio replaced by its response's mean: GSPO, arXiv 2507.18071, equation 7.
 
     With `clipped` and a mean over responses this is GSPO. Its ratios are far nearer to 1 than a token's, so its clips
     are too: 3e-4 and 4e-4 in the paper.
 
     Args:
-        row: [tokens], the response that a token belongs to, as an index from 0.
+        row: the response that a token belongs to, as an index from 0.
     """
     responses = int(row.max()) + 1
     sums = log_ratio.new_zeros(responses).index_add(0, row, log_ratio)
     return (sums / torch.bincount(row, minlength=responses))[row]
 
 
-def cispo(log_ratio: Tensor, logprobs: Tensor, advantages: Tensor, clip_high: float) -> Surrogate:
+def cispo(
+    log_ratio: Float[Tensor, " tokens"],
+    logprobs: Float[Tensor, " tokens"],
+    advantages: Float[Tensor, " tokens"],
+    clip_high: float,
+) -> Surrogate:
     """-sg(min(r, 1 + clip_high)) A log pi: CISPO, arXiv 2506.13585, equations 4 and 5.
 
-    No token loses its gradient; the weight is bounded from above only, as the paper's experiments have it.
-
-    Args:
-        log_ratio, logprobs: [tokens]; the gradient goes through `logprobs`.
+    No token loses its gradient, which goes through `logprobs`; the weight is bounded from above only, as the paper's
+    experiments have it.
     """
     ratio = log_ratio.detach().exp()
     return Surrogate(-ratio.clamp(max=1 + clip_high) * advantages * logprobs, ratio, ratio > 1 + clip_high)
 
 
-def k3(logprobs: Tensor, reference_logprobs: Tensor) -> Tensor:
-    """r - 1 - log r [tokens] with r = reference / policy: the estimator of KL(policy || reference) that GRPO adds.
+def k3(logprobs: Float[Tensor, " tokens"], reference_logprobs: Float[Tensor, " tokens"]) -> Float[Tensor, " tokens"]:
+    """r - 1 - log r with r = reference / policy: the estimator of KL(policy || reference) that GRPO adds.
 
     Unbiased where the tokens come from the policy, never negative (Schulman, "Approximating KL divergence", k3;
     arXiv 2402.03300, equation 4). The tokens come from the behaviour policy, and no ratio corrects for it.
