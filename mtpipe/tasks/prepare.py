@@ -47,11 +47,12 @@ def _countdown(task: CountdownTask) -> Prepared:
         task.largest,
         task.bound,
         task.warm_start_problems,
+        task.wider,
         task.train_problems,
         task.benchmark_problems,
     )
     return Prepared(
         splits["train"],
         {name: splits[name] for name in task.benchmark_names},
-        countdown.demonstrations(splits["warm_start"], task.seed),
+        countdown.demonstrations(splits["warm_start"], task.on_target, task.seed),
     )

@@ -38,8 +38,10 @@ class CountdownTask(Settings):
     largest: int = Field(ge=2, le=99, description="largest number in a training problem")
     bound: int = Field(ge=10, description="no target and no intermediate value is larger than this")
     warm_start_problems: int = Field(ge=1, description="problems with worked answers, for the warm start")
+    wider: float = Field(ge=0, le=1, description="share of those that have fewer or larger numbers")
     train_problems: int = Field(ge=1, description="problems for reinforcement learning")
     benchmark_problems: int = Field(ge=1, description="held-out problems in each benchmark")
+    on_target: float = Field(ge=0, le=1, description="share of the warm start's answers that make for the target")
 
     @property
     def benchmark_names(self) -> list[str]:

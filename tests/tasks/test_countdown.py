@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mtpipe.tasks.embedded.countdown import demonstrations, generate_problems, judge, possible_steps, reachable, solve
 
 PROBLEM = {"answer": "13", "meta": '{"numbers": [3, 7, 2], "bound": 99}'}
-SPLITS = generate_problems(0, 4, 9, 99, warm_start_problems=200, train_problems=300, benchmark_problems=100)
+SPLITS = generate_problems(0, 4, 9, 99, warm_start_problems=200, wider=0.3, train_problems=300, benchmark_problems=100)
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,17 @@ def test_judging_never_raises(text, finish_reason):
     judge(PROBLEM, text, finish_reason)
 
 
-def test_every_worked_answer_is_correct():
+def verdicts(on_target: float) -> list[str]:
     by_id = {problem["problem_id"]: problem for problem in SPLITS["warm_start"]}
-    for row in demonstrations(SPLITS["warm_start"], seed=0):
-        assert judge(by_id[row["problem_id"]], row["response"], "stop").verdict == "correct"
+    rows = demonstrations(SPLITS["warm_start"], on_target, seed=0)
+    return [judge(by_id[row["problem_id"]], row["response"], "stop").verdict for row in rows]
+
+
+def test_a_worked_answer_is_correct_or_true_in_every_step_and_elsewhere():
+    assert set(verdicts(1.0)) == {"correct"}
+    found = verdicts(0.3)
+    assert set(found) == {"correct", "wrong"}
+    assert 0.25 < found.count("correct") / len(found) < 0.45  # some steps drawn evenly meet the target as well
 
 
 def test_reachable_targets_are_those_of_a_search_written_otherwise():
@@ -99,8 +106,10 @@ def test_benchmarks_have_fewer_and_larger_numbers_as_they_say():
     assert {len(found) for found in numbers("same") + numbers("train")} == {4}
     assert {len(found) for found in numbers("fewer")} == {3}
     assert all(max(found) > 9 for found in numbers("larger"))
+    warm_start = numbers("warm_start")
+    assert sum(len(found) == 3 for found in warm_start) == sum(max(found) > 9 for found in warm_start) == 30
 
 
 def test_more_problems_than_there_are_is_an_error_that_says_so():
     with pytest.raises(ValueError, match="different problems found with 3 numbers up to 2"):
-        generate_problems(0, 3, 2, 20, warm_start_problems=1, train_problems=500, benchmark_problems=1)
+        generate_problems(0, 3, 2, 20, warm_start_problems=1, wider=0.0, train_problems=500, benchmark_problems=1)

@@ -75,30 +75,45 @@ def solve(numbers: Numbers, target: int, bound: int, draw: random.Random) -> lis
     return steps
 
 
+def wander(numbers: Numbers, bound: int, draw: random.Random) -> list[Step]:
+    """True steps to wherever they lead, each drawn evenly among all that are possible."""
+    steps = []
+    while len(numbers) > 1:
+        step = draw.choice(possible_steps(numbers, bound))
+        steps.append(step)
+        numbers = _after(numbers, step)
+    return steps
+
+
 def generate_problems(
     seed: int,
     numbers: int,
     largest: int,
     bound: int,
     warm_start_problems: int,
+    wider: float,
     train_problems: int,
     benchmark_problems: int,
 ) -> dict[str, list[dict[str, Any]]]:
     """The problems of every split, as rows of records.PROBLEMS.
 
     No two splits share a problem, and the same numbers in another order count as the same problem. `same` has the
-    distribution of `train`, `fewer` one number less, `larger` numbers up to half as large again.
+    distribution of `train`, `fewer` one number less, `larger` numbers up to half as large again. A share `wider` of the
+    warm start's problems is of the latter two kinds, half and half.
 
     Raises ValueError where the settings do not admit as many different problems.
     """
+    wide = round(warm_start_problems * wider / 2)
     taken: set[Hashable] = set()
 
-    def draw(split: str, count: int, size: int, top: int) -> list[dict[str, Any]]:
-        generator = random.Random(f"countdown/{seed}/{split}")
+    def draw(split: str, kind: str, count: int) -> list[dict[str, Any]]:
+        size = numbers - 1 if kind == "fewer" else numbers
+        top = largest + largest // 2 if kind == "larger" else largest
+        generator = random.Random(f"countdown/{seed}/{split}/{kind}")
 
         def one() -> tuple[tuple[Numbers, int], tuple[list[int], int]] | None:
             drawn = [generator.randint(1, top) for _ in range(size)]
-            if split == "larger" and max(drawn) <= largest:
+            if kind == "larger" and max(drawn) <= largest:
                 return None
             targets = sorted(reachable(tuple(sorted(drawn)), bound) - {*drawn, 0})
             if not targets:
@@ -106,9 +121,10 @@ def generate_problems(
             target = generator.choice(targets)
             return (tuple(sorted(drawn)), target), (drawn, target)
 
+        prefix = f"{split}-{kind}" if split == "warm_start" else split
         rows = [
             {
-                "problem_id": f"{split}-{index}",
+                "problem_id": f"{prefix}-{index}",
                 "task": "countdown",
                 "split": split,
                 "prompt": f"{','.join(map(str, drawn))}={target}{PROMPT_END}",
@@ -124,28 +140,37 @@ def generate_problems(
             )
         return rows
 
-    splits = {
-        "same": draw("same", benchmark_problems, numbers, largest),
-        "fewer": draw("fewer", benchmark_problems, numbers - 1, largest),
-        "larger": draw("larger", benchmark_problems, numbers, largest + largest // 2),
-    }
-    splits["train"] = draw("train", train_problems, numbers, largest)
-    splits["warm_start"] = draw("warm_start", warm_start_problems, numbers, largest)
+    splits = {kind: draw(kind, kind, benchmark_problems) for kind in ("same", "fewer", "larger")}
+    splits["train"] = draw("train", "same", train_problems)
+    splits["warm_start"] = [
+        *draw("warm_start", "same", warm_start_problems - 2 * wide),
+        *draw("warm_start", "fewer", wide),
+        *draw("warm_start", "larger", wide),
+    ]
     return splits
 
 
-def demonstrations(problems: list[dict[str, Any]], seed: int) -> list[dict[str, str]]:
-    """Worked answers for the warm start, one way to each target."""
+def demonstrations(problems: list[dict[str, Any]], on_target: float, seed: int) -> list[dict[str, str]]:
+    """Worked answers for the warm start; a share `on_target` makes for the target, the rest are steps drawn evenly.
+
+    Every step is true. Were all answers to end at their targets, the quickest thing to learn would be to assert that
+    the last step does, whatever its result; answers that end elsewhere teach what results are.
+    """
     draw = random.Random(f"countdown/{seed}/demonstrations")
-    return [
-        {
-            "problem_id": problem["problem_id"],
-            "prompt": problem["prompt"],
-            "response": ",".join(map(str, solve(tuple(meta["numbers"]), int(problem["answer"]), meta["bound"], draw))),
-        }
-        for problem in problems
-        for meta in [json.loads(problem["meta"])]
-    ]
+    rows = []
+    for problem in problems:
+        meta = json.loads(problem["meta"])
+        numbers, bound = tuple(meta["numbers"]), meta["bound"]
+        aimed = draw.random() < on_target
+        steps = solve(numbers, int(problem["answer"]), bound, draw) if aimed else wander(numbers, bound, draw)
+        rows.append(
+            {
+                "problem_id": problem["problem_id"],
+                "prompt": problem["prompt"],
+                "response": ",".join(map(str, steps)),
+            }
+        )
+    return rows
 
 
 def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
