@@ -136,6 +136,7 @@ def _knock(address: str) -> None:
 
 def _start_ray(workers: Workers) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would let any other work on the machine go first
     try:
         import ray
     except ImportError as error:
