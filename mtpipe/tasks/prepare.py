@@ -54,5 +54,5 @@ def _countdown(task: CountdownTask) -> Prepared:
     return Prepared(
         splits["train"],
         {name: splits[name] for name in task.benchmark_names},
-        countdown.demonstrations(splits["warm_start"], task.on_target, task.seed),
+        countdown.demonstrations(splits["warm_start"], task.worked_answers, task.on_target, task.seed),
     )

@@ -41,6 +41,7 @@ class CountdownTask(Settings):
     wider: float = Field(ge=0, le=1, description="share of those that have fewer or larger numbers")
     train_problems: int = Field(ge=1, description="problems for reinforcement learning")
     benchmark_problems: int = Field(ge=1, description="held-out problems in each benchmark")
+    worked_answers: int = Field(ge=1, description="answers to each problem of the warm start, drawn one by one")
     on_target: float = Field(ge=0, le=1, description="share of the warm start's answers that make for the target")
 
     @property

@@ -42,7 +42,8 @@ def test_judging_never_raises(text, finish_reason):
 
 def verdicts(on_target: float) -> list[str]:
     by_id = {problem["problem_id"]: problem for problem in SPLITS["warm_start"]}
-    rows = demonstrations(SPLITS["warm_start"], on_target, seed=0)
+    rows = demonstrations(SPLITS["warm_start"], 3, on_target, seed=0)
+    assert len(rows) == 3 * len(by_id)
     return [judge(by_id[row["problem_id"]], row["response"], "stop").verdict for row in rows]
 
 

@@ -150,26 +150,29 @@ def generate_problems(
     return splits
 
 
-def demonstrations(problems: list[dict[str, Any]], on_target: float, seed: int) -> list[dict[str, str]]:
-    """Worked answers for the warm start; a share `on_target` makes for the target, the rest are steps drawn evenly.
+def demonstrations(
+    problems: list[dict[str, Any]], worked_answers: int, on_target: float, seed: int
+) -> list[dict[str, str]]:
+    """Worked answers for the warm start, as many to each problem; a share `on_target` of them makes for the target.
 
-    Every step is true. Were all answers to end at their targets, the quickest thing to learn would be to assert that
-    the last step does, whatever its result; answers that end elsewhere teach what results are.
+    The others are steps drawn evenly, as true as those. Were all answers to end at their targets, the quickest thing
+    to learn would be to assert that the last step does, whatever its result.
     """
     draw = random.Random(f"countdown/{seed}/demonstrations")
     rows = []
     for problem in problems:
         meta = json.loads(problem["meta"])
         numbers, bound = tuple(meta["numbers"]), meta["bound"]
-        aimed = draw.random() < on_target
-        steps = solve(numbers, int(problem["answer"]), bound, draw) if aimed else wander(numbers, bound, draw)
-        rows.append(
-            {
-                "problem_id": problem["problem_id"],
-                "prompt": problem["prompt"],
-                "response": ",".join(map(str, steps)),
-            }
-        )
+        for _ in range(worked_answers):
+            aimed = draw.random() < on_target
+            steps = solve(numbers, int(problem["answer"]), bound, draw) if aimed else wander(numbers, bound, draw)
+            rows.append(
+                {
+                    "problem_id": problem["problem_id"],
+                    "prompt": problem["prompt"],
+                    "response": ",".join(map(str, steps)),
+                }
+            )
     return rows
 
 
