@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sympy import Integer
 
-from mtpipe.tasks.embedded.drawing import draw_different
+from mtpipe.tasks.embedded.drawing import Rows, draw_different, draw_splits
 from mtpipe.tasks.embedded.steps import OPERATIONS, Judgement, Step
 
 Order = Literal["precedence", "left_to_right"]
@@ -79,7 +79,7 @@ def generate_problems(
     wider: float,
     train_problems: int,
     benchmark_problems: int,
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, Rows]:
     """The problems of every split, as rows of records.PROBLEMS; no problem is in two splits.
 
     `same` has the distribution of `train`, `longer` one operand more, `larger` numbers up to twice as large. A share
@@ -88,10 +88,9 @@ def generate_problems(
 
     Raises ValueError where the settings do not admit as many different problems.
     """
-    wide = round(warm_start_problems * wider / 2)
     taken: set[Hashable] = set()
 
-    def draw(split: str, kind: str, count: int) -> list[dict[str, Any]]:
+    def draw(split: str, kind: str, count: int) -> Rows:
         numbers = operands + 1 if kind == "longer" else operands
         top = 2 * largest if kind == "larger" else largest
         generator = random.Random(f"arithmetic/{seed}/{split}/{kind}")
@@ -101,17 +100,14 @@ def generate_problems(
             too_easy = kind == "larger" and max(expression.numbers) <= largest
             return None if too_easy or not _admissible(expression, bound) else (str(expression), expression)
 
-        prefix = f"{split}-{kind}" if split == "warm_start" else split
         rows = [
             {
-                "problem_id": f"{prefix}-{index}",
                 "task": "arithmetic",
-                "split": split,
                 "prompt": f"{expression}{PROMPT_END}",
                 "answer": str(solve(expression, "precedence")[-1][-1]),
                 "meta": json.dumps({"operands": numbers, "largest": top}),
             }
-            for index, expression in enumerate(draw_different(count, 1000 * count, taken, one))
+            for expression in draw_different(count, 1000 * count, taken, one)
         ]
         if len(rows) < count:
             raise ValueError(
@@ -120,14 +116,7 @@ def generate_problems(
             )
         return rows
 
-    splits = {kind: draw(kind, kind, benchmark_problems) for kind in ("same", "longer", "larger")}
-    splits["train"] = draw("train", "same", train_problems)
-    splits["warm_start"] = [
-        *draw("warm_start", "same", warm_start_problems - 2 * wide),
-        *draw("warm_start", "longer", wide),
-        *draw("warm_start", "larger", wide),
-    ]
-    return splits
+    return draw_splits(draw, ("longer", "larger"), warm_start_problems, wider, train_problems, benchmark_problems)
 
 
 def demonstrations(problems: list[dict[str, Any]], right_order: float, seed: int) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import combinations
 from typing import Any
 
-from mtpipe.tasks.embedded.drawing import draw_different
+from mtpipe.tasks.embedded.drawing import Rows, draw_different, draw_splits
 from mtpipe.tasks.embedded.steps import Judgement, Step
 
 VOCABULARY = "0123456789+-*/=,>"
@@ -62,27 +62,16 @@ def _after(numbers: Numbers, step: Step) -> Numbers:
     return left
 
 
-def solve(numbers: Numbers, target: int, bound: int, draw: random.Random) -> list[Step]:
-    """One way to the target, each step drawn evenly among those that still lead there; the target is reachable."""
-    steps = []
-    numbers = tuple(sorted(numbers))
+def solve(numbers: Numbers, target: int | None, bound: int, draw: random.Random) -> list[Step]:
+    """One way to a reachable target (None: to anywhere), each step drawn evenly among those that still lead there."""
+    taken = []
     while len(numbers) > 1:
-        step = draw.choice(
-            [step for step in possible_steps(numbers, bound) if target in reachable(_after(numbers, step), bound)]
-        )
-        steps.append(step)
-        numbers = _after(numbers, step)
-    return steps
-
-
-def wander(numbers: Numbers, bound: int, draw: random.Random) -> list[Step]:
-    """True steps to wherever they lead, each drawn evenly among all that are possible."""
-    steps = []
-    while len(numbers) > 1:
-        step = draw.choice(possible_steps(numbers, bound))
-        steps.append(step)
-        numbers = _after(numbers, step)
-    return steps
+        steps = possible_steps(numbers, bound)
+        if target is not None:
+            steps = [step for step in steps if target in reachable(_after(numbers, step), bound)]
+        taken.append(draw.choice(steps))
+        numbers = _after(numbers, taken[-1])
+    return taken
 
 
 def generate_problems(
@@ -94,7 +83,7 @@ def generate_problems(
     wider: float,
     train_problems: int,
     benchmark_problems: int,
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, Rows]:
     """The problems of every split, as rows of records.PROBLEMS.
 
     No two splits share a problem, and the same numbers in another order count as the same problem. `same` has the
@@ -103,10 +92,9 @@ def generate_problems(
 
     Raises ValueError where the settings do not admit as many different problems.
     """
-    wide = round(warm_start_problems * wider / 2)
     taken: set[Hashable] = set()
 
-    def draw(split: str, kind: str, count: int) -> list[dict[str, Any]]:
+    def draw(split: str, kind: str, count: int) -> Rows:
         size = numbers - 1 if kind == "fewer" else numbers
         top = largest + largest // 2 if kind == "larger" else largest
         generator = random.Random(f"countdown/{seed}/{split}/{kind}")
@@ -121,17 +109,14 @@ def generate_problems(
             target = generator.choice(targets)
             return (tuple(sorted(drawn)), target), (drawn, target)
 
-        prefix = f"{split}-{kind}" if split == "warm_start" else split
         rows = [
             {
-                "problem_id": f"{prefix}-{index}",
                 "task": "countdown",
-                "split": split,
                 "prompt": f"{','.join(map(str, drawn))}={target}{PROMPT_END}",
                 "answer": str(target),
                 "meta": json.dumps({"numbers": drawn, "bound": bound}),
             }
-            for index, (drawn, target) in enumerate(draw_different(count, 100 * count, taken, one))
+            for drawn, target in draw_different(count, 100 * count, taken, one)
         ]
         if len(rows) < count:
             raise ValueError(
@@ -140,14 +125,7 @@ def generate_problems(
             )
         return rows
 
-    splits = {kind: draw(kind, kind, benchmark_problems) for kind in ("same", "fewer", "larger")}
-    splits["train"] = draw("train", "same", train_problems)
-    splits["warm_start"] = [
-        *draw("warm_start", "same", warm_start_problems - 2 * wide),
-        *draw("warm_start", "fewer", wide),
-        *draw("warm_start", "larger", wide),
-    ]
-    return splits
+    return draw_splits(draw, ("fewer", "larger"), warm_start_problems, wider, train_problems, benchmark_problems)
 
 
 def demonstrations(
@@ -164,8 +142,8 @@ def demonstrations(
         meta = json.loads(problem["meta"])
         numbers, bound = tuple(meta["numbers"]), meta["bound"]
         for _ in range(worked_answers):
-            aimed = draw.random() < on_target
-            steps = solve(numbers, int(problem["answer"]), bound, draw) if aimed else wander(numbers, bound, draw)
+            target = int(problem["answer"]) if draw.random() < on_target else None
+            steps = solve(numbers, target, bound, draw)
             rows.append(
                 {
                     "problem_id": problem["problem_id"],
