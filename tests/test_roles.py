@@ -41,3 +41,9 @@ def test_precision_and_recall_are_those_of_the_tokens_from_the_threshold_on():
     (line,) = [line for line in lines if line.startswith("0.9 ")]
     assert "20.0% [" in line, "2 of the 10 hot tokens chose"
     assert "50.0% [" in line, "2 of the 4 that chose are hot"
+
+
+def test_a_token_at_the_threshold_is_hot_as_the_rule_has_it():
+    lines = format_roles(TokenRoles(np.full(10, 0.5), np.arange(10) == 0, np.arange(10))).splitlines()
+    (line,) = [line for line in lines if line.startswith("0.9 ")]
+    assert line.split()[:3] == ["0.9", "0.5000", "100.0%"]
