@@ -1,4 +1,4 @@
-"""Live metrics and registered policies, on a real MLflow; what a published run holds is in test_tracking.py."""
+"""Live metrics and registered policies, on a real MLflow; what a published run holds is in test_publishing.py."""
 
 import hashlib
 import json
@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from mlflow.artifacts import download_artifacts
+from published import client, edit_params, history, project, run_of, runs
 from ruamel.yaml import YAML
-from test_tracking import client, edit_params, history, project, run_of, runs
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError

@@ -1,0 +1,73 @@
+"""From rollouts and verdicts to groups, from groups to steps, and from a step's responses to micro-batches."""
+
+import random
+
+import pytest
+from test_update import GROUP_SIZE, groups, settings
+
+from mtpipe.errors import MtpipeError
+from mtpipe.learn.batches import Scored, micro_batches, optimizer_steps
+from mtpipe.learn.groups import Group, join_groups
+from mtpipe.learn.temperature_shares import temperature_shares
+
+__all__ = ["groups", "settings"]
+
+
+def test_a_response_without_verdict_and_an_incomplete_group_are_refused(groups):
+    rollouts = [row for group in groups for row in group.rollouts]
+    verdicts = [
+        {"problem_id": group.problem_id, "sample": index, "reward": reward}
+        for group in groups
+        for index, reward in enumerate(group.rewards)
+    ]
+    with pytest.raises(MtpipeError, match="no verdict"):
+        join_groups(rollouts, verdicts[1:], GROUP_SIZE)
+    with pytest.raises(MtpipeError, match="expected 0 to 3"):
+        join_groups(rollouts[1:], verdicts, GROUP_SIZE)
+
+
+def test_shares_by_temperature_follow_the_responses_own_temperature():
+    groups = [
+        Group(problem, [{"base_temperature": base} for base in bases], rewards)
+        for problem, bases, rewards in (
+            ("p", [0.7, 1.3, 1.3, 0.7], [1.0, 0.0, 0.0, 0.0]),
+            ("q", [1.3, 0.7, 1.3, 0.7], [1.0, 1.0, 0.0, 0.0]),
+        )
+    ]
+    cold, hot = temperature_shares(groups)
+    assert (cold["temperature"], cold["responses"], cold["reward"]) == (0.7, 4, 0.5)
+    assert (hot["temperature"], hot["responses"], hot["reward"]) == (1.3, 4, 0.25)
+    assert cold["positive_advantage_share"] + hot["positive_advantage_share"] == pytest.approx(1.0)
+    assert cold["positive_advantage_share"] > hot["positive_advantage_share"]
+
+
+def test_a_flat_group_counts_in_the_denominator_only_where_asked(policy, groups, settings):
+    rewards = [[1.0] * GROUP_SIZE, *[[1.0, 0.0] * (GROUP_SIZE // 2)] * 2]
+    flat = [Group(one.problem_id, one.rollouts, own) for one, own in zip(groups[:3], rewards, strict=True)]
+    dropped, kept = (
+        optimizer_steps(flat, settings.model_copy(update={"keep_flat_groups": keep}), 16)[0] for keep in (False, True)
+    )
+    assert len(kept.responses) == len(dropped.responses) + GROUP_SIZE
+    assert kept.responses[-1].weight < dropped.responses[-1].weight
+
+
+def test_micro_batches_hold_every_response_once_and_stay_within_their_tokens():
+    responses = [Scored(str(n), [1] * 3, [1] * n, [0.0] * n, [1.0] * n, 1.0) for n in (9, 1, 30, 5, 2, 12)]
+    batches = list(micro_batches(responses, tokens=30))
+    assert sorted(one.problem_id for batch in batches for one in batch) == sorted(one.problem_id for one in responses)
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(3 + len(one.response_ids) for one in batch) <= 30
+
+
+def lengths_of_rollouts(count: int, longest: int) -> list[Scored]:
+    generator = random.Random(0)
+    lengths = [max(4, min(longest, round(generator.lognormvariate(6.0, 0.9)))) for _ in range(count)]
+    return [Scored("p", [1] * generator.randrange(40, 200), [1] * n, [0.0] * n, [1.0] * n, 1.0) for n in lengths]
+
+
+@pytest.mark.parametrize("tokens", [4096, 16384, 65536])
+def test_padding_stays_below_a_tenth_of_what_is_computed(tokens):
+    responses = lengths_of_rollouts(512, longest=4096)
+    batches = list(micro_batches(responses, tokens))
+    computed = sum(max(map(len, batch)) * len(batch) for batch in batches)
+    assert 1 - sum(map(len, responses)) / computed < 0.10
