@@ -48,8 +48,8 @@ def _differences(ours: dict[str, torch.Tensor], plain: dict[str, torch.Tensor]) 
 
 
 def _compute(how: str, tokens: int, result: Path | None) -> None:
-    from mtpipe.learn.chunked_head import token_scores
-    from mtpipe.learn.token_logprobs import entropies, tempered_logprobs
+    from mtpipe.learn.scoring.chunked_head import token_scores
+    from mtpipe.learn.scoring.sequences import entropies, tempered_logprobs
 
     generator = torch.Generator().manual_seed(0)
     hidden = torch.randn(tokens, HIDDEN, generator=generator, requires_grad=True)

@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 from scipy.stats import bootstrap
 
 from benchmarks.synthetic_study import write_study
-from mtpipe.evaluate.bootstrap import estimate_means
 from mtpipe.params import Params, load_params
+from mtpipe.statistics.bootstrap import estimate_means
 
 TURNS = 3
 PROBLEMS = 500

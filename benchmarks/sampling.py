@@ -15,11 +15,11 @@ from pathlib import Path
 
 import torch
 
+from mtpipe.model.policy import Policy, load_policy, new_checkpoint, prepare_torch
 from mtpipe.params import load_params
-from mtpipe.policy import Policy, load_policy, new_checkpoint, prepare_torch
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
-from mtpipe.tasks.embedded import arithmetic
+from mtpipe.tasks.synthetic import arithmetic
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 

@@ -7,8 +7,8 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 from trl import GRPOConfig, GRPOTrainer
 
-from mtpipe.learn.batches import Scored
-from mtpipe.policy import Policy
+from mtpipe.learn.batching.batches import Scored
+from mtpipe.model.policy import Policy
 
 
 def trainer(policy: Policy, folder: str, **options: Any) -> GRPOTrainer:

@@ -19,16 +19,16 @@ from pathlib import Path
 import torch
 
 from benchmarks.sampling import compare
-from mtpipe.learn.batches import Scored, micro_batches
+from mtpipe.learn.batching.batches import Scored, micro_batches
 from mtpipe.learn.losses.aggregation import token_mean
-from mtpipe.learn.optimizer import Optimizer
-from mtpipe.learn.scorer import Scorer
-from mtpipe.learn.settings import Update
-from mtpipe.learn.shared_prompts import shares_prompts
+from mtpipe.learn.scoring.scorer import Scorer
+from mtpipe.learn.scoring.shared_prompts import shares_prompts
+from mtpipe.learn.state.optimizer import Optimizer
 from mtpipe.learn.update import take_step
+from mtpipe.model.policy import load_policy, new_checkpoint, prepare_torch
 from mtpipe.params import load_params
-from mtpipe.policy import load_policy, new_checkpoint, prepare_torch
-from mtpipe.tasks.embedded import arithmetic
+from mtpipe.settings.update import Update
+from mtpipe.tasks.synthetic import arithmetic
 
 PROMPTS, GROUP_SIZE = 16, 8
 LONGEST = 384

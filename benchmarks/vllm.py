@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sampling import compare
+from mtpipe.model.policy import new_checkpoint
 from mtpipe.params import load_params
-from mtpipe.policy import new_checkpoint
 from mtpipe.sampling.records import Request, SamplingPlan
-from mtpipe.tasks.embedded.arithmetic import VOCABULARY
+from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 
 SEQUENCES = 256

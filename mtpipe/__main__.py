@@ -9,8 +9,8 @@ import webbrowser
 from pathlib import Path
 
 from mtpipe import paths
+from mtpipe.commands.grade import add_grade
 from mtpipe.errors import MtpipeError
-from mtpipe.grade import add_grade
 from mtpipe.params import load_params
 
 
@@ -91,12 +91,12 @@ def main() -> None:
 
 
 def _temperatures(arguments: argparse.Namespace) -> None:
-    from mtpipe.arms.table import format_plans
+    from mtpipe.temperature.plan_table import format_plans
 
     params = load_params(arguments.params)
     print(format_plans(params.plans()))
     if arguments.plot:
-        from mtpipe.arms.picture import draw_plans
+        from mtpipe.temperature.plan_picture import draw_plans
 
         draw_plans(params.plans(), arguments.plot, params.sampling.max_new_tokens, paths.WARM_START / "policy")
         print(f"\ndrawn to {arguments.plot}")
@@ -110,7 +110,7 @@ def _budget(arguments: argparse.Namespace) -> None:
 
 
 def _cost(arguments: argparse.Namespace) -> None:
-    from mtpipe.cost import format_cost
+    from mtpipe.commands.cost import format_cost
 
     print(format_cost(load_params(arguments.params)))
 
@@ -133,7 +133,7 @@ def _look(arguments: argparse.Namespace) -> None:
 
 
 def _roles(arguments: argparse.Namespace) -> None:
-    from mtpipe.roles import format_roles, read_roles
+    from mtpipe.measure.roles import format_roles, read_roles
 
     params = load_params(arguments.params)
     files = arguments.files or [paths.rollouts(params.arms[0], seed, params.rounds[0].n) for seed in params.seeds]
@@ -155,13 +155,13 @@ def _register(arguments: argparse.Namespace) -> None:
 
 
 def _prune(arguments: argparse.Namespace) -> None:
-    from mtpipe.prune import prune
+    from mtpipe.commands.prune import prune
 
     print(prune(load_params(arguments.params), arguments.keep, arguments.dry_run).describe(arguments.dry_run))
 
 
 def _grade(arguments: argparse.Namespace) -> None:
-    from mtpipe.grade import grade
+    from mtpipe.commands.grade import grade
 
     print(grade(arguments.input, arguments.output, arguments.processes, arguments.seconds))
 

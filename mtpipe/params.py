@@ -6,18 +6,23 @@ the plan, which DVC tracks too).
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from mtpipe.arms.arm import Arm
-from mtpipe.arms.plan import plan_round
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.settings import Update
-from mtpipe.settings import Settings, Temperature, faults
-from mtpipe.tasks.settings import Task
+from mtpipe.settings.base import Settings, faults
+from mtpipe.settings.evaluate import Evaluate
+from mtpipe.settings.model import Compute, Model, WarmStart
+from mtpipe.settings.outputs import Report, Tracking
+from mtpipe.settings.reward import Reward
+from mtpipe.settings.sampling import Ray, Sampling
+from mtpipe.settings.task import Task
+from mtpipe.settings.update import Update
+from mtpipe.temperature.arm import Arm
+from mtpipe.temperature.planning import plan_round
 from mtpipe.temperature.round_plan import RoundPlan
 
 ArmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -28,150 +33,6 @@ class Round(Settings):
 
     n: int = Field(ge=0)
     next: int = Field(ge=1, description="always n + 1, because dvc.yaml cannot add")
-
-
-class Model(Settings):
-    """The policy: a new small Qwen2 by its sizes, or an existing checkpoint by its folder."""
-
-    checkpoint: str | None = Field(description="a folder with a transformers checkpoint; null makes a new model")
-    hidden_size: int = Field(ge=8)
-    layers: int = Field(ge=1)
-    heads: int = Field(ge=1)
-    seed: int = Field(ge=0)
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> "Model":
-        if self.hidden_size % self.heads:
-            raise ValueError(f"heads ({self.heads}) has to divide hidden_size ({self.hidden_size})")
-        return self
-
-
-class Compute(Settings):
-    """Where torch computes."""
-
-    device: Literal["auto", "cpu", "cuda"]
-    threads: int = Field(ge=1, description="CPU threads; another number may change the last digits of a result")
-
-
-class WarmStart(Settings):
-    """Supervised training before the first round."""
-
-    steps: int = Field(ge=0)
-    batch_size: int = Field(ge=1, description="worked answers a step")
-    learning_rate: float = Field(gt=0)
-    warmup_steps: int = Field(ge=0)
-    calibration_responses: int = Field(ge=1, description="responses sampled at T=1 for round 0's entropy quantiles")
-
-
-class Vllm(Settings):
-    """What the vLLM engine is started with; sampling.engine torch reads none of it."""
-
-    dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field(description="of weights and activations")
-    quantization: str | None = Field(description="one of vLLM's methods, fp8 say; null for none")
-    tensor_parallel_size: int = Field(ge=1, description="processes that share each layer, one a GPU")
-    max_model_len: int | None = Field(description="tokens of prompt and response; null takes the model's own limit")
-    gpu_memory_utilization: float = Field(gt=0, le=1, description="share of each GPU's memory that vLLM may take")
-    kv_cache_gib: float | None = Field(gt=0, description="GiB for the KV cache; null: what the share leaves (CPU: 1)")
-    enforce_eager: bool = Field(description="no compilation: slower tokens, faster start")
-    engine_args: dict[str, Any] = Field(description="further arguments of vLLM's EngineArgs, by their names there")
-
-
-class Sampling(Settings):
-    """The rollouts of one round, and the engine that samples here and in evaluations."""
-
-    engine: Literal["torch", "vllm", "auto"] = Field(description="auto: vllm where it and a CUDA device are there")
-    vllm: Vllm
-
-    prompts: int = Field(ge=1, description="training problems a round")
-    group_size: int = Field(ge=2, description="responses a problem; advantages compare them with each other")
-    max_new_tokens: int = Field(ge=1)
-    batch_size: int = Field(ge=1, description="responses sampled at once; changes speed and memory, not results")
-
-
-class Ray(Settings):
-    """Sampling on several processes or machines; changes speed, not results, so no stage has it among its params."""
-
-    workers: int | None = Field(ge=1, description="engines that sample at once; null: one, in the stage's own process")
-    address: str | None = Field(description="of a running Ray cluster, auto say; null starts one on this machine")
-
-
-class Reward(Settings):
-    """What a verdict is worth."""
-
-    correct: float
-    wrong: float
-    format: float = Field(ge=0, description="added where the answer stands in the form asked for, right or wrong")
-    overlong_buffer: int = Field(ge=0, description="last tokens before the limit that are penalised; 0 turns it off")
-    overlong_penalty: float = Field(ge=0, description="taken off at the limit, less before it, in a straight line")
-    truncated: float | None = Field(description="reward of a response cut off at the limit; null judges it as any")
-
-    @model_validator(mode="after")
-    def _correct_is_better(self) -> "Reward":
-        if self.correct <= self.wrong:
-            raise ValueError(f"correct ({self.correct}) has to be above wrong ({self.wrong})")
-        return self
-
-
-class EvaluationSampling(Settings):
-    """How the responses to one benchmark are sampled."""
-
-    samples: int = Field(ge=1, description="responses a problem")
-    temperature: Temperature
-    top_p: float = Field(gt=0, le=1, description="nucleus: the likeliest tokens that together reach this; 1 keeps all")
-    max_new_tokens: int = Field(ge=1, description="tokens a response")
-
-
-class EvaluationOverrides(Settings):
-    """What one benchmark has in the place of the settings above; null leaves them."""
-
-    samples: int | None = Field(default=None, ge=1)
-    temperature: Temperature | None = None
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    max_new_tokens: int | None = Field(default=None, ge=1)
-
-
-class Evaluate(EvaluationSampling):
-    """Held-out evaluation of the warm start and of each arm's policy."""
-
-    after: list[Annotated[int, Field(ge=1)]] = Field(
-        min_length=1, description="policies to evaluate, the last included"
-    )
-    seed: int = Field(ge=0)
-    benchmarks: dict[str, EvaluationOverrides] = Field(description="other settings for single benchmarks, by name")
-    sweep: list[Annotated[int | float, Field(gt=0)]] = Field(
-        description="further temperatures at which the last policies are evaluated, each once more on every benchmark"
-    )
-
-    @field_validator("sweep")
-    @classmethod
-    def _each_once(cls, temperatures: list[int | float]) -> list[int | float]:
-        if len(set(temperatures)) < len(temperatures):
-            raise ValueError(f"{temperatures} lists a temperature more than once")
-        return temperatures
-
-    def of(self, benchmark: str) -> EvaluationSampling:
-        """The settings of one benchmark."""
-        settings = self.model_dump(include=set(EvaluationSampling.model_fields))
-        if benchmark in self.benchmarks:
-            settings |= self.benchmarks[benchmark].model_dump(exclude_none=True)
-        return EvaluationSampling(**settings)
-
-
-class Report(Settings):
-    """Tables and pictures."""
-
-    baseline: str = Field(description="the arm that the others are compared with")
-    resamples: int = Field(ge=100, description="bootstrap resamples")
-    confidence: float = Field(gt=0.5, lt=1)
-
-
-class Tracking(Settings):
-    """What MLflow is told."""
-
-    uri: str | None = Field(description="a tracking URI; null means sqlite in mlflow/")
-    experiment: str = Field(min_length=1)
-    sample_rollouts: int = Field(ge=0, description="responses of the last round kept as an artifact")
-    live: bool = Field(description="whether running rollouts and updates log their progress to MLflow")
 
 
 class Params(Settings):

@@ -3,7 +3,7 @@
 from mtpipe import paths
 from mtpipe.evaluate.responses import evaluate
 from mtpipe.params import load_params
-from mtpipe.stage import run_stage
+from mtpipe.run.stage import run_stage
 
 
 def main() -> None:

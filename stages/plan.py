@@ -10,7 +10,7 @@ round's file, which stays the same where the resolved temperatures do.
 from mtpipe import paths
 from mtpipe.files import write_json, write_text
 from mtpipe.params import load_params
-from mtpipe.stage import run_stage
+from mtpipe.run.stage import run_stage
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from mtpipe import paths
 from mtpipe.files import atomic, write_json, write_text
 from mtpipe.params import load_params
 from mtpipe.records import EXAMPLES, PROBLEMS, write_rows
-from mtpipe.stage import run_stage
+from mtpipe.run.stage import run_stage
 from mtpipe.tasks.prepare import prepare
 
 

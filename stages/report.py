@@ -8,7 +8,7 @@ from mtpipe.report.comparison import compare
 from mtpipe.report.exported import as_json, summary_metrics
 from mtpipe.report.page import render_markdown, render_page
 from mtpipe.report.series import QUANTITIES, csv_by_arm, long_csv
-from mtpipe.stage import run_stage
+from mtpipe.run.stage import run_stage
 
 
 def main() -> None:

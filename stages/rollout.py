@@ -2,11 +2,12 @@
 
 from mtpipe import paths
 from mtpipe.params import load_params
+from mtpipe.progress import progress_bar
 from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
+from mtpipe.run.stage import run_stage
 from mtpipe.sampling.controlled import set_controller
-from mtpipe.sampling.engine import open_engine
+from mtpipe.sampling.opening import open_engine
 from mtpipe.sampling.rounds import draw_problems, sample_round
-from mtpipe.stage import progress_bar, run_stage
 from mtpipe.temperature.round_plan import RoundPlan, RoundTemperatures
 from mtpipe.tracking.live import live_log
 

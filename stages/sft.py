@@ -4,15 +4,16 @@ import shutil
 
 from mtpipe import paths
 from mtpipe.files import atomic, write_json
+from mtpipe.learn.warm_start import warm_start
+from mtpipe.model.policy import load_policy, new_checkpoint, prepare_torch, save_policy
 from mtpipe.params import load_params
-from mtpipe.policy import load_policy, new_checkpoint, prepare_torch, save_policy
+from mtpipe.progress import progress_bar
 from mtpipe.records import EXAMPLES, PROBLEMS, read_rows
-from mtpipe.sampling.engine import open_engine
+from mtpipe.run.stage import run_stage
+from mtpipe.sampling.opening import open_engine
 from mtpipe.sampling.rounds import calibration_entropies
-from mtpipe.stage import progress_bar, run_stage
 from mtpipe.tasks.vocabulary import VOCABULARIES
 from mtpipe.temperature.entropy_table import write_entropy_table
-from mtpipe.warm_start import warm_start
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import shutil
 
 from mtpipe import paths
 from mtpipe.files import atomic
-from mtpipe.stage import run_stage
+from mtpipe.run.stage import run_stage
 
 
 def main(arm: str, seed: int) -> None:

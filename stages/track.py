@@ -4,7 +4,7 @@ from collections import Counter
 
 from mtpipe import paths
 from mtpipe.params import load_params
-from mtpipe.stage import run_stage
+from mtpipe.run.stage import run_stage
 from mtpipe.tracking.publishing import publish
 
 

@@ -8,24 +8,25 @@ import torch
 import mtpipe.learn
 from mtpipe import paths
 from mtpipe.files import atomic, read_json, write_json
-from mtpipe.learn import processes
-from mtpipe.learn.batches import optimizer_steps
-from mtpipe.learn.checkpoint import checkpoint
+from mtpipe.learn.batching.batches import optimizer_steps
+from mtpipe.learn.batching.groups import join_groups
 from mtpipe.learn.controlled import round_sampled
-from mtpipe.learn.groups import join_groups
+from mtpipe.learn.distributed import processes
+from mtpipe.learn.distributed.ranks import Ranks
 from mtpipe.learn.losses.entropy_bonus import read_coefficient, write_coefficient
-from mtpipe.learn.optimizer import Optimizer
-from mtpipe.learn.ranks import Ranks
-from mtpipe.learn.round_metrics import entropy_histogram, round_metrics, temperature_profile
-from mtpipe.learn.scorer import Scorer
-from mtpipe.learn.settings import Update
-from mtpipe.learn.temperature_shares import temperature_shares
+from mtpipe.learn.scoring.scorer import Scorer
+from mtpipe.learn.state.checkpoint import checkpoint
+from mtpipe.learn.state.optimizer import Optimizer
+from mtpipe.learn.state.resume import Work, fingerprint
 from mtpipe.learn.update import coefficient_after, update_policy
-from mtpipe.learn.work import Work, fingerprint
+from mtpipe.measure.round_metrics import entropy_histogram, round_metrics, temperature_profile
+from mtpipe.measure.temperature_shares import temperature_shares
+from mtpipe.model.policy import load_policy, prepare_torch
 from mtpipe.params import Params, load_params
-from mtpipe.policy import load_policy, prepare_torch
+from mtpipe.progress import progress_bar
 from mtpipe.records import ROLLOUTS, VERDICTS, read_controller, read_rows
-from mtpipe.stage import progress_bar, run_stage
+from mtpipe.run.stage import run_stage
+from mtpipe.settings.update import Update
 from mtpipe.temperature.controllers.state import write_state
 from mtpipe.temperature.entropy_table import write_entropy_table
 from mtpipe.temperature.round_plan import RoundPlan, RoundTemperatures

@@ -7,10 +7,11 @@ import pyarrow.compute as pc
 from mtpipe import paths
 from mtpipe.files import write_text
 from mtpipe.params import load_params
+from mtpipe.progress import progress_bar
 from mtpipe.records import PROBLEMS, ROLLOUTS, VERDICTS, read_rows, read_table, write_rows
-from mtpipe.rewards import reward_of
-from mtpipe.stage import progress_bar, run_stage
-from mtpipe.verify.judging import judge_responses
+from mtpipe.run.stage import run_stage
+from mtpipe.tasks.judging import judge_responses
+from mtpipe.tasks.rewards import reward_of
 
 
 def main(arm: str, seed: int, round: int) -> None:

@@ -26,8 +26,8 @@ def params() -> Params:
 @pytest.fixture(scope="session")
 def policy_folder(tmp_path_factory, params) -> Path:
     """A new, untrained Qwen2 over the arithmetic vocabulary."""
-    from mtpipe.policy import new_checkpoint
-    from mtpipe.tasks.embedded.arithmetic import VOCABULARY
+    from mtpipe.model.policy import new_checkpoint
+    from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 
     folder = tmp_path_factory.mktemp("policy") / "policy"
     sizes = params.model.model_copy(update={"hidden_size": 32, "layers": 2})
@@ -40,7 +40,7 @@ def policy(policy_folder):
     """A fresh copy in memory. Its weights are scaled up: a new model's distributions are all but even."""
     import torch
 
-    from mtpipe.policy import load_policy
+    from mtpipe.model.policy import load_policy
 
     loaded = load_policy(policy_folder)
     with torch.no_grad():

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from mtpipe import paths
 from mtpipe.files import read_json
-from mtpipe.policy import save_policy
+from mtpipe.model.policy import save_policy
 from mtpipe.records import ROLLOUTS, VERDICTS, read_controller, read_rows, write_rows
 from stages import plan, prepare, rollout, start, update
 

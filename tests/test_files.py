@@ -9,7 +9,7 @@ import pytest
 from mtpipe import files
 from mtpipe.errors import MtpipeError
 from mtpipe.files import atomic, read_json, write_json
-from mtpipe.policy import load_policy
+from mtpipe.model.policy import load_policy
 from mtpipe.records import PROBLEMS, read_rows, write_rows
 
 ROW = {"problem_id": "p", "task": "arithmetic", "split": "train", "prompt": "1+1>", "answer": "2", "meta": "{}"}

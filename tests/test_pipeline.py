@@ -263,12 +263,12 @@ def kill_when(project: Path, reached: list[str]) -> None:
 def test_a_run_killed_at_several_moments_ends_with_the_same_lock(finished, tmp_path):
     project = make_project(tmp_path / "killed")
     for moment in (
-        ["> python -m mtpipe.launch prepare"],
+        ["> python -m mtpipe.run.launch prepare"],
         ["warm start:"],
-        ["> python -m mtpipe.launch rollout --arm uniform --seed 1 --round 0"],
-        ["> python -m mtpipe.launch update --arm uniform --seed 1 --round 1"],
-        ["> python -m mtpipe.launch evaluate --arm token"],
-        ["> python -m mtpipe.launch track"],
+        ["> python -m mtpipe.run.launch rollout --arm uniform --seed 1 --round 0"],
+        ["> python -m mtpipe.run.launch update --arm uniform --seed 1 --round 1"],
+        ["> python -m mtpipe.run.launch evaluate --arm token"],
+        ["> python -m mtpipe.run.launch track"],
     ):
         kill_when(project, moment)
     repro(project)

@@ -18,7 +18,7 @@ ARMS = load_params(ZOO).arms
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, policy_folder):
     """A folder with a policy, problems and a small round of every arm."""
-    from mtpipe.tasks.embedded.arithmetic import generate_problems
+    from mtpipe.tasks.synthetic.arithmetic import generate_problems
     from mtpipe.temperature.entropy_table import write_entropy_table
 
     folder = tmp_path_factory.mktemp("zoo")

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 from mtpipe import paths
 from mtpipe.budget.model_size import ModelSize
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.chunked_head import LOGITS_PER_CHUNK
+from mtpipe.learn.scoring.chunked_head import LOGITS_PER_CHUNK
 from mtpipe.params import Params
-from mtpipe.tasks.settings import MathTask
+from mtpipe.settings.task import MathTask
 
 WEIGHT_BYTES = 4
 """A parameter on disk and in memory: float32."""

@@ -7,8 +7,8 @@ from mtpipe.budget import costs
 from mtpipe.budget.costs import Lengths, Throughput
 from mtpipe.budget.measured import measured_prompt_length, measured_response_length, measured_throughput
 from mtpipe.budget.model_size import model_size, read_config
+from mtpipe.model.policy import new_config
 from mtpipe.params import Params
-from mtpipe.policy import new_config
 from mtpipe.tasks.vocabulary import VOCABULARIES
 
 _ASSUMED_PROMPT = 200.0

@@ -4,12 +4,13 @@ from pathlib import Path
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
-from mtpipe.params import EvaluationSampling, Params
+from mtpipe.params import Params
+from mtpipe.progress import progress_bar
 from mtpipe.records import EVALUATION, PROBLEMS, read_rows, write_rows
-from mtpipe.sampling.engine import open_engine
+from mtpipe.sampling.opening import open_engine
 from mtpipe.sampling.rounds import sample_evaluation
-from mtpipe.stage import progress_bar
-from mtpipe.verify.judging import judge_responses
+from mtpipe.settings.evaluate import EvaluationSampling
+from mtpipe.tasks.judging import judge_responses
 
 
 def evaluate(params: Params, folder: Path, target: Path, what: str, temperature: float | None = None) -> None:

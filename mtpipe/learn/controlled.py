@@ -4,12 +4,12 @@ from functools import partial
 
 import torch
 
-from mtpipe.learn.advantages import group_advantages
-from mtpipe.learn.batches import Scored
-from mtpipe.learn.groups import Group
-from mtpipe.learn.scorer import PRECISIONS, Scorer
-from mtpipe.learn.settings import Update
-from mtpipe.learn.shared_prompts import laid_out
+from mtpipe.learn.batching.advantages import group_advantages
+from mtpipe.learn.batching.batches import Scored
+from mtpipe.learn.batching.groups import Group
+from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
+from mtpipe.learn.scoring.shared_prompts import laid_out
+from mtpipe.settings.update import Update
 from mtpipe.temperature.controllers.controller import RoundSampled
 
 

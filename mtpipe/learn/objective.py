@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtpipe.learn.batches import Scored
-from mtpipe.learn.chunked_head import TokenScores
-from mtpipe.learn.importance import behaviour_kl, correction
+from mtpipe.learn.batching.batches import Scored
 from mtpipe.learn.losses.covariance import held_back
+from mtpipe.learn.losses.importance import behaviour_kl, correction
 from mtpipe.learn.losses.surrogates import cispo, clipped, k3, sequence_log_ratio
-from mtpipe.learn.settings import KlCov, Update
+from mtpipe.learn.scoring.chunked_head import TokenScores
+from mtpipe.settings.update import KlCov, Update
 from mtpipe.temperature.masks import Masks
 
 

@@ -10,19 +10,19 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batches import Scored, Step, portions
-from mtpipe.learn.fit import check_logprobs, check_tokens
+from mtpipe.learn.batching.batches import Scored, Step, portions
+from mtpipe.learn.distributed.ranks import Ranks
 from mtpipe.learn.losses.entropy_bonus import Coefficient
 from mtpipe.learn.objective import flatten, policy_loss
-from mtpipe.learn.optimizer import Optimizer
-from mtpipe.learn.ranks import Ranks
-from mtpipe.learn.scorer import PRECISIONS, Scorer
-from mtpipe.learn.settings import Update
-from mtpipe.learn.shared_prompts import laid_out, lay_out, read_prompts, shares_prompts
-from mtpipe.learn.token_logprobs import Sequences
-from mtpipe.learn.totals import Totals
-from mtpipe.learn.work import Work
-from mtpipe.policy import Policy
+from mtpipe.learn.rollout_checks import check_logprobs, check_tokens
+from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
+from mtpipe.learn.scoring.sequences import Sequences
+from mtpipe.learn.scoring.shared_prompts import laid_out, lay_out, read_prompts, shares_prompts
+from mtpipe.learn.state.optimizer import Optimizer
+from mtpipe.learn.state.resume import Work
+from mtpipe.learn.step_metrics import Totals
+from mtpipe.model.policy import Policy
+from mtpipe.settings.update import Update
 
 _UNUSED = Coefficient()
 

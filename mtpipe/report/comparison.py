@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mtpipe.evaluate.bootstrap import Estimate, estimate_means
 from mtpipe.evaluate.judged import Judged
-from mtpipe.evaluate.metrics import mean_pass_curve, pass_table
-from mtpipe.evaluate.paired_tests import holm, sign_flip_p_values, smallest_detectable
 from mtpipe.report.collect import Study
+from mtpipe.statistics.bootstrap import Estimate, estimate_means
+from mtpipe.statistics.paired_tests import holm, sign_flip_p_values, smallest_detectable
+from mtpipe.statistics.pass_at_k import mean_pass_curve, pass_table
 
 WARM_START = "warm start"
 _ALL_K_UP_TO = 8

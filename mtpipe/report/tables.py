@@ -1,9 +1,9 @@
 """The tables of results: how the arms differ, and every policy on every benchmark."""
 
-from mtpipe.evaluate.bootstrap import Estimate
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import WARM_START, Comparison, Difference, Score
 from mtpipe.report.table import Cell, Row, Table, percent, signed
+from mtpipe.statistics.bootstrap import Estimate
 
 BETTER, WORSE = "▲", "▼"
 

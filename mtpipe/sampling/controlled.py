@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from mtpipe.params import Sampling
 from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.randomness import response_uniform
 from mtpipe.sampling.rounds import sample_uniform
+from mtpipe.settings.sampling import Sampling
 from mtpipe.temperature.controllers.controller import Probed, RoundAhead, State
 from mtpipe.temperature.controllers.state import read_state
 from mtpipe.temperature.round_plan import RoundPlan

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from mtpipe.errors import MtpipeError
-from mtpipe.policy import Vocabulary, load_vocabulary
+from mtpipe.model.policy import Vocabulary, load_vocabulary
 from mtpipe.sampling.records import Request, Response, SamplingPlan, by_length, refuse_batch_dependent
 
 if TYPE_CHECKING:

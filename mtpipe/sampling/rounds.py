@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mtpipe.errors import MtpipeError
-from mtpipe.params import EvaluationSampling, Sampling
 from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.randomness import response_uniform
 from mtpipe.sampling.records import Request, Response, SamplingPlan
+from mtpipe.settings.evaluate import EvaluationSampling
+from mtpipe.settings.sampling import Sampling
 from mtpipe.temperature.round_plan import ResponsePlan, RoundTemperatures
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import NONE, Truncation

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from mtpipe.policy import Policy, Vocabulary, load_policy
+from mtpipe.model.policy import Policy, Vocabulary, load_policy
 from mtpipe.sampling.draw import draw_tokens
 from mtpipe.sampling.line_ends import line_ends
 from mtpipe.sampling.randomness import token_uniforms

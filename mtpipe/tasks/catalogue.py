@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mtpipe.errors import MtpipeError
-from mtpipe.tasks.settings import Columns
+from mtpipe.settings.task import Columns
 
 
 @dataclass(frozen=True)

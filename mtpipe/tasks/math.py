@@ -11,15 +11,15 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from mtpipe.errors import MtpipeError
-from mtpipe.stage import progress_bar
-from mtpipe.tasks.account import Account
+from mtpipe.progress import progress_bar
+from mtpipe.settings.task import Difficulty, MathTask, Source
+from mtpipe.settings.templates import Template, bare_problem, find_template
 from mtpipe.tasks.catalogue import Shape, part
 from mtpipe.tasks.decontamination import Benchmarks
 from mtpipe.tasks.golds import Golds, find_golds
 from mtpipe.tasks.prepared import Prepared
-from mtpipe.tasks.settings import Difficulty, MathTask, Source
+from mtpipe.tasks.row_tally import Account
 from mtpipe.tasks.sources import Loaded, Role, load
-from mtpipe.tasks.templates import Template, bare_problem, find_template
 from mtpipe.verify.answers import verify_themselves
 
 

@@ -2,9 +2,9 @@
 
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params
-from mtpipe.tasks.embedded import arithmetic, countdown
+from mtpipe.settings.task import ArithmeticTask, CountdownTask
 from mtpipe.tasks.prepared import Prepared
-from mtpipe.tasks.settings import ArithmeticTask, CountdownTask
+from mtpipe.tasks.synthetic import arithmetic, countdown
 
 
 def prepare(params: Params) -> Prepared:

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mtpipe.errors import MtpipeError
+from mtpipe.settings.task import Source
 from mtpipe.tasks.catalogue import KNOWN, Known, Shape, find_shape
-from mtpipe.tasks.settings import Source
 
 Role = Literal["train", "benchmarks"]
 Row = dict[str, Any]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mtpipe.tasks.embedded import TASKS
+from mtpipe.tasks.synthetic import TASKS
 
 
 @dataclass(frozen=True)

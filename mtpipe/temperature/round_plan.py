@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json
-from mtpipe.settings import Settings, Temperature, faults
+from mtpipe.settings.base import Settings, Temperature, faults
 from mtpipe.temperature.controllers import AnyController
 from mtpipe.temperature.controllers.controller import Controller, State
 from mtpipe.temperature.entropy_table import entropy_at

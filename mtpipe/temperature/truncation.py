@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from mtpipe.settings import Settings
+from mtpipe.settings.base import Settings
 
 
 class Truncation(Settings):

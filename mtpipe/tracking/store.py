@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
-from mtpipe.params import Tracking
+from mtpipe.settings.outputs import Tracking
 
 _SQLITE = "sqlite:///"
 _DEFAULT_URI = f"{_SQLITE}{paths.MLFLOW}/mlflow.db"

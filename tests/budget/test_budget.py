@@ -18,8 +18,8 @@ from mtpipe.budget.measured import measured_throughput
 from mtpipe.budget.model_size import model_size, read_config
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json
-from mtpipe.learn.optimizer import Optimizer, write_state
-from mtpipe.policy import save_policy
+from mtpipe.learn.state.optimizer import Optimizer, write_state
+from mtpipe.model.policy import save_policy
 
 QWEN_1_5B = {
     "model_type": "qwen2",

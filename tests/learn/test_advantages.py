@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtpipe.learn.advantages import group_advantages
+from mtpipe.learn.batching.advantages import group_advantages
 
 rewards = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=4, max_size=4)
 SCALES = ["std", "mean", "leave_one_out", "batch_std"]

@@ -6,9 +6,9 @@ import pytest
 from test_update import GROUP_SIZE, groups, settings
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batches import Scored, micro_batches, optimizer_steps
-from mtpipe.learn.groups import Group, join_groups
-from mtpipe.learn.temperature_shares import temperature_shares
+from mtpipe.learn.batching.batches import Scored, micro_batches, optimizer_steps
+from mtpipe.learn.batching.groups import Group, join_groups
+from mtpipe.measure.temperature_shares import temperature_shares
 
 __all__ = ["groups", "settings"]
 

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mtpipe.learn.chunked_head import logprobs_at, token_scores
-from mtpipe.learn.token_logprobs import entropies, tempered_logprobs
+from mtpipe.learn.scoring.chunked_head import logprobs_at, token_scores
+from mtpipe.learn.scoring.sequences import entropies, tempered_logprobs
 from mtpipe.temperature.masks import Masks
 
 HIDDEN = 24

@@ -1,9 +1,9 @@
 import pytest
 from test_update import GROUP_SIZE, settings  # noqa: F401  (a fixture)
 
+from mtpipe.learn.batching.groups import join_groups
 from mtpipe.learn.controlled import round_sampled
-from mtpipe.learn.groups import join_groups
-from mtpipe.learn.scorer import Scorer
+from mtpipe.learn.scoring.scorer import Scorer
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.rules.uniform import ResolvedUniform

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtpipe.learn.importance import behaviour_kl, correction, effective_share
+from mtpipe.learn.losses.importance import behaviour_kl, correction, effective_share
 
 ROW = torch.tensor([0, 0, 1, 1, 1])
 LOG_WEIGHT = torch.tensor([0.1, -0.4, 0.5, 0.5, 0.5])

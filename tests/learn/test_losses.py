@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jaxtyping import TypeCheckError
 
-from mtpipe.learn.advantages import group_advantages
+from mtpipe.learn.batching.advantages import group_advantages
 from mtpipe.learn.losses.surrogates import clipped, k3
 
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.optimizer import STATE_FILE, Optimizer, write_state
+from mtpipe.learn.state.optimizer import STATE_FILE, Optimizer, write_state
 
 needs_torchao = pytest.mark.skipif(
     importlib.util.find_spec("torchao") is None, reason="torchao is absent: pip install -e '.[eightbit]'"

@@ -16,15 +16,15 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
 from mtpipe import paths
-from mtpipe.arms.plan import plan_round
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json, write_text
-from mtpipe.learn.optimizer import STATE_FILE
+from mtpipe.learn.state.optimizer import STATE_FILE
+from mtpipe.model.policy import load_policy, save_policy
 from mtpipe.params import load_params
-from mtpipe.policy import load_policy, save_policy
 from mtpipe.records import ROLLOUTS, VERDICTS, read_rows, write_rows
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
+from mtpipe.temperature.planning import plan_round
 from stages import update
 
 PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3>", "7-5+1>", "8-1>", "4*4+4>", "9-2*3>"]
@@ -142,7 +142,7 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
 KILLED = """
 import os, signal
 from pathlib import Path
-from mtpipe.learn.work import Work
+from mtpipe.learn.state.resume import Work
 
 save = Work.save
 

@@ -7,15 +7,15 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batches import PADDING, Scored, portions
+from mtpipe.learn.batching.batches import PADDING, Scored, portions
+from mtpipe.learn.batching.groups import Group
 from mtpipe.learn.controlled import mean_logprobs
-from mtpipe.learn.groups import Group
-from mtpipe.learn.optimizer import Optimizer
-from mtpipe.learn.scorer import Scorer
-from mtpipe.learn.settings import Update
-from mtpipe.learn.shared_prompts import can_share, laid_out, shares_prompts
+from mtpipe.learn.scoring.scorer import Scorer
+from mtpipe.learn.scoring.shared_prompts import can_share, laid_out, shares_prompts
+from mtpipe.learn.state.optimizer import Optimizer
 from mtpipe.learn.update import take_step
-from mtpipe.policy import load_policy
+from mtpipe.model.policy import load_policy
+from mtpipe.settings.update import Update
 
 VOCABULARY = 18
 

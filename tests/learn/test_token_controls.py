@@ -7,13 +7,13 @@ import pytest
 import torch
 from test_update import groups, settings, update, weights  # noqa: F401  (two of them are fixtures)
 
-from mtpipe.learn.batches import optimizer_steps
-from mtpipe.learn.choices import token_choices
+from mtpipe.learn.batching.batches import optimizer_steps
+from mtpipe.learn.batching.token_masks import token_choices
 from mtpipe.learn.losses.covariance import clip_cov, covariances, held_back, kl_cov
 from mtpipe.learn.losses.entropy_bonus import Coefficient, read_coefficient, write_coefficient
 from mtpipe.learn.losses.high_entropy import reasoning_tokens, top_entropy
 from mtpipe.learn.losses.surrogates import clipped
-from mtpipe.learn.settings import ClipCov, EntropyBonus, EntropyClip, KlCov
+from mtpipe.settings.update import ClipCov, EntropyBonus, EntropyClip, KlCov
 
 CONTROLS = {
     "top_entropy": {"top_entropy": 0.2},

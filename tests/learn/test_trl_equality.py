@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from benchmarks.trl_peer import local_batch, trainer
-from mtpipe.learn.batches import optimizer_steps
-from mtpipe.learn.groups import Group
-from mtpipe.learn.scorer import Scorer
-from mtpipe.learn.shared_prompts import lay_out
+from mtpipe.learn.batching.batches import optimizer_steps
+from mtpipe.learn.batching.groups import Group
+from mtpipe.learn.scoring.scorer import Scorer
+from mtpipe.learn.scoring.shared_prompts import lay_out
 from mtpipe.learn.update import micro_batch_loss
 
 TEMPERATURE = 1.3
@@ -46,7 +46,7 @@ def groups(policy) -> list[Group]:
 
 def perturbed(policy, responses, spread: float):
     """The responses with old log-probs around those of the policy, so that ratios lie around 1, and references too."""
-    from mtpipe.learn.token_logprobs import pad
+    from mtpipe.learn.scoring.sequences import pad
 
     generator = torch.Generator().manual_seed(1)
     changed = []

@@ -6,9 +6,9 @@ import torch
 from tqdm import tqdm
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batches import optimizer_steps
-from mtpipe.learn.groups import Group, join_groups
-from mtpipe.learn.optimizer import Optimizer, write_state
+from mtpipe.learn.batching.batches import optimizer_steps
+from mtpipe.learn.batching.groups import Group, join_groups
+from mtpipe.learn.state.optimizer import Optimizer, write_state
 from mtpipe.learn.update import update_policy
 from mtpipe.sampling.records import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample

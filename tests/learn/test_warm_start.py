@@ -4,7 +4,7 @@ from itertools import islice
 
 import torch
 
-from mtpipe.warm_start import length_batches
+from mtpipe.learn.warm_start import length_batches
 
 
 def lengths(count: int) -> torch.Tensor:

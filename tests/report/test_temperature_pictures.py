@@ -1,8 +1,8 @@
 from types import SimpleNamespace
 
-from mtpipe.arms.arm import Arm
-from mtpipe.arms.plan import plan_round
 from mtpipe.report.temperature_pictures import _planned
+from mtpipe.temperature.arm import Arm
+from mtpipe.temperature.planning import plan_round
 
 
 def test_what_a_controller_set_is_shown_as_it_was_sampled():

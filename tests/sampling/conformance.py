@@ -2,7 +2,7 @@
 
 import torch
 
-from mtpipe.learn.token_logprobs import pad, tempered_logprobs, token_logits
+from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
 from mtpipe.sampling.line_ends import line_ends
 from mtpipe.sampling.records import Request, Response
 from mtpipe.temperature.apply import RowTemperatures, Surroundings

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from mtpipe.errors import MtpipeError
-from mtpipe.params import Params, Ray
-from mtpipe.sampling.engine import open_engine
+from mtpipe.params import Params
+from mtpipe.sampling.opening import open_engine
 from mtpipe.sampling.ray_engine import RayEngine, Workers
 from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.settings.sampling import Ray
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is absent: pip install -e '.[ray]'")
@@ -24,7 +25,7 @@ PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3>", "7-5+1>", "8-1>", "4*4+4>"]
 
 @pytest.fixture
 def folder(policy, policy_folder, tmp_path) -> Path:
-    from mtpipe.policy import save_policy
+    from mtpipe.model.policy import save_policy
 
     save_policy(policy, tmp_path / "policy", tokenizer_from=policy_folder)
     return tmp_path / "policy"

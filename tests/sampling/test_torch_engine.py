@@ -11,7 +11,7 @@ from conformance import (
 from rule_examples import EXAMPLES
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.token_logprobs import pad, token_logits
+from mtpipe.learn.scoring.sequences import pad, token_logits
 from mtpipe.sampling.records import Request, SamplingPlan, refuse_batch_dependent
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.masks import Masks

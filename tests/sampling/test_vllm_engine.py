@@ -13,11 +13,11 @@ from rule_examples import EXAMPLES
 from vllm_process import load, needs_vllm, sample, sample_among, vllm_engine
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.token_logprobs import pad, tempered_logprobs, token_logits
-from mtpipe.policy import load_policy, new_checkpoint, save_policy
+from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
+from mtpipe.model.policy import load_policy, new_checkpoint, save_policy
 from mtpipe.sampling import torch_engine
 from mtpipe.sampling.records import Request, SamplingPlan
-from mtpipe.tasks.embedded.arithmetic import VOCABULARY
+from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 from mtpipe.temperature.rules import RULES
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.uniform import ResolvedUniform

@@ -14,8 +14,8 @@ import torch
 from test_vllm_engine import uneven_policy
 from vllm_process import needs_vllm
 
-from mtpipe.learn.token_logprobs import pad, tempered_logprobs, token_logits
-from mtpipe.policy import load_policy
+from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
+from mtpipe.model.policy import load_policy
 
 pytestmark = needs_vllm
 

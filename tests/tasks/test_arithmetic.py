@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtpipe.tasks.embedded.arithmetic import (
+from mtpipe.tasks.synthetic.arithmetic import (
     Expression,
     choice_tokens,
     demonstrations,

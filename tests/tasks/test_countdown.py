@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtpipe.tasks.embedded.countdown import demonstrations, generate_problems, judge, possible_steps, reachable, solve
+from mtpipe.tasks.synthetic.countdown import demonstrations, generate_problems, judge, possible_steps, reachable, solve
 
 PROBLEM = {"answer": "13", "meta": '{"numbers": [3, 7, 2], "bound": 99}'}
 SPLITS = generate_problems(0, 4, 9, 99, warm_start_problems=200, wider=0.3, train_problems=300, benchmark_problems=100)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from mtpipe.errors import MtpipeError
+from mtpipe.settings.task import MathTask
 from mtpipe.tasks.math import prepare_math
 from mtpipe.tasks.prepared import Prepared
-from mtpipe.tasks.settings import MathTask
 
 TRAIN = [
     {"problem": "What is $1+1$?", "answer": "2", "level": "Level 1"},

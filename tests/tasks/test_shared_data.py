@@ -5,10 +5,10 @@ import json
 import pytest
 from conftest import ROOT
 
+from mtpipe.settings.task import MathTask
+from mtpipe.tasks.judging import judge_responses
 from mtpipe.tasks.math import prepare_math
 from mtpipe.tasks.prepared import Prepared
-from mtpipe.tasks.settings import MathTask
-from mtpipe.verify.judging import judge_responses
 
 SHARED = ROOT.parent / "shared" / "data"
 FILES = {

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mtpipe.errors import MtpipeError
+from mtpipe.settings.task import Columns, Source
 from mtpipe.tasks.catalogue import KNOWN
-from mtpipe.tasks.settings import Columns, Source
 from mtpipe.tasks.sources import load
 
 ROWS = [{"problem": f"What is {n} – 1?", "answer": str(n - 1), "level": n} for n in range(4)]

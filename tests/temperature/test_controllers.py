@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtpipe.arms.arm import Arm
-from mtpipe.arms.plan import plan_round
+from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.controllers import CONTROLLERS
 from mtpipe.temperature.controllers.controller import Probed, RoundAhead, RoundSampled, State
 from mtpipe.temperature.controllers.probing import crossing
 from mtpipe.temperature.controllers.state import read_state, write_state
 from mtpipe.temperature.controllers.tampo import distribution, sparsemax, top_p
 from mtpipe.temperature.controllers.turning_point import turning_point
+from mtpipe.temperature.planning import plan_round
 
 SETTINGS = {
     "entropy_target": {"target": 0.4},

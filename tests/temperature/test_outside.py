@@ -29,7 +29,7 @@ def write_rule(name: str, text: str) -> None:
 @pytest.fixture
 def project(tmp_path, monkeypatch, policy_folder):
     """A folder with a policy, problems, and params.yaml with an arm of the rule; the working directory."""
-    from mtpipe.tasks.embedded.arithmetic import generate_problems
+    from mtpipe.tasks.synthetic.arithmetic import generate_problems
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)

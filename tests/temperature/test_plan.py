@@ -3,9 +3,9 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from mtpipe.arms.arm import Arm
-from mtpipe.arms.plan import plan_round
 from mtpipe.sampling.randomness import response_uniform
+from mtpipe.temperature.arm import Arm
+from mtpipe.temperature.planning import plan_round
 from mtpipe.temperature.round_plan import RoundPlan, RoundTemperatures
 
 THRESHOLD = {"kind": "entropy_threshold", "low": 1.0, "high": 1.2, "threshold": {"nats": 0.4}}

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mtpipe.arms.schedule import Constant, Linear, Piecewise, Staircase
+from mtpipe.temperature.schedule import Constant, Linear, Piecewise, Staircase
 
 TEMPERATURES = st.floats(0.1, 3.0)
 

@@ -109,7 +109,7 @@ def trained(project) -> Path:
             "deps": [
                 {"path": "data/plan/token/round1.json", "md5": "a1"},
                 {"path": f"{before}/rollouts.parquet", "md5": "b2"},
-                {"path": "mtpipe/policy.py", "md5": "c3"},
+                {"path": "mtpipe/model/policy.py", "md5": "c3"},
             ],
             "outs": [{"path": folder.as_posix(), "md5": whole}],
         },

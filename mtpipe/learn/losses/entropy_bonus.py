@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mtpipe.files import read_json, write_json
-from mtpipe.learn.settings import EntropyBonus
+from mtpipe.settings.update import EntropyBonus
 
 STATE_FILE = Path("training") / "entropy_bonus.json"
 """Within a policy folder."""

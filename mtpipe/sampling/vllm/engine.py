@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtpipe.errors import MtpipeError
-from mtpipe.params import Vllm
-from mtpipe.policy import Vocabulary, load_vocabulary
+from mtpipe.model.policy import Vocabulary, load_vocabulary
 from mtpipe.sampling.records import Request, Response, SamplingPlan, refuse_batch_dependent
 from mtpipe.sampling.vllm.request import DRAW, OWN_RULES, SETTING
+from mtpipe.settings.sampling import Vllm
 
 _STEPS_PER_FETCH = 64
 """Records are fetched once in so many steps, because fetching waits for the GPU."""

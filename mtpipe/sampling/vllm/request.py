@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mtpipe.settings import Settings, faults
+from mtpipe.settings.base import Settings, faults
 from mtpipe.temperature.rules import RULES, AnyResolvedRule
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.rule import ResolvedRule

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from mtpipe.settings import Settings, Temperature
+from mtpipe.settings.base import Settings, Temperature
 
 State = dict[str, Any]
 """What JSON can hold; `temperature` is the base temperature of the round that is sampled with it."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mtpipe.settings import Temperature
+from mtpipe.settings.base import Temperature
 from mtpipe.temperature.controllers.controller import Controller, RoundAhead, RoundSampled, State
 from mtpipe.temperature.rules.rule import rounded
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mtpipe.settings import Temperature
+from mtpipe.settings.base import Temperature
 from mtpipe.temperature.controllers.controller import RoundAhead, State
 from mtpipe.temperature.controllers.probing import Probing, crossing
 from mtpipe.temperature.rules.rule import rounded

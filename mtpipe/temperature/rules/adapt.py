@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mtpipe.settings import Temperature
+from mtpipe.settings.base import Temperature
 from mtpipe.temperature.rules.rule import Array, BetweenTwo, NextTokens, ResolvedRule, TwoTemperatures
 
 

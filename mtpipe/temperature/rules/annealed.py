@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from mtpipe.settings import Temperature
+from mtpipe.settings.base import Temperature
 from mtpipe.temperature.rules.rule import Array, NextTokens, ResolvedRule, Rule, rounded
 
 _LARGEST_POWER = 50.0

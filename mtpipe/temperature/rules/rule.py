@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mtpipe.settings import Settings, Temperature
+from mtpipe.settings.base import Settings, Temperature
 
 DECIMALS = 6
 

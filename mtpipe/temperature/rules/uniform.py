@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from mtpipe.settings import Temperature
+from mtpipe.settings.base import Temperature
 from mtpipe.temperature.rules.rule import Array, NextTokens, ResolvedRule, Rule, rounded
 
 

@@ -1,0 +1,46 @@
+"""Whether a round's rollouts belong to the policy that is about to learn from them."""
+
+from torch import Tensor
+
+from mtpipe.errors import MtpipeError
+from mtpipe.learn.batching.batches import Scored
+from mtpipe.learn.scoring.sequences import Sequences
+
+
+def check_tokens(responses: list[Scored], vocabulary: int) -> None:
+    """Raises MtpipeError for a token outside the policy's vocabulary, and for a response without tokens."""
+    for response in responses:
+        if not response.response_ids or not response.prompt_ids:
+            raise MtpipeError(
+                f"problem {response.problem_id!r} has a response without tokens, or no prompt; "
+                f"run the rollout stage again"
+            )
+        largest, smallest = (pick(map(pick, (response.prompt_ids, response.response_ids))) for pick in (max, min))
+        if not 0 <= smallest <= largest < vocabulary:
+            raise MtpipeError(
+                f"problem {response.problem_id!r} has the token {largest if largest >= vocabulary else smallest}, the "
+                f"policy's vocabulary ends at {vocabulary - 1}: another policy sampled it; run the rollout stage again"
+            )
+
+
+def check_logprobs(
+    logprobs: Tensor, sampled: Tensor, sequences: Sequences, batch: list[Scored], tolerance: float
+) -> None:
+    """Holds the policy's tempered log-probs [tokens] against the rollouts', token by token.
+
+    Raises MtpipeError where any differs by more than `tolerance` nats: the policy is not the one that sampled,
+    or temperatures and tokens are out of step.
+    """
+    gap = (logprobs - sampled).abs()
+    worst = int(gap.argmax())
+    if gap[worst] <= tolerance:
+        return
+    response = batch[int(sequences.row[worst])]
+    token = worst - int((sequences.row < sequences.row[worst]).sum())
+    raise MtpipeError(
+        f"the rollouts' log-probs do not fit the policy: problem {response.problem_id!r}, token {token} was sampled "
+        f"with {float(sampled[worst]):.6f} nats at temperature {response.temperatures[token]:g}, the policy gives "
+        f"{float(logprobs[worst]):.6f} (allowed difference {tolerance:g}: update.logprob_tolerance). Either another "
+        f"policy sampled them, or their temperatures are not aligned with their tokens, or not the masks of a "
+        f"truncation; run the rollout stage again"
+    )

@@ -1,0 +1,113 @@
+"""Prompts that a model reads once for all responses to them.
+
+The model reads a portion's distinct prompts and keeps their keys and values; responses, in micro-batches of similar
+length as ever, go on from there. Gradients that responses send back into the prompts add up until the portion's last
+micro-batch is done, and then go through the prompts once. Values and gradients are those of prompts that are repeated
+for each response, up to rounding.
+
+    prompts = SharedPrompts(scorer, portion.prompts, precision)
+    for each batch:  loss(scorer(prompts.sequences(batch), …)).backward()
+    prompts.backward()
+"""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
+
+from mtpipe.errors import MtpipeError
+from mtpipe.learn.batching.batches import Portion, Scored, portions, responses_by_prompt
+from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
+from mtpipe.learn.scoring.sequences import Context, Sequences, pad
+from mtpipe.settings.update import Update
+
+SAVED = 0.3
+"""With `update.share_prompts: auto`, the share of a step's tokens that has to be repeated prompts. Responses that go on
+from a cache attend with a mask, at up to twice the cost of causal attention; that can outweigh a smaller share."""
+
+
+class SharedPrompts:
+    """Prompts that `scorer` has read. With gradient, `backward` has to be called after the last use."""
+
+    def __init__(self, scorer: Scorer, prompts: list[list[int]], precision: torch.dtype):
+        self._row = {tuple(prompt): index for index, prompt in enumerate(prompts)}
+        self._device = scorer.model.device
+        given = pad([[] for _ in prompts], prompts, self._device).ids
+        self._lengths = torch.tensor([len(prompt) for prompt in prompts], device=self._device)
+        self._read = scorer.read(given, self._lengths, precision)
+        self._given_on = [tensor.detach().requires_grad_(tensor.requires_grad) for tensor in self._read]
+
+    def sequences(self, batch: list[Scored]) -> Sequences:
+        """Lays the responses out for one forward pass, with their prompts as its context."""
+        laid_out = pad([[] for _ in batch], [one.response_ids for one in batch], self._device)
+        rows = torch.tensor([self._row[tuple(one.prompt_ids)] for one in batch], device=self._device)
+        lengths = self._lengths[rows, None]
+        prompt_columns = torch.arange(int(lengths.max()), device=self._device)
+        columns = torch.arange(laid_out.ids.shape[1], device=self._device)
+        ends = torch.tensor([[len(one.response_ids)] for one in batch], device=self._device)
+        last, *states = self._given_on
+        cache = DynamicCache()
+        chosen = [state[:, :, : len(prompt_columns)].index_select(0, rows) for state in states]
+        for layer, (keys, values) in enumerate(zip(chosen[::2], chosen[1::2], strict=True)):
+            cache.update(keys, values, layer)
+        mask = torch.cat([prompt_columns < lengths, columns < ends], dim=1).long()
+        return replace(laid_out, context=Context(cache, last[rows], lengths + columns, mask))
+
+    def backward(self) -> None:
+        """Sends the gradients that the responses have left on to the model's parameters."""
+        torch.autograd.backward(self._read, [given.grad for given in self._given_on])
+
+
+def read_prompts(scorer: Scorer, portion: Portion, settings: Update) -> SharedPrompts | None:
+    """The portion's prompts, where its responses share them."""
+    return SharedPrompts(scorer, portion.prompts, PRECISIONS[settings.precision]) if portion.prompts else None
+
+
+def lay_out(batch: list[Scored], prompts: SharedPrompts | None, device: torch.device) -> Sequences:
+    """The batch for one forward pass, after prompts that were read or together with its own."""
+    if prompts is not None:
+        return prompts.sequences(batch)
+    return pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], device)
+
+
+def laid_out(scorer: Scorer, responses: list[Scored], settings: Update) -> Iterator[tuple[list[Scored], Sequences]]:
+    """All responses in micro-batches and their layout, for passes without gradient."""
+    share_prompts = shares_prompts(scorer.model, responses, settings)
+    for portion in portions(responses, settings.tokens_per_micro_batch, share_prompts):
+        prompts = read_prompts(scorer, portion, settings)
+        for batch, _ in portion.batches:
+            yield batch, lay_out(batch, prompts, scorer.model.device)
+
+
+def shares_prompts(model: PreTrainedModel, responses: list[Scored], settings: Update, processes: int = 1) -> bool:
+    """Whether the responses' prompts are read once for all of them, by `update.share_prompts`.
+
+    `auto` does so where at least `SAVED` of the tokens are repeated prompts, every process has a prompt, and both the
+    model and the settings allow it.
+
+    Raises MtpipeError where it is set to true and the model's attention does not reach back to all of a prompt.
+    """
+    if settings.share_prompts == "auto":
+        prompts = responses_by_prompt(responses)
+        tokens = sum(map(len, responses))
+        once = sum(map(len, prompts)) + sum(len(one.response_ids) for one in responses)
+        pays = tokens - once >= SAVED * tokens and len(prompts) >= processes
+        return pays and not settings.gradient_checkpointing and can_share(model)
+    if settings.share_prompts and not can_share(model):
+        raise MtpipeError(
+            f"update.share_prompts is true, but {type(model).__name__} keeps more, or less, of a prompt than its keys "
+            f"and values; set it to auto or false"
+        )
+    return settings.share_prompts
+
+
+def can_share(model: PreTrainedModel) -> bool:
+    """Whether all that a model keeps of a prompt are keys and values of all its tokens: no window, no other state."""
+    cache = DynamicCache(config=model.config.get_text_config())
+    taken = inspect.signature(model.base_model.forward).parameters
+    return {"attention_mask", "position_ids", "past_key_values"} <= taken.keys() and all(
+        type(layer) is DynamicLayer for layer in cache.layers
+    )

@@ -1,0 +1,61 @@
+"""The warm start: supervised training on worked answers."""
+
+from collections.abc import Iterator
+
+import torch
+from tqdm import tqdm
+
+from mtpipe.errors import MtpipeError
+from mtpipe.learn.scoring.sequences import pad, token_logits
+from mtpipe.learn.state.optimizer import Optimizer
+from mtpipe.model.policy import Policy
+from mtpipe.settings.model import WarmStart
+
+STRETCH = 16
+"""Batches that are sorted by length together."""
+
+
+def warm_start(
+    policy: Policy, examples: list[dict[str, str]], settings: WarmStart, seed: int, progress: tqdm
+) -> list[dict[str, float]]:
+    """Trains on rows of records.EXAMPLES, in the batches of `length_batches`.
+
+    Returns the step and the loss (nats a token) of every 20th step and the last.
+
+    Raises MtpipeError where the loss is not finite.
+    """
+    prompts = [policy.encode(row["prompt"]) for row in examples]
+    responses = [[*policy.encode(row["response"]), policy.stop_ids[0]] for row in examples]
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = Optimizer(policy.model, settings.learning_rate, settings.warmup_steps)
+    policy.model.train()
+    lengths = torch.tensor([len(prompt) + len(response) for prompt, response in zip(prompts, responses, strict=True)])
+    batches = length_batches(lengths, settings.batch_size, generator)
+    curve = []
+    for step in range(settings.steps):
+        batch = next(batches)
+        sequences = pad([prompts[i] for i in batch], [responses[i] for i in batch], policy.device)
+        loss = torch.nn.functional.cross_entropy(token_logits(policy.model, sequences), sequences.targets)
+        if not torch.isfinite(loss):
+            raise MtpipeError(f"warm start, step {step}: the loss is {loss.item()}; lower sft.learning_rate")
+        loss.backward()
+        optimizer.clip()
+        optimizer.step()
+        if step % 20 == 19 or step + 1 == settings.steps:
+            curve.append({"step": step + 1, "loss": loss.item()})
+            progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+        progress.update()
+    return curve
+
+
+def length_batches(lengths: torch.Tensor, size: int, generator: torch.Generator) -> Iterator[list[int]]:
+    """Endless batches of indices of `lengths` (int [examples]): each index once an epoch, whose last batch is shorter.
+
+    A stretch of `STRETCH` batches is drawn at random, sorted by length and cut into batches that come in random order,
+    so that examples of one batch have similar lengths and need little padding.
+    """
+    while True:
+        for stretch in torch.randperm(len(lengths), generator=generator).split(STRETCH * size):
+            batches = stretch[lengths[stretch].argsort(stable=True)].split(size)
+            for index in torch.randperm(len(batches), generator=generator).tolist():
+                yield batches[index].tolist()

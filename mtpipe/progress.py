@@ -1,0 +1,27 @@
+"""Progress bars on standard error."""
+
+import sys
+from collections.abc import Iterable, Sized
+from typing import Any
+
+from tqdm import tqdm
+
+
+def progress_bar(items: int | Iterable[Any], what: str, counting: str, shown: bool = True) -> tqdm:
+    """A bar on standard error over a number of items, or over items that it then iterates, sized or not.
+
+    Where standard error is a file or a pipe, it prints a line now and then.
+    """
+    interactive = sys.stderr.isatty()
+    iterable = None if isinstance(items, int) else items
+    total = items if isinstance(items, int) else len(items) if isinstance(items, Sized) else None
+    interval = 0.2 if interactive else 5.0
+    return tqdm(
+        iterable,
+        total=total,
+        desc=what,
+        unit=f" {counting}",
+        mininterval=interval,
+        leave=interactive,
+        disable=not shown,
+    )

@@ -1,0 +1,133 @@
+"""Starts a stage, where possible as a child of a process that has its libraries loaded.
+
+    python -m mtpipe.run.launch rollout --arm token --seed 1 --round 0
+
+does what `python -m stages.rollout --arm token --seed 1 --round 0` does. Importing torch and transformers takes
+about six seconds, and the default pipeline needs them some sixty times; so the first such stage of a `dvc repro`,
+or `prepare` before it, also starts a server that loads them (`mtpipe.run.preload`), and the next ones are forked from
+it. Set `MTPIPE_PRELOAD=0` to do without; without Linux's /proc it is off. Where the server cannot be reached a stage
+simply runs in its own process; and so does one that may start vLLM, which binds memory and threads and does not expect
+to be forked.
+"""
+
+import array
+import contextlib
+import json
+import os
+import re
+import runpy
+import socket
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+STAGES_WITH_TORCH = ("sft", "rollout", "update", "evaluate", "evaluate_start", "sweep")
+STAGE_BEFORE_THEM = "prepare"
+_KILLED = 137
+
+
+def main() -> None:
+    """Runs the stage named by the first argument with the other arguments."""
+    if len(sys.argv) < 2 or not (Path("stages") / f"{sys.argv[1]}.py").is_file():
+        names = ", ".join(sorted(path.stem for path in Path("stages").glob("*.py"))) or "none in this folder"
+        sys.exit(f"usage: python -m mtpipe.run.launch STAGE [ARGUMENTS], from the project's root; stages: {names}")
+    stage, arguments = sys.argv[1], sys.argv[2:]
+    # Waiting threads that spin cost little alone and make a stage up to twice as long where other work needs the cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if not _may_start_vllm():
+        if stage in STAGES_WITH_TORCH:
+            status = _run_forked(stage, arguments)
+            if status is not None:
+                sys.exit(status)
+        elif stage == STAGE_BEFORE_THEM:
+            _prepare_server()
+    sys.argv = [stage, *arguments]
+    runpy.run_module(f"stages.{stage}", run_name="__main__", alter_sys=True)
+
+
+def _may_start_vllm() -> bool:
+    """Whether params.yaml leads to vLLM, as far as can be told without torch; the stage itself reports a bad file."""
+    if find_spec("vllm") is None:
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        engine = re.search(r"^\s+engine:\s*(\w+)", Path("params.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+        return engine is not None and engine[1] != "torch"
+    return False
+
+
+def _prepare_server() -> None:
+    """Starts the server while this stage runs."""
+    owner, address = _server()
+    if address is not None and not address.exists():
+        _start_server(address, owner)
+
+
+def _server() -> tuple[int, Path | None]:
+    """Whose server the stage may use, and its socket; no socket where it is switched off or cannot be."""
+    if os.environ.get("MTPIPE_PRELOAD") == "0" or not Path("/proc/self/status").is_file():
+        return 0, None
+    owner = _owner()
+    return owner, _address(owner)
+
+
+def _run_forked(stage: str, arguments: list[str]) -> int | None:
+    """The exit status of the stage, run in a child of the server; None where it did not run, for want of one."""
+    owner, address = _server()
+    if address is None:
+        return None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(str(address))
+            request = {"stage": stage, "arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
+            body = json.dumps(request).encode()
+            streams = array.array("i", [0, 1, 2]).tobytes()
+            connection.sendmsg([len(body).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
+            connection.sendall(body)
+        except OSError:
+            _start_server(address, owner)
+            return None
+        with contextlib.suppress(OSError):
+            if answer := connection.recv(1):
+                return answer[0]
+    return _KILLED
+
+
+def _owner() -> int:
+    """The process that the stages have in common, dvc as a rule: the nearest ancestor that is not a shell."""
+    pid = os.getppid()
+    while pid > 1:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        if status["Name"] not in ("sh", "bash", "dash", "zsh"):
+            return pid
+        pid = int(status["PPid"])
+    return os.getppid()
+
+
+def _address(owner: int) -> Path | None:
+    """The server's socket, in a folder that only this user can enter; None where there can be no such folder."""
+    folder = Path(tempfile.gettempdir()) / f"mtpipe-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
+        return None
+    return folder / f"{owner}.socket"
+
+
+def _start_server(address: Path, owner: int) -> None:
+    """For the stages to come; a server that is still loading makes this one end at once."""
+    quiet = subprocess.DEVNULL
+    subprocess.Popen(
+        [sys.executable, "-m", "mtpipe.run.preload", str(address), str(owner)],
+        stdin=quiet,
+        stdout=quiet,
+        stderr=quiet,
+        start_new_session=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""How policies are evaluated on held-out benchmarks."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from mtpipe.settings.base import Settings, Temperature
+
+
+class EvaluationSampling(Settings):
+    """How the responses to one benchmark are sampled."""
+
+    samples: int = Field(ge=1, description="responses a problem")
+    temperature: Temperature
+    top_p: float = Field(gt=0, le=1, description="nucleus: the likeliest tokens that together reach this; 1 keeps all")
+    max_new_tokens: int = Field(ge=1, description="tokens a response")
+
+
+class EvaluationOverrides(Settings):
+    """What one benchmark has in the place of the settings above; null leaves them."""
+
+    samples: int | None = Field(default=None, ge=1)
+    temperature: Temperature | None = None
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_new_tokens: int | None = Field(default=None, ge=1)
+
+
+class Evaluate(EvaluationSampling):
+    """Held-out evaluation of the warm start and of each arm's policy."""
+
+    after: list[Annotated[int, Field(ge=1)]] = Field(
+        min_length=1, description="policies to evaluate, the last included"
+    )
+    seed: int = Field(ge=0)
+    benchmarks: dict[str, EvaluationOverrides] = Field(description="other settings for single benchmarks, by name")
+    sweep: list[Annotated[int | float, Field(gt=0)]] = Field(
+        description="further temperatures at which the last policies are evaluated, each once more on every benchmark"
+    )
+
+    @field_validator("sweep")
+    @classmethod
+    def _each_once(cls, temperatures: list[int | float]) -> list[int | float]:
+        if len(set(temperatures)) < len(temperatures):
+            raise ValueError(f"{temperatures} lists a temperature more than once")
+        return temperatures
+
+    def of(self, benchmark: str) -> EvaluationSampling:
+        """The settings of one benchmark."""
+        settings = self.model_dump(include=set(EvaluationSampling.model_fields))
+        if benchmark in self.benchmarks:
+            settings |= self.benchmarks[benchmark].model_dump(exclude_none=True)
+        return EvaluationSampling(**settings)

@@ -1,0 +1,22 @@
+"""What a verdict is worth."""
+
+from pydantic import Field, model_validator
+
+from mtpipe.settings.base import Settings
+
+
+class Reward(Settings):
+    """What a verdict is worth."""
+
+    correct: float
+    wrong: float
+    format: float = Field(ge=0, description="added where the answer stands in the form asked for, right or wrong")
+    overlong_buffer: int = Field(ge=0, description="last tokens before the limit that are penalised; 0 turns it off")
+    overlong_penalty: float = Field(ge=0, description="taken off at the limit, less before it, in a straight line")
+    truncated: float | None = Field(description="reward of a response cut off at the limit; null judges it as any")
+
+    @model_validator(mode="after")
+    def _correct_is_better(self) -> "Reward":
+        if self.correct <= self.wrong:
+            raise ValueError(f"correct ({self.correct}) has to be above wrong ({self.wrong})")
+        return self

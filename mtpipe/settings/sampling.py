@@ -1,0 +1,39 @@
+"""How a round's rollouts are sampled, and by which engine."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mtpipe.settings.base import Settings
+
+
+class Vllm(Settings):
+    """What the vLLM engine is started with; sampling.engine torch reads none of it."""
+
+    dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field(description="of weights and activations")
+    quantization: str | None = Field(description="one of vLLM's methods, fp8 say; null for none")
+    tensor_parallel_size: int = Field(ge=1, description="processes that share each layer, one a GPU")
+    max_model_len: int | None = Field(description="tokens of prompt and response; null takes the model's own limit")
+    gpu_memory_utilization: float = Field(gt=0, le=1, description="share of each GPU's memory that vLLM may take")
+    kv_cache_gib: float | None = Field(gt=0, description="GiB for the KV cache; null: what the share leaves (CPU: 1)")
+    enforce_eager: bool = Field(description="no compilation: slower tokens, faster start")
+    engine_args: dict[str, Any] = Field(description="further arguments of vLLM's EngineArgs, by their names there")
+
+
+class Sampling(Settings):
+    """The rollouts of one round, and the engine that samples here and in evaluations."""
+
+    engine: Literal["torch", "vllm", "auto"] = Field(description="auto: vllm where it and a CUDA device are there")
+    vllm: Vllm
+
+    prompts: int = Field(ge=1, description="training problems a round")
+    group_size: int = Field(ge=2, description="responses a problem; advantages compare them with each other")
+    max_new_tokens: int = Field(ge=1)
+    batch_size: int = Field(ge=1, description="responses sampled at once; changes speed and memory, not results")
+
+
+class Ray(Settings):
+    """Sampling on several processes or machines; changes speed, not results, so no stage has it among its params."""
+
+    workers: int | None = Field(ge=1, description="engines that sample at once; null: one, in the stage's own process")
+    address: str | None = Field(description="of a running Ray cluster, auto say; null starts one on this machine")

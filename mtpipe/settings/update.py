@@ -1,0 +1,133 @@
+"""The settings of a policy update: those of its loss, which an arm may override, and those around it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from mtpipe.settings.base import Settings, faults
+
+
+class EntropyClip(Settings):
+    """A clip range split by entropy within each response (Archer): the ratio stays within 1 - range and 1 + range."""
+
+    quantile: float = Field(default=0.8, ge=0, le=1, description="of the response's recorded entropies")
+    low: float = Field(default=0.2, gt=0, lt=1, description="range of the tokens below it")
+    high: float = Field(default=0.5, gt=0, lt=1, description="range of the tokens that reach it")
+
+
+class EntropyBonus(Settings):
+    """An entropy bonus whose coefficient rises while the entropy is below `target` and else falls (Skywork-OR1)."""
+
+    target: float = Field(default=0.2, ge=0, description="nats a token, of the distribution that the target scores")
+    change: float = Field(default=1e-4, gt=0, description="of the coefficient, a step")
+    largest: float = Field(default=5e-3, gt=0, description="the coefficient stays between 0 and this")
+
+
+class ClipCov(Settings):
+    """Tokens drawn from those with a covariance in a band lose their gradient (Clip-Cov)."""
+
+    kind: Literal["clip_cov"]
+    share: float = Field(default=2e-3, gt=0, le=1, description="of the step's tokens")
+    low: float = Field(default=1.0, description="where the band of covariances starts")
+    high: float = Field(default=5.0, description="where it ends")
+
+    @model_validator(mode="after")
+    def _band(self) -> "ClipCov":
+        if self.low >= self.high:
+            raise ValueError(f"low ({self.low}) has to be below high ({self.high})")
+        return self
+
+
+class KlCov(Settings):
+    """The tokens of the highest covariance are held near the behaviour policy, and no token is clipped (KL-Cov)."""
+
+    kind: Literal["kl_cov"]
+    share: float = Field(default=2e-3, gt=0, le=1, description="of the step's tokens")
+    coefficient: float = Field(default=1.0, gt=0, description="weight of their KL")
+
+
+class Loss(Settings):
+    """What is minimised; an arm may override any of these (`temperature.ARM.update`)."""
+
+    loss: Literal["grpo", "dapo", "bnpo", "dr_grpo", "gspo", "cispo"] = Field(description="docs/update.md has each")
+    target: Literal["tempered", "untempered"] = Field(description="score tokens at the T they were sampled at, or at 1")
+    importance: Literal["token_truncate", "sequence_mask"] = Field(description="weights for the untempered target")
+    importance_cap: float = Field(gt=0, description="weights above are cut to it, or their responses left out")
+    advantage: Literal["std", "mean", "leave_one_out", "batch_std"]
+    baseline: Literal["group", "temperature"] = Field(
+        description="compare a response with its whole group, or with those at its own base temperature"
+    )
+    keep_flat_groups: bool = Field(description="let groups without advantages count in the loss's denominator")
+    kl_coefficient: float = Field(ge=0, description="weight of the KL (k3) to the warm start; 0 turns it off")
+    clip_low: float = Field(gt=0, lt=1, description="the ratio is clipped at 1 - clip_low; cispo has no such bound")
+    clip_high: float = Field(gt=0, description="the ratio is clipped at 1 + clip_high")
+    dual_clip: float | None = Field(gt=1, description="bounds the loss of negative advantages; null turns it off")
+    top_entropy: float | None = Field(
+        gt=0,
+        le=1,
+        description="share of a step's tokens, of highest entropy, that the surrogate acts on; null: all",
+    )
+    entropy_clip: EntropyClip | None = Field(description="clip range by entropy; null: clip_low and clip_high")
+    entropy_bonus: EntropyBonus | None = Field(description="null: none")
+    covariance: Annotated[ClipCov | KlCov, Field(discriminator="kind")] | None = Field(description="null: neither")
+
+    @model_validator(mode="after")
+    def _controls_fit_the_loss(self) -> "Loss":
+        if self.loss == "gspo" and self.top_entropy is not None:
+            raise ValueError(
+                "top_entropy needs a ratio of each token's own, and gspo has one for the whole response: leaving out "
+                "tokens would only scale it; set top_entropy to null or take another loss"
+            )
+        for name in ("entropy_clip", "covariance"):
+            if getattr(self, name) is not None and self.loss in ("gspo", "cispo"):
+                raise ValueError(
+                    f"{name} acts on the clip and the gradient of each token's own ratio, which {self.loss} does not "
+                    f"have; set it to null or take another loss"
+                )
+        if self.entropy_clip is not None and isinstance(self.covariance, KlCov):
+            raise ValueError(
+                "kl_cov does without a clip, so entropy_clip would have no effect; set one of them to null"
+            )
+        return self
+
+
+class Update(Loss):
+    """The policy update of one round."""
+
+    processes: int = Field(ge=1, description="that share the model by FSDP2, one a GPU; 1 does without")
+    optimizer: Literal["adamw", "adamw_8bit"] = Field(description="adamw_8bit: state in a quarter of the bytes")
+    prompts_per_step: int = Field(ge=1, description="groups in one optimizer step")
+    learning_rate: float = Field(gt=0)
+    warmup_steps: int = Field(ge=0, description="optimizer steps, counted over all rounds")
+    weight_decay: float = Field(ge=0)
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+    max_grad_norm: float = Field(gt=0)
+    tokens_per_micro_batch: int = Field(ge=1, description="bounds memory; padding counts")
+    share_prompts: Literal["auto"] | bool = Field(
+        description="read a prompt once for all its responses; auto: where repeated ones are 30 % of the tokens"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(description="of the products; weights and sums stay in float32")
+    gradient_checkpointing: bool = Field(
+        description="layers computed again in the backward pass: less memory, more time"
+    )
+    logprob_tolerance: float = Field(gt=0, description="largest |log-prob - rollout's| allowed before step 1, nats")
+
+    @model_validator(mode="after")
+    def _layers_kept_for_responses(self) -> "Update":
+        if self.share_prompts is True and self.gradient_checkpointing:
+            raise ValueError(
+                "share_prompts is true, which needs what gradient_checkpointing throws away; set one of them to false, "
+                "or share_prompts to auto"
+            )
+        return self
+
+    def overridden(self, changes: dict[str, Any]) -> "Update":
+        """These settings with an arm's own for the loss.
+
+        Raises ValueError where a key is none of the loss's, or where the settings together make no sense.
+        """
+        try:
+            own = Loss.model_validate(self.model_dump(include=set(Loss.model_fields)) | changes)
+        except ValidationError as error:
+            raise ValueError("; ".join(faults(error, whole="the loss"))) from None
+        return self.model_copy(update=dict(own))

@@ -1,5 +1,0 @@
-"""The table of embedded tasks. Each is a module with VOCABULARY, generate_problems, demonstrations and judge."""
-
-from mtpipe.tasks.embedded import arithmetic, countdown
-
-TASKS = {"arithmetic": arithmetic, "countdown": countdown}

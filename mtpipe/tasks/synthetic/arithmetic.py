@@ -1,0 +1,232 @@
+"""Order-of-operations arithmetic: problems, worked answers, and their judgement.
+
+The problem `2+9*3-4` is answered `9*3=27,2+27=29,29-4=25`: each step replaces two neighbouring numbers by
+their result. The results are facts, known once learned; which operation to take next is a choice, and taking
+them from left to right gives another, wrong, value in every problem of this task.
+"""
+
+import json
+import random
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sympy import Integer
+
+from mtpipe.tasks.synthetic.drawing import Rows, draw_different, draw_splits
+from mtpipe.tasks.synthetic.steps import OPERATIONS, Judgement, Step
+
+Order = Literal["precedence", "left_to_right"]
+VOCABULARY = "0123456789+-*=,>"
+PROMPT_END = ">"
+
+_MAX_STEPS = 16
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Numbers joined by operators: `numbers[0] operators[0] numbers[1] …`."""
+
+    numbers: tuple[int, ...]
+    operators: tuple[str, ...]
+
+    def __str__(self) -> str:
+        rest = "".join(
+            operator + str(number) for operator, number in zip(self.operators, self.numbers[1:], strict=True)
+        )
+        return str(self.numbers[0]) + rest
+
+    @classmethod
+    def parse(cls, text: str) -> "Expression":
+        """The inverse of str() for expressions of numbers without sign."""
+        parts = re.split(r"([+*-])", text)
+        return cls(tuple(int(number) for number in parts[::2]), tuple(parts[1::2]))
+
+    def reduce(self, index: int, result: int) -> "Expression":
+        """Replaces the operation at `index` and its two numbers by `result`."""
+        return Expression(
+            (*self.numbers[:index], result, *self.numbers[index + 2 :]),
+            (*self.operators[:index], *self.operators[index + 1 :]),
+        )
+
+
+def solve(expression: Expression, order: Order) -> list[tuple[int, int, str, int, int]]:
+    """The steps of one way to work an expression: (index, left, operator, right, result)."""
+    steps = []
+    while expression.operators:
+        index = _first_by_precedence(expression) if order == "precedence" else 0
+        left, operator, right = expression.numbers[index], expression.operators[index], expression.numbers[index + 1]
+        result = int(OPERATIONS[operator](Integer(left), Integer(right)))
+        steps.append((index, left, operator, right, result))
+        expression = expression.reduce(index, result)
+    return steps
+
+
+def worked_answer(expression: Expression, order: Order) -> str:
+    """The response text of one way to work an expression."""
+    return ",".join(
+        f"{left}{operator}{right}={result}" for _, left, operator, right, result in solve(expression, order)
+    )
+
+
+def generate_problems(
+    seed: int,
+    operands: int,
+    largest: int,
+    bound: int,
+    warm_start_problems: int,
+    wider: float,
+    train_problems: int,
+    benchmark_problems: int,
+) -> dict[str, Rows]:
+    """The problems of every split, as rows of records.PROBLEMS; no problem is in two splits.
+
+    `same` has the distribution of `train`, `longer` one operand more, `larger` numbers up to twice as large. A share
+    `wider` of the warm start's problems is of the latter two kinds, half and half: it knows their facts, and
+    whether the right order carries over from `train` is what these benchmarks ask.
+
+    Raises ValueError where the settings do not admit as many different problems.
+    """
+    taken: set[Hashable] = set()
+
+    def draw(split: str, kind: str, count: int) -> Rows:
+        numbers = operands + 1 if kind == "longer" else operands
+        top = 2 * largest if kind == "larger" else largest
+        generator = random.Random(f"arithmetic/{seed}/{split}/{kind}")
+
+        def one() -> tuple[str, Expression] | None:
+            expression = _draw(generator, numbers, top)
+            too_easy = kind == "larger" and max(expression.numbers) <= largest
+            return None if too_easy or not _admissible(expression, bound) else (str(expression), expression)
+
+        rows = [
+            {
+                "task": "arithmetic",
+                "prompt": f"{expression}{PROMPT_END}",
+                "answer": str(solve(expression, "precedence")[-1][-1]),
+                "meta": json.dumps({"operands": numbers, "largest": top}),
+            }
+            for expression in draw_different(count, 1000 * count, taken, one)
+        ]
+        if len(rows) < count:
+            raise ValueError(
+                f"split {split!r}: only {len(rows)} of {count} different problems found with {numbers} operands up "
+                f"to {top} and values within ±{bound}; ask for fewer problems, or allow more operands or larger numbers"
+            )
+        return rows
+
+    return draw_splits(draw, ("longer", "larger"), warm_start_problems, wider, train_problems, benchmark_problems)
+
+
+def demonstrations(problems: list[dict[str, Any]], right_order: float, seed: int) -> list[dict[str, str]]:
+    """Worked answers for the warm start, a share `right_order` of them obeying precedence, the rest left to right."""
+    draw = random.Random(f"arithmetic/{seed}/demonstrations")
+    rows = []
+    for problem in problems:
+        order: Order = "precedence" if draw.random() < right_order else "left_to_right"
+        expression = Expression.parse(problem["prompt"].removesuffix(PROMPT_END))
+        rows.append(
+            {
+                "problem_id": problem["problem_id"],
+                "prompt": problem["prompt"],
+                "response": worked_answer(expression, order),
+            }
+        )
+    return rows
+
+
+def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
+    """Judges a response by its exact value and by whether each step is true and follows from the problem.
+
+    The text is only ever matched against a fixed pattern with bounded numbers, never evaluated.
+    """
+    if not text:
+        return Judgement("no_answer", "", "the response is empty")
+    pieces = text.split(",")
+    if len(pieces) > _MAX_STEPS:
+        return Judgement("no_answer", "", f"more than {_MAX_STEPS} steps")
+    remaining = {Expression.parse(problem["prompt"].removesuffix(PROMPT_END))}
+    answer = ""
+    for number, piece in enumerate(pieces, start=1):
+        step = Step.parse(piece)
+        if step is None or step.operator == "/":
+            if finish_reason == "length" and number == len(pieces):
+                return Judgement("unfinished", answer, f"cut off in step {number}")
+            return Judgement("no_answer", answer, f"step {number} is not of the form a+b=c")
+        result = str(step.result)
+        if fault := step.fault():
+            return Judgement("false_step", result, f"step {number}: {fault}")
+        reduced = _after(remaining, step)
+        if not reduced:
+            return Judgement(
+                "foreign_step",
+                result,
+                f"step {number}: {piece.partition('=')[0]} does not stand in what is left to do",
+            )
+        remaining, answer = reduced, result
+    if all(expression.operators for expression in remaining):
+        return Judgement("unfinished", answer, f"{len(pieces)} steps leave {min(map(str, remaining))}")
+    if Integer(int(answer)) != Integer(int(problem["answer"])):
+        return Judgement("wrong", answer, f"every step is true, but the value is {problem['answer']}: a wrong order")
+    return Judgement("correct", answer, "")
+
+
+def choice_tokens(prompt: str, text: str) -> list[bool]:
+    """For each character of a response whether it chose between the two orders.
+
+    It did where the next operation by precedence and the next from left to right both begin as the step has begun so
+    far, and go on with different characters. What follows a step that neither the problem nor its steps lead to counts
+    as no choice.
+    """
+    remaining = {Expression.parse(prompt.removesuffix(PROMPT_END))}
+    choices: list[bool] = []
+    for piece in text.split(","):
+        operations = {
+            "{}{}{}=".format(*_step_at(expression, index))
+            for expression in remaining
+            if expression.operators
+            for index in (0, _first_by_precedence(expression))
+        }
+        for position in range(len(piece)):
+            possible = {
+                operation[position]
+                for operation in operations
+                if position < len(operation) and operation[:position] == piece[:position]
+            }
+            choices.append(len(possible) > 1)
+        choices.append(False)  # the comma
+        step = Step.parse(piece)
+        remaining = _after(remaining, step) if step else set()
+    return choices[: len(text)]
+
+
+def _first_by_precedence(expression: Expression) -> int:
+    return expression.operators.index("*") if "*" in expression.operators else 0
+
+
+def _after(remaining: set[Expression], step: Step) -> set[Expression]:
+    """What a step may leave to do; nothing where it does not stand in what was left."""
+    return {
+        expression.reduce(index, step.result)
+        for expression in remaining
+        for index in range(len(expression.operators))
+        if _step_at(expression, index) == (step.left, step.operator, step.right)
+    }
+
+
+def _step_at(expression: Expression, index: int) -> tuple[int, str, int]:
+    return expression.numbers[index], expression.operators[index], expression.numbers[index + 1]
+
+
+def _draw(draw: random.Random, operands: int, largest: int) -> Expression:
+    return Expression(
+        tuple(draw.randint(1, largest) for _ in range(operands)),
+        tuple(draw.choice("+-*") for _ in range(operands - 1)),
+    )
+
+
+def _admissible(expression: Expression, bound: int) -> bool:
+    """Both orders stay within the bound, and they differ in value."""
+    right, wrong = solve(expression, "precedence"), solve(expression, "left_to_right")
+    return right[-1][-1] != wrong[-1][-1] and all(abs(step[-1]) <= bound for step in [*right, *wrong])

@@ -1,0 +1,39 @@
+"""The resolved temperatures of every arm and round, before anything is sampled."""
+
+from pydantic import ValidationError
+
+from mtpipe.temperature.arm import Arm
+from mtpipe.temperature.round_plan import OpenRound, ResponsePlan, RoundPlan
+from mtpipe.temperature.rules.outside import source_digest
+
+
+def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
+    """Resolves one round of one arm.
+
+    Raises ValueError, naming the arm and the round, where the spread does not fit the group, the schedule
+    does not cover the round, or a temperature is not above 0.
+    """
+    where = f"arm {name!r}, round {round_}"
+    entries = arm.spread.entries if arm.spread else None
+    if entries not in (None, group_size):
+        raise ValueError(
+            f"arm {name!r}: its spread has {entries} entries for a group of {group_size} responses; "
+            f"give one entry per response, or change sampling.group_size"
+        )
+    try:
+        spread = arm.spread.at(round_) if arm.spread else None
+        scheduled = None if arm.controller else arm.scheduled(round_)
+        asked = OpenRound(round=round_, scheduled=scheduled, spread=spread, token=arm.token, controller=arm.controller)
+        if arm.controller is not None or (spread is not None and spread.drawn is not None):
+            asked.extremes()  # raises where one would not stay above 0
+            group: list[ResponsePlan] | OpenRound = asked
+        else:
+            group = [asked.response(sample, 0.0) for sample in range(group_size)]
+    except ValidationError as error:
+        found = error.errors()[0]["input"]
+        raise ValueError(f"{where}: it comes to a temperature of {found}; it has to stay above 0") from None
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    kind = arm.token.kind
+    sources = {kind: source_digest(kind)} if "." in kind else {}
+    return RoundPlan(arm=name, round=round_, group=group, truncation=arm.truncation, sources=sources)

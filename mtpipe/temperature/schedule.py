@@ -1,0 +1,79 @@
+"""What changes over training, temperatures and the width of a spread: pure functions of the round.
+
+A schedule never accumulates, so that resuming a run, or editing one round of it, is exact. Rounds count
+from 0; a round is one batch of rollouts from one policy, which the paper calls a step.
+"""
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mtpipe.settings.base import Settings
+
+Value = Annotated[float, Field(ge=0)]
+"""A temperature, or what a spread is multiplied by; a plan refuses a temperature of 0."""
+
+
+class Constant(Settings):
+    """The same temperature in every round."""
+
+    kind: Literal["constant"]
+    value: Value
+
+    def at(self, round: int) -> float:
+        return self.value
+
+
+class Linear(Settings):
+    """From `start` in round 0 to `end` in round `over`, then constant (the paper's linear rise)."""
+
+    kind: Literal["linear"]
+    start: Value
+    end: Value
+    over: int = Field(ge=1, description="rounds")
+
+    def at(self, round: int) -> float:
+        return self.start + (self.end - self.start) * min(round / self.over, 1.0)
+
+
+class Staircase(Settings):
+    """`start` plus `increment` after every `every` rounds (the paper's spikes)."""
+
+    kind: Literal["staircase"]
+    start: Value
+    increment: float
+    every: int = Field(ge=1, description="rounds")
+
+    def at(self, round: int) -> float:
+        return self.start + self.increment * (round // self.every)
+
+
+class Piecewise(Settings):
+    """Straight lines between `points`, each a pair [round, temperature].
+
+    The points have to reach from round 0 to the last round: what happens outside them is not guessed.
+    """
+
+    kind: Literal["piecewise"]
+    points: list[tuple[int, Value]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rounds_ascend_from_zero(self) -> "Piecewise":
+        rounds = [round for round, _ in self.points]
+        if rounds[0] != 0 or any(b <= a for a, b in pairwise(rounds)):
+            raise ValueError(f"the rounds of the points have to start at 0 and ascend; found {rounds}")
+        return self
+
+    def at(self, round: int) -> float:
+        """Raises ValueError beyond the last point."""
+        last_round, last_value = self.points[-1]
+        if round > last_round:
+            raise ValueError(f"the points end at round {last_round} and do not cover round {round}; add a point")
+        for (left, low), (right, high) in pairwise(self.points):
+            if left <= round < right:
+                return low + (high - low) * (round - left) / (right - left)
+        return last_value
+
+
+Schedule = Annotated[Constant | Linear | Staircase | Piecewise, Field(discriminator="kind")]

@@ -1,0 +1,173 @@
+"""Pruning in a real DVC project whose stages write toy policies."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from mtpipe import paths
+from mtpipe.commands.prune import prune
+from mtpipe.errors import MtpipeError
+from mtpipe.params import Params, Round
+
+ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+DVC_YAML = """
+stages:
+  start:
+    cmd: mkdir -p data/runs/a/seed1/round0 && cp -r warm data/runs/a/seed1/round0/policy
+    deps: [warm]
+    outs: [data/runs/a/seed1/round0/policy]
+  update:
+    matrix: {round: "${rounds}"}
+    cmd: >-
+      mkdir -p data/runs/a/seed1/round${item.round.next}/policy && cd data/runs/a/seed1/round${item.round.next}/policy
+      && cp ../../round${item.round.n}/policy/tokenizer .
+      && head -c ${bytes} /dev/zero | tr '\\0' ${item.round.n} > weights
+    params: [bytes]
+    deps: ["data/runs/a/seed1/round${item.round.n}/policy"]
+    outs: ["data/runs/a/seed1/round${item.round.next}/policy"]
+  evaluate:
+    matrix: {after: "${evaluate.after}"}
+    cmd: mkdir -p out && cp data/runs/a/seed1/round${item.after}/policy/weights out/${item.after}
+    deps: ["data/runs/a/seed1/round${item.after}/policy"]
+    outs: ["out/${item.after}"]
+"""
+BYTES = 1000
+
+
+def write_params(project: Path, rounds: int, after: list[int], size: int = BYTES) -> None:
+    content = {"rounds": [{"n": n, "next": n + 1} for n in range(rounds)], "evaluate": {"after": after}, "bytes": size}
+    with open(project / "params.yaml", "w") as file:
+        YAML(typ="safe").dump(content, file)
+
+
+def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["dvc", *arguments], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def repro(*flags: str) -> set[str]:
+    ended = dvc("repro", *flags)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return set(re.findall(r"Running stage '([^']+)'", ended.stdout))
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """Four rounds of run `a` with seed 1, finished; the working directory of the test."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "warm").mkdir()
+    (tmp_path / "warm" / "tokenizer").write_text("t" * 100)
+    (tmp_path / "warm" / "weights").write_text("w" * BYTES)
+    (tmp_path / "dvc.yaml").write_text(DVC_YAML)
+    write_params(tmp_path, rounds=4, after=[2, 4])
+    assert dvc("init", "--no-scm", "-q").returncode == 0
+    repro()
+    return tmp_path
+
+
+def of_rounds(params: Params, rounds: int) -> Params:
+    return params.model_copy(
+        update={"arms": ["a"], "seeds": [1], "rounds": [Round(n=n, next=n + 1) for n in range(rounds)]}
+    )
+
+
+def disk(project: Path) -> int:
+    """Bytes of all policies, in the workspace and in the cache."""
+    folders = (project / "data", project / ".dvc" / "cache" / "files")
+    return sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
+
+
+def policies(project: Path) -> list[int]:
+    return [n for n in range(6) if (project / paths.policy("a", 1, n)).is_dir()]
+
+
+def test_old_policies_go_and_the_next_round_runs_alone(project, params):
+    before = disk(project)
+    pruned = prune(of_rounds(params, 4), keep=1)
+    assert policies(project) == [4]
+    assert pruned.policies == [paths.policy("a", 1, n) for n in range(4)]
+    assert before - disk(project) == pruned.freed > 4 * BYTES
+    assert repro("--allow-missing") == set()
+
+    write_params(project, rounds=5, after=[2, 5])
+    assert repro("--allow-missing") == {"update@round4", "evaluate@5"}
+    assert policies(project) == [4, 5]
+
+
+def test_a_dry_run_says_the_same_and_touches_nothing(project, params):
+    before = disk(project)
+    would = prune(of_rounds(params, 4), keep=2, dry_run=True)
+    assert disk(project) == before
+    assert prune(of_rounds(params, 4), keep=2) == would
+    assert policies(project) == [3, 4]
+    assert "dvc repro --allow-missing" in would.describe(dry_run=True)
+
+
+def test_what_other_outputs_share_stays_in_the_cache(project, params):
+    prune(of_rounds(params, 4), keep=1)
+    (project / paths.policy("a", 1, 4) / "tokenizer").unlink()
+    (project / "out" / "2").unlink()
+    dvc("checkout", "--force", "evaluate@2", "update@round3")
+    assert (project / paths.policy("a", 1, 4) / "tokenizer").read_text() == "t" * 100
+    assert (project / "out" / "2").read_text() == "1" * BYTES, "the evaluation copied the weights of a pruned policy"
+
+
+def test_a_policy_stays_until_its_evaluation_has_run(project, params):
+    write_params(project, rounds=4, after=[1, 2, 4])
+    pruned = prune(of_rounds(params, 4), keep=1)
+    assert policies(project) == [1, 4]
+    assert pruned.needed == {paths.policy("a", 1, 1): "evaluate@1"}
+    assert repro("--allow-missing") == {"evaluate@1"}
+    assert prune(of_rounds(params, 4), keep=1).policies == [paths.policy("a", 1, 1)]
+
+
+def test_an_edit_that_asks_for_a_round_again_keeps_its_policy(project, params):
+    write_params(project, rounds=4, after=[2, 4], size=BYTES + 1)
+    pruned = prune(of_rounds(params, 4), keep=1)
+    assert pruned.policies == []
+    assert policies(project) == [0, 1, 2, 3, 4]
+    assert set(pruned.needed.values()) == {f"update@round{n}" for n in range(4)}
+
+
+def test_the_last_policy_of_an_unfinished_run_stays(project, params):
+    write_params(project, rounds=6, after=[2, 6])
+    prune(of_rounds(params, 6), keep=1)
+    assert policies(project) == [4]
+    assert repro("--allow-missing") == {"update@round4", "update@round5", "evaluate@6"}
+
+
+def test_an_interrupted_prune_is_finished_by_the_next(project, params):
+    old = paths.policy("a", 1, 1)
+    os.replace(old, old.with_name(".policy.partial"))
+    assert repro("--allow-missing") == set()
+    prune(of_rounds(params, 4), keep=1)
+    assert policies(project) == [4]
+    assert not list(project.rglob("*.partial"))
+
+
+def test_a_cache_outside_the_project_is_left_alone(project, params, tmp_path_factory):
+    shared = tmp_path_factory.mktemp("cache")
+    assert dvc("config", "cache.dir", str(shared)).returncode == 0
+    dvc("commit", "--force")
+    before = sorted(shared.rglob("*"))
+    pruned = prune(of_rounds(params, 4), keep=1)
+    assert pruned.shared_cache is not None
+    assert policies(project) == [4]
+    assert sorted(shared.rglob("*")) == before
+    assert "outside the project" in pruned.describe(dry_run=False)
+
+
+def test_nothing_is_pruned_while_dvc_runs_or_without_a_project(project, params, tmp_path_factory, monkeypatch):
+    from dvc.repo import Repo, lock_repo
+
+    with lock_repo(Repo()), pytest.raises(MtpipeError, match="DVC is at work"):
+        prune(of_rounds(params, 4), keep=1)
+    with pytest.raises(MtpipeError, match="--keep is 0; expected at least 1"):
+        prune(of_rounds(params, 4), keep=0)
+    monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
+    with pytest.raises(MtpipeError, match="not a DVC project"):
+        prune(of_rounds(params, 4), keep=1)

@@ -1,0 +1,110 @@
+"""A killed update goes on from its last step, to the same weights bit by bit."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT
+from safetensors.torch import load_file
+
+from mtpipe.learn.state.resume import Work, fingerprint
+
+SCRIPT = """
+import os, random, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from tqdm import tqdm
+from mtpipe.learn.batching.batches import Scored, Step
+from mtpipe.learn.state.optimizer import Optimizer, write_state
+from mtpipe.settings.update import EntropyBonus
+from mtpipe.learn.update import update_policy
+from mtpipe.learn.state.resume import Work
+from mtpipe.params import load_params
+from mtpipe.model.policy import load_policy, prepare_torch, save_policy
+
+source, target, work_folder, kill_after = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+params = load_params()
+prepare_torch(params.compute)
+bonus = EntropyBonus(target=10.0, change=0.05, largest=0.12)
+changes = {"logprob_tolerance": 1e9, "target": "untempered", "learning_rate": 1e-3, "entropy_bonus": bonus}
+settings = params.update.model_copy(update=changes)
+generator = random.Random(0)
+def response():
+    ids = [generator.randrange(2, 16) for _ in range(generator.randrange(2, 12))]
+    return Scored("p", [3, 4, 5], ids, [-2.5] * len(ids), [1.2] * len(ids), generator.choice([-1.0, 1.0]), 0.02)
+steps = [Step(1, [response() for _ in range(6)], {"reward": float(index)}) for index in range(4)]
+
+class Killed(Work):
+    def save(self, policy, optimizer, metrics, ranks):
+        super().save(policy, optimizer, metrics, ranks)
+        print("step", len(metrics), flush=True)
+        if len(metrics) == kill_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+policy = load_policy(source)
+optimizer = Optimizer(policy.model, settings.learning_rate, 2)
+work = Killed(work_folder, lambda: "inputs", source, seconds=0)
+metrics = update_policy(policy, optimizer, steps, settings, tqdm(disable=True), work=work)
+save_policy(policy, target, source)
+write_state(optimizer.tensors(), target)
+(target / "metrics").write_text(repr(metrics))
+"""
+
+
+def run(source: Path, target: Path, work: Path, kill_after: int = 0) -> tuple[int, list[str]]:
+    command = [sys.executable, "-c", SCRIPT, *map(str, (source, target, work, kill_after))]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "."})
+    return ended.returncode, ended.stdout.splitlines()
+
+
+def test_a_killed_update_ends_with_the_weights_of_an_undisturbed_one(policy_folder, tmp_path):
+    whole, resumed, work = tmp_path / "whole", tmp_path / "resumed", tmp_path / "work"
+    assert run(policy_folder, whole, tmp_path / "other")[0] == 0
+    assert run(policy_folder, resumed, work, kill_after=2)[0] == -signal.SIGKILL
+    assert not resumed.exists()
+    status, steps = run(policy_folder, resumed, work)
+    assert (status, steps) == (0, ["step 3", "step 4"]), "the first two steps are not taken again"
+    for name in ("model.safetensors", "training/optimizer.safetensors"):
+        ours, theirs = load_file(resumed / name), load_file(whole / name)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert (resumed / "metrics").read_text() == (whole / "metrics").read_text()
+
+
+@pytest.fixture
+def inputs(tmp_path) -> Path:
+    folder = tmp_path / "inputs"
+    folder.mkdir()
+    (folder / "rollouts").write_text("one")
+    return folder
+
+
+def test_a_save_of_other_inputs_is_dropped(policy, policy_folder, inputs, tmp_path):
+    from mtpipe.learn.state.optimizer import Optimizer
+
+    optimizer = Optimizer(policy.model, 1e-3, 0)
+    work = Work(tmp_path / "work", lambda: fingerprint([inputs], {"loss": "dapo"}), policy_folder, seconds=0)
+    work.save(policy, optimizer, [{"loss": 1.0}])
+    assert work.resume(policy, optimizer) == [{"loss": 1.0}]
+    (inputs / "rollouts").write_text("two")
+    assert work.resume(policy, optimizer) == []
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_short_update_saves_nothing_and_never_reads_its_inputs(policy, policy_folder, tmp_path):
+    work = Work(tmp_path / "work", lambda: pytest.fail("the fingerprint was computed"), policy_folder)
+    assert work.resume(policy, None) == []
+    work.save(policy, None, [{}])
+    assert not (tmp_path / "work").exists()
+
+
+def test_the_fingerprint_covers_files_and_settings(inputs):
+    first = fingerprint([inputs], {"loss": "dapo"})
+    assert fingerprint([inputs], {"loss": "dapo"}) == first
+    assert fingerprint([inputs], {"loss": "grpo"}) != first
+    (inputs / "rollouts").write_text("two")
+    assert fingerprint([inputs], {"loss": "dapo"}) != first
