@@ -63,7 +63,7 @@ def write_rollouts(
         "prompt_ids": [[2, 3, 4]] * count,
         "response_ids": lists(rng.integers(2, vocabulary, total), pa.int32()),
         "text": [text] * count,
-        "logprobs": lists(-entropies, pa.float32()),
+        "behaviour_logprobs": lists(-entropies, pa.float32()),
         "temperatures": lists(np.where(entropies > 0.2, 1.2, 1.0), pa.float32()),
         "entropies": lists(entropies, pa.float32()),
         "mask_sizes": [[]] * count,
@@ -137,7 +137,7 @@ def _round(params: Params, arm: str, seed: int, round: int, lift: float) -> dict
             "responses": responses,
             "tokens": 22 * responses,
             "response_tokens": float(22 + rng.normal(0, 0.2)),
-            "truncated": 0.01,
+            "overlong": 0.01,
         },
         "steps": [{"step": 4 * round + n, "trained_tokens": 4 * responses} for n in range(1, 5)],
         "temperatures": [

@@ -7,7 +7,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 from trl import GRPOConfig, GRPOTrainer
 
-from mtpipe.learn.batching.batches import Scored
+from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.model.policy import Policy
 
 
@@ -34,7 +34,7 @@ def trainer(policy: Policy, folder: str, **options: Any) -> GRPOTrainer:
     )
 
 
-def local_batch(responses: list[Scored], tokens_of_step: int) -> dict[str, torch.Tensor]:
+def local_batch(responses: list[TrainingSample], tokens_of_step: int) -> dict[str, torch.Tensor]:
     """TRL's inputs: prompts padded on the left, completions on the right."""
 
     def padded(rows: list[list[float]], left: bool, kind: torch.dtype) -> torch.Tensor:
@@ -50,10 +50,10 @@ def local_batch(responses: list[Scored], tokens_of_step: int) -> dict[str, torch
         "prompt_mask": padded([[1] * len(row) for row in prompts], True, torch.long),
         "completion_ids": padded(completions, False, torch.long),
         "completion_mask": padded([[1] * len(row) for row in completions], False, torch.long),
-        "old_per_token_logps": padded([one.logprobs for one in responses], False, torch.float32),
+        "old_per_token_logps": padded([one.behaviour_logprobs for one in responses], False, torch.float32),
         "advantages": torch.tensor([one.advantage for one in responses]),
         "num_items_in_batch": torch.tensor(tokens_of_step),
     }
-    if responses[0].reference:
-        batch["ref_per_token_logps"] = padded([one.reference for one in responses], False, torch.float32)
+    if responses[0].reference_logprobs:
+        batch["ref_per_token_logps"] = padded([one.reference_logprobs for one in responses], False, torch.float32)
     return batch

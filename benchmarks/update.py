@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.sampling import compare
-from mtpipe.learn.batching.batches import Scored, micro_batches
+from mtpipe.learn.batching.micro_batches import micro_batches
+from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.learn.losses.aggregation import token_mean
 from mtpipe.learn.scoring.scorer import Scorer
 from mtpipe.learn.scoring.shared_prompts import shares_prompts
@@ -113,7 +114,7 @@ def rollouts(
     log_mean: float = 4.5,
     deviation: float = 0.8,
     longest: int = LONGEST,
-) -> list[Scored]:
+) -> list[TrainingSample]:
     """Random tokens; the responses' lengths are log-normal, by default with a median of 90, and cut at `longest`."""
     generator = random.Random(0)
     responses = []
@@ -123,7 +124,7 @@ def rollouts(
             length = max(4, min(longest, round(generator.lognormvariate(log_mean, deviation))))
             ids = [generator.randrange(2, 16) for _ in range(length)]
             advantage = generator.choice([-1.0, 1.0])
-            responses.append(Scored(str(problem), prompt, ids, [-2.8] * length, [1.0] * length, advantage))
+            responses.append(TrainingSample(str(problem), prompt, ids, [-2.8] * length, [1.0] * length, advantage))
     weights = token_mean([len(one.response_ids) for one in responses])
     return [replace(one, weight=weight) for one, weight in zip(responses, weights, strict=True)]
 

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.sampling import compare
 from mtpipe.model.policy import new_checkpoint
 from mtpipe.params import load_params
-from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.sampling.requests import Request, SamplingPlan
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 
@@ -23,7 +23,7 @@ NATS = 2.8
 
 
 def main() -> None:
-    from mtpipe.sampling.vllm.engine import VllmEngine
+    from mtpipe.sampling.vllm.vllm_engine import VllmEngine
 
     params = load_params()
     options = params.sampling.vllm.model_copy(update={"engine_args": {"logprobs_mode": "processed_logprobs"}})

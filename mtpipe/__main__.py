@@ -103,7 +103,7 @@ def _temperatures(arguments: argparse.Namespace) -> None:
 
 
 def _budget(arguments: argparse.Namespace) -> None:
-    from mtpipe.budget.table import Given, format_budget
+    from mtpipe.budget.budget_table import Given, format_budget
 
     given = {name: getattr(arguments, name) for name in Given.__dataclass_fields__}
     print(format_budget(load_params(arguments.params), Given(**given)))

@@ -45,7 +45,7 @@ class Params(Settings):
     task: Task
     model: Model
     compute: Compute
-    sft: WarmStart
+    warm_start: WarmStart
     sampling: Sampling
     ray: Ray
     reward: Reward
@@ -98,9 +98,10 @@ class Params(Settings):
             )
         for name in self.arms:
             self._check_arm(f"temperature.{name}", self.temperature[name])
-        if self.sft.steps and not self.task.has_worked_answers:
+        if self.warm_start.steps and not self.task.has_worked_answers:
             raise ValueError(
-                f"sft.steps is {self.sft.steps}, but task {self.task.name} has no worked answers; set it to 0"
+                f"warm_start.steps is {self.warm_start.steps}, but task {self.task.name} has no worked answers; "
+                f"set it to 0"
             )
         if self.reward.overlong_buffer > self.sampling.max_new_tokens:
             raise ValueError(

@@ -53,9 +53,9 @@ def verdicts(arm: str, seed: int, round: int) -> Path:
     return round_folder(arm, seed, round) / "verdicts.parquet"
 
 
-def update_work(arm: str, seed: int, round: int) -> Path:
+def resume_point(arm: str, seed: int, round: int) -> Path:
     """The last step of an update that has not ended; untracked."""
-    return DATA / "work" / f"update-{arm}-seed{seed}-round{round}"
+    return DATA / "resume" / f"update-{arm}-seed{seed}-round{round}"
 
 
 def update_metrics(arm: str, seed: int, round: int) -> Path:

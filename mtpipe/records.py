@@ -1,6 +1,6 @@
 """The rows that pass between stages, as Parquet tables with fixed columns.
 
-In `ROLLOUTS`, entry j of `logprobs`, `temperatures` and `entropies` belongs to the same token,
+In `ROLLOUTS`, entry j of `behaviour_logprobs`, `temperatures` and `entropies` belongs to the same token,
 `response_ids[j]`: the log-probability (nats) it was sampled with, the temperature it was sampled at, and the
 untempered entropy (nats) of the distribution it was drawn from. `base_temperature` is the response's own, which its
 tokens' temperatures follow from. `mask_sizes` and `mask_ids` hold what truncation left to draw from, as
@@ -36,7 +36,7 @@ ROLLOUTS = pa.schema(
         ("prompt_ids", pa.list_(pa.int32())),
         ("response_ids", pa.list_(pa.int32())),
         ("text", pa.string()),
-        ("logprobs", pa.list_(pa.float32())),
+        ("behaviour_logprobs", pa.list_(pa.float32())),
         ("temperatures", pa.list_(pa.float32())),
         ("entropies", pa.list_(pa.float32())),
         ("mask_sizes", pa.list_(pa.int32())),

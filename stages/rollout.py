@@ -5,9 +5,9 @@ from mtpipe.params import load_params
 from mtpipe.progress import progress_bar
 from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
 from mtpipe.run.stage import run_stage
-from mtpipe.sampling.controlled import set_controller
 from mtpipe.sampling.opening import open_engine
 from mtpipe.sampling.rounds import draw_problems, sample_round
+from mtpipe.sampling.set_controller import set_controller
 from mtpipe.temperature.round_plan import RoundPlan, RoundTemperatures
 from mtpipe.tracking.live import live_log
 

@@ -8,16 +8,16 @@ import torch
 import mtpipe.learn
 from mtpipe import paths
 from mtpipe.files import atomic, read_json, write_json
-from mtpipe.learn.batching.batches import optimizer_steps
+from mtpipe.learn.after_round import after_round
 from mtpipe.learn.batching.groups import join_groups
-from mtpipe.learn.controlled import round_sampled
+from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.distributed import processes
 from mtpipe.learn.distributed.ranks import Ranks
 from mtpipe.learn.losses.entropy_bonus import read_coefficient, write_coefficient
 from mtpipe.learn.scoring.scorer import Scorer
 from mtpipe.learn.state.checkpoint import checkpoint
 from mtpipe.learn.state.optimizer import Optimizer
-from mtpipe.learn.state.resume import Work, fingerprint
+from mtpipe.learn.state.resume import ResumePoint, fingerprint
 from mtpipe.learn.update import coefficient_after, update_policy
 from mtpipe.measure.round_metrics import entropy_histogram, round_metrics, temperature_profile
 from mtpipe.measure.temperature_shares import temperature_shares
@@ -72,14 +72,16 @@ def _update(
     inputs = [folder, paths.rollouts(arm, seed, round), paths.verdicts(arm, seed, round), paths.WARM_START / "policy"]
     inputs += sorted(Path(mtpipe.learn.__file__).parent.rglob("*.py"))
     shaping = [settings.model_dump(), params.compute.model_dump(), params.sampling.max_new_tokens]
-    work = Work(paths.update_work(arm, seed, round), lambda: fingerprint(inputs, shaping), tokenizer_from=folder)
+    resume_point = ResumePoint(
+        paths.resume_point(arm, seed, round), lambda: fingerprint(inputs, shaping), tokenizer_from=folder
+    )
     reference = load_policy(paths.WARM_START / "policy", policy.device) if settings.kl_coefficient else None
     coefficient = read_coefficient(folder)
     control = read_controller(paths.rollouts(arm, seed, round))
     next_control = control
     if plan.controller is not None:
         scorer = ranks.scorer if ranks else Scorer(policy.model)
-        next_control = plan.controller.after(control, round_sampled(groups, scorer, settings))
+        next_control = plan.controller.after(control, after_round(groups, scorer, settings))
     planned = optimizer_steps(groups, settings, params.sampling.max_new_tokens)
     shown = ranks is None or ranks.first
     with (
@@ -93,7 +95,7 @@ def _update(
             settings,
             bar,
             reference,
-            work,
+            resume_point,
             ranks,
             coefficient,
             after_step=lambda step, metrics: log("step", metrics, steps_before + step),
@@ -127,7 +129,7 @@ def _update(
             "entropy": entropy_histogram(rollouts, RoundTemperatures(plan.at(control), folder).threshold()),
         },
     )
-    work.remove()
+    resume_point.remove()
 
 
 if __name__ == "__main__":

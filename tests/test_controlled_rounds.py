@@ -110,5 +110,5 @@ def test_an_arm_without_controller_has_no_state_and_one_with_its_own_loss_carrie
     steps = [step for round in (0, 1) for step in read_json(paths.update_metrics("own_loss", 1, round))["steps"]]
     coefficients = [step["entropy_coefficient"] for step in steps if "loss" in step]
     assert coefficients == pytest.approx([0.01 * n for n in range(len(coefficients))]), "it goes on in the second round"
-    assert all(0.3 <= step["kept"] < 0.4 for step in steps if "loss" in step)
+    assert all(0.3 <= step["surrogate_share"] < 0.4 for step in steps if "loss" in step)
     assert read_json(paths.policy("own_loss", 1, 2) / "training" / "entropy_bonus.json")["on"] is True

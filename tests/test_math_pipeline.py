@@ -28,7 +28,7 @@ def finished(tmp_path_factory) -> Path:
         found = next(file for folder in ("native", "benchmarks") for file in (SHARED / folder).glob(name))
         shutil.copyfile(found, project / "inputs" / name)
     ran = repro(project)
-    assert {"prepare", "sft", "rollout@token-1-round0", "verify@token-1-round0", "update@token-1-round0"} <= ran
+    assert {"prepare", "warm_start", "rollout@token-1-round0", "verify@token-1-round0", "update@token-1-round0"} <= ran
     assert ran >= EVALUATIONS | PUBLISHING
     return project
 

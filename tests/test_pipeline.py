@@ -20,7 +20,7 @@ pytestmark = pytest.mark.pipeline
 
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
 ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules beside the sources must not count as edits
-SHARED_STAGES = {"prepare", "sft", "evaluate_start"}
+SHARED_STAGES = {"prepare", "warm_start", "evaluate_start"}
 PUBLISHING = {"report", "track"}
 
 
@@ -60,7 +60,7 @@ def make_project(folder: Path) -> Path:
     }
     params["task"] |= {"warm_start_problems": 200, "train_problems": 64, "benchmark_problems": 10}
     params["model"] |= {"hidden_size": 16, "layers": 1, "heads": 2}
-    params["sft"] |= {"steps": 30, "batch_size": 16, "calibration_responses": 16}
+    params["warm_start"] |= {"steps": 30, "batch_size": 16, "calibration_responses": 16}
     params["sampling"] |= {"prompts": 16, "group_size": 4, "max_new_tokens": 12}
     params["update"] |= {"prompts_per_step": 8}
     params["evaluate"] |= {"after": [2], "samples": 2, "max_new_tokens": 12}

@@ -25,7 +25,7 @@ def project(tmp_path_factory, policy_folder):
     content = YAML(typ="safe").load(ZOO.read_text())
     content["compute"] |= {"device": "cpu", "threads": 1}
     content["sampling"] |= {"prompts": 4, "max_new_tokens": 10}
-    content["reward"] |= {"format": 0.5, "truncated": -1.0}
+    content["reward"] |= {"format": 0.5, "overlong": -1.0}
     content["update"] |= {"prompts_per_step": 4, "logprob_tolerance": 1e-4}
     YAML(typ="safe").dump(content, folder / "params.yaml")
     with pytest.MonkeyPatch.context() as patch:

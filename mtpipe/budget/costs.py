@@ -78,11 +78,11 @@ def _problems(params: Params, benchmark: str) -> int:
         return pq.read_metadata(paths.benchmark(benchmark)).num_rows
     if not isinstance(params.task, MathTask):
         return params.task.benchmark_problems
-    if number := params.task.benchmarks[benchmark].number:
-        return number
+    if count := params.task.benchmarks[benchmark].count:
+        return count
     raise MtpipeError(
         f"how many problems benchmark {benchmark!r} has is not known before it is loaded: run `dvc repro prepare` "
-        f"first, or give it a number in params.yaml: task.benchmarks.{benchmark}.number"
+        f"first, or give it a count in params.yaml: task.benchmarks.{benchmark}.count"
     )
 
 

@@ -39,7 +39,7 @@ def measured_response_length(params: Params) -> float | None:
 def measured_throughput(params: Params) -> Throughput:
     """Response tokens per second over the finished rounds whose clock is here; start-up counts, as it will again."""
     rounds = _finished_rounds(params)
-    warm_start = _seconds("sft")
+    warm_start = _seconds("warm_start")
     return Throughput(_rate("rollout", rounds), _rate("update", rounds), warm_start)
 
 

@@ -31,7 +31,7 @@ class Judged:
     problems: tuple[str, ...]
     correct: NDArray[np.bool_]
     tokens: NDArray[np.int32]
-    truncated: NDArray[np.bool_]
+    overlong: NDArray[np.bool_]
     majority: NDArray[np.float64] | None
     verdicts: dict[str, int]
     example: dict[str, str]
@@ -78,7 +78,7 @@ def _judged(table: pa.Table, source: str, samples: int) -> Judged:
         problems=tuple(problems.tolist()),
         correct=grid(table["correct"].to_numpy()),
         tokens=grid(table["tokens"].to_numpy()),
-        truncated=grid(np.array(table["finish_reason"].to_pylist()) == "length"),
+        overlong=grid(np.array(table["finish_reason"].to_pylist()) == "length"),
         majority=majority_votes(grid(np.array(table["answer"].to_pylist(), dtype=object)), grid(verdicts)),
         verdicts=dict(sorted(Counter(verdicts.tolist()).items())),
         example={key: first[key] for key in ("problem_id", "verdict", "answer", "text")},

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtpipe.learn.batching.batches import Scored
+from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.learn.losses.covariance import held_back
-from mtpipe.learn.losses.importance import behaviour_kl, correction
+from mtpipe.learn.losses.importance import behaviour_kl, importance_weights
 from mtpipe.learn.losses.surrogates import cispo, clipped, k3, sequence_log_ratio
 from mtpipe.learn.scoring.chunked_head import TokenScores
 from mtpipe.settings.update import KlCov, Update
@@ -16,47 +16,47 @@ from mtpipe.temperature.masks import Masks
 
 
 @dataclass(frozen=True)
-class Tokens:
+class MicroBatch:
     """What is known of a micro-batch's response tokens besides the policy's scores; every tensor is [tokens].
 
     `masks` is None where nothing was cut.
     """
 
-    sampled: Tensor
+    behaviour_logprobs: Tensor
     temperatures: Tensor
     advantages: Tensor
     weights: Tensor
-    row: Tensor
-    start: Tensor
-    reference: Tensor
-    kept: Tensor
-    reasoning: Tensor
-    held: Tensor
+    response_index: Tensor
+    round_start_logprobs: Tensor
+    reference_logprobs: Tensor
+    surrogate_mask: Tensor
+    wide_clip_mask: Tensor
+    kl_mask: Tensor
     masks: Masks | None
 
 
-def flatten(batch: list[Scored], row: Tensor) -> Tokens:
+def flatten(batch: list[TrainingSample], response_index: Tensor) -> MicroBatch:
     """Lays the responses' values out flat; those that the responses have none of are empty."""
 
     def flat(values: list[list[float]]) -> Tensor:
-        return torch.tensor([value for part in values for value in part], device=row.device)
+        return torch.tensor([value for part in values for value in part], device=response_index.device)
 
-    return Tokens(
-        sampled=flat([one.logprobs for one in batch]),
+    return MicroBatch(
+        behaviour_logprobs=flat([one.behaviour_logprobs for one in batch]),
         temperatures=flat([one.temperatures for one in batch]),
         advantages=flat([[one.advantage] * len(one.response_ids) for one in batch]),
         weights=flat([[one.weight] * len(one.response_ids) for one in batch]),
-        row=row,
-        start=flat([one.start for one in batch]),
-        reference=flat([one.reference for one in batch]),
-        kept=flat([one.kept for one in batch]),
-        reasoning=flat([one.reasoning for one in batch]),
-        held=flat([one.held for one in batch]),
-        masks=_masks(batch, row.device),
+        response_index=response_index,
+        round_start_logprobs=flat([one.round_start_logprobs for one in batch]),
+        reference_logprobs=flat([one.reference_logprobs for one in batch]),
+        surrogate_mask=flat([one.surrogate_mask for one in batch]),
+        wide_clip_mask=flat([one.wide_clip_mask for one in batch]),
+        kl_mask=flat([one.kl_mask for one in batch]),
+        masks=_masks(batch, response_index.device),
     )
 
 
-def _masks(batch: list[Scored], device: torch.device) -> Masks | None:
+def _masks(batch: list[TrainingSample], device: torch.device) -> Masks | None:
     if not any(one.mask_sizes for one in batch):
         return None
     sizes = [size for one in batch for size in one.mask_sizes or [0] * len(one.response_ids)]
@@ -64,7 +64,7 @@ def _masks(batch: list[Scored], device: torch.device) -> Masks | None:
 
 
 def policy_loss(
-    scores: TokenScores, tokens: Tokens, settings: Update, entropy_coefficient: float = 0.0
+    scores: TokenScores, tokens: MicroBatch, settings: Update, entropy_coefficient: float = 0.0
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The micro-batch's share of the step's loss, with gradient, and what is logged of each token [tokens].
 
@@ -77,53 +77,53 @@ def policy_loss(
     """
     tempered = settings.target == "tempered"
     logprobs = scores.tempered if tempered else scores.untempered
-    log_ratio = logprobs - (tokens.sampled if tempered else tokens.start)
-    bounded = sequence_log_ratio(log_ratio, tokens.row) if settings.loss == "gspo" else log_ratio
+    log_ratio = logprobs - (tokens.behaviour_logprobs if tempered else tokens.round_start_logprobs)
+    bounded = sequence_log_ratio(log_ratio, tokens.response_index) if settings.loss == "gspo" else log_ratio
     if settings.loss == "cispo":
         surrogate = cispo(bounded, logprobs, tokens.advantages, settings.clip_high)
     else:
         surrogate = clipped(bounded, tokens.advantages, *_clip_range(tokens, settings), settings.dual_clip)
     losses, importance = surrogate.loss, surrogate.ratio
-    if len(tokens.kept):
-        losses = losses * tokens.kept
+    if len(tokens.surrogate_mask):
+        losses = losses * tokens.surrogate_mask
     logged = {
         "ratio": surrogate.ratio,
         "log_ratio": log_ratio.detach(),
         "clip_fraction": surrogate.clipped.float(),
-        "kl_behaviour": behaviour_kl(scores.untempered, tokens.sampled),
+        "kl_behaviour": behaviour_kl(scores.untempered, tokens.behaviour_logprobs),
         "entropy": scores.entropy.detach(),
         "entropy_tempered": scores.entropy_tempered.detach(),
     }
-    if len(tokens.kept):
-        logged["kept"] = tokens.kept
+    if len(tokens.surrogate_mask):
+        logged["surrogate_share"] = tokens.surrogate_mask
     if not tempered:
-        log_weight = tokens.start - tokens.sampled
-        corrections = correction(log_weight, tokens.row, settings.importance, settings.importance_cap)
-        losses, importance = losses * corrections, importance * corrections
-        logged["importance"] = corrections
-        logged["importance_capped"] = (corrections < log_weight.exp()).float()
+        log_weight = tokens.round_start_logprobs - tokens.behaviour_logprobs
+        weights = importance_weights(log_weight, tokens.response_index, settings.importance, settings.importance_cap)
+        losses, importance = losses * weights, importance * weights
+        logged["importance"] = weights
+        logged["importance_capped"] = (weights < log_weight.exp()).float()
         if settings.importance == "sequence_mask":
-            logged["importance_capped"] = (corrections == 0).float()
+            logged["importance_capped"] = (weights == 0).float()
     if settings.kl_coefficient:
-        divergence = k3(logprobs, tokens.reference)
+        divergence = k3(logprobs, tokens.reference_logprobs)
         losses = losses + settings.kl_coefficient * divergence
         logged["kl_reference"] = divergence.detach()
     if isinstance(settings.covariance, KlCov):
-        held = held_back(log_ratio) * tokens.held
+        held = held_back(log_ratio) * tokens.kl_mask
         losses = losses + settings.covariance.coefficient * held
-        logged["kl_held"] = held.detach()
+        logged["kl_cov"] = held.detach()
     if entropy_coefficient:
         losses = losses - entropy_coefficient * (scores.entropy_tempered if tempered else scores.entropy)
     logged["importance_used"] = importance
     return (losses * tokens.weights).sum(), logged
 
 
-def _clip_range(tokens: Tokens, settings: Update) -> tuple[Tensor | float, Tensor | float]:
+def _clip_range(tokens: MicroBatch, settings: Update) -> tuple[Tensor | float, Tensor | float]:
     """How far the ratio may go below and above 1: one number, or one for each token [tokens]."""
     if isinstance(settings.covariance, KlCov):
         return 1.0, math.inf
     if settings.entropy_clip is None:
         return settings.clip_low, settings.clip_high
     split = settings.entropy_clip
-    ranges = torch.where(tokens.reasoning > 0, split.high, split.low)
+    ranges = torch.where(tokens.wide_clip_mask > 0, split.high, split.low)
     return ranges, ranges

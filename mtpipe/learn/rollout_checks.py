@@ -3,11 +3,11 @@
 from torch import Tensor
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batching.batches import Scored
+from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.learn.scoring.sequences import Sequences
 
 
-def check_tokens(responses: list[Scored], vocabulary: int) -> None:
+def check_tokens(responses: list[TrainingSample], vocabulary: int) -> None:
     """Raises MtpipeError for a token outside the policy's vocabulary, and for a response without tokens."""
     for response in responses:
         if not response.response_ids or not response.prompt_ids:
@@ -24,7 +24,7 @@ def check_tokens(responses: list[Scored], vocabulary: int) -> None:
 
 
 def check_logprobs(
-    logprobs: Tensor, sampled: Tensor, sequences: Sequences, batch: list[Scored], tolerance: float
+    logprobs: Tensor, sampled: Tensor, sequences: Sequences, batch: list[TrainingSample], tolerance: float
 ) -> None:
     """Holds the policy's tempered log-probs [tokens] against the rollouts', token by token.
 
@@ -35,8 +35,8 @@ def check_logprobs(
     worst = int(gap.argmax())
     if gap[worst] <= tolerance:
         return
-    response = batch[int(sequences.row[worst])]
-    token = worst - int((sequences.row < sequences.row[worst]).sum())
+    response = batch[int(sequences.response_index[worst])]
+    token = worst - int((sequences.response_index < sequences.response_index[worst]).sum())
     raise MtpipeError(
         f"the rollouts' log-probs do not fit the policy: problem {response.problem_id!r}, token {token} was sampled "
         f"with {float(sampled[worst]):.6f} nats at temperature {response.temperatures[token]:g}, the policy gives "

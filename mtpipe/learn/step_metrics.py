@@ -6,7 +6,7 @@ from torch import Tensor
 from mtpipe.learn.losses.importance import effective_share
 
 
-class Totals:
+class StepMetrics:
     """Adds up what `policy_loss` logs; nothing is moved off the device before the end.
 
     What several processes hold is joined by adding `sums` and taking the larger of `ratio_max`.

@@ -10,7 +10,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batching.batches import Scored, Step, portions
+from mtpipe.learn.batching.micro_batches import prompt_batches
+from mtpipe.learn.batching.steps import OptimizerStep, TrainingSample
 from mtpipe.learn.distributed.ranks import Ranks
 from mtpipe.learn.losses.entropy_bonus import Coefficient
 from mtpipe.learn.objective import flatten, policy_loss
@@ -19,22 +20,23 @@ from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
 from mtpipe.learn.scoring.sequences import Sequences
 from mtpipe.learn.scoring.shared_prompts import laid_out, lay_out, read_prompts, shares_prompts
 from mtpipe.learn.state.optimizer import Optimizer
-from mtpipe.learn.state.resume import Work
-from mtpipe.learn.step_metrics import Totals
+from mtpipe.learn.state.resume import ResumePoint
+from mtpipe.learn.step_metrics import StepMetrics
 from mtpipe.model.policy import Policy
 from mtpipe.settings.update import Update
 
 _UNUSED = Coefficient()
+_Which = Literal["round_start_logprobs", "reference_logprobs"]
 
 
 def update_policy(
     policy: Policy,
     optimizer: Optimizer,
-    steps: list[Step],
+    steps: list[OptimizerStep],
     settings: Update,
     progress: tqdm,
     reference: Policy | None = None,
-    work: Work | None = None,
+    resume_point: ResumePoint | None = None,
     ranks: Ranks | None = None,
     coefficient: Coefficient = _UNUSED,
     after_step: Callable[[int, dict[str, float]], None] = lambda step, metrics: None,
@@ -43,7 +45,7 @@ def update_policy(
 
     Args:
         reference: the policy that `kl_coefficient` pulls towards.
-        work: where a killed update left its last step and this one leaves its own.
+        resume_point: where a killed update left its last step and this one leaves its own.
         ranks: the processes that share the update; the policy's parameters are divided among them already.
         coefficient: of the entropy bonus, as the round before left it; by default as it starts.
         after_step: called with each step's number in the round, from 1, and its metrics.
@@ -56,14 +58,14 @@ def update_policy(
         check_tokens(step.responses, policy.model.config.get_text_config().vocab_size)
     with _memory(settings):
         if settings.target == "untempered":
-            steps = [_with_logprobs(step, scorer, settings, "start") for step in steps]
+            steps = [_with_logprobs(step, scorer, settings, "round_start_logprobs") for step in steps]
         if settings.kl_coefficient:
             assert reference is not None
-            steps = [_with_logprobs(step, Scorer(reference.model), settings, "reference") for step in steps]
+            steps = [_with_logprobs(step, Scorer(reference.model), settings, "reference_logprobs") for step in steps]
         if settings.gradient_checkpointing:
             policy.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         policy.model.train()
-        metrics = work.resume(policy, optimizer, ranks) if work else []
+        metrics = resume_point.resume(policy, optimizer, ranks) if resume_point else []
         progress.update(sum(step.groups for step in steps[: len(metrics)]))
         for step in steps[len(metrics) :]:
             taken = {}
@@ -72,8 +74,8 @@ def update_policy(
                 used = coefficient_after(metrics, settings, coefficient).used
                 taken = take_step(scorer, optimizer, step.responses, settings, not checked, ranks, used)
             metrics.append(step.described | taken)
-            if work:
-                work.save(policy, optimizer, metrics, ranks)
+            if resume_point:
+                resume_point.save(policy, optimizer, metrics, ranks)
             after_step(len(metrics), metrics[-1])
             progress.update(step.groups)
     return metrics
@@ -82,7 +84,7 @@ def update_policy(
 def take_step(
     scorer: Scorer,
     optimizer: Optimizer,
-    responses: list[Scored],
+    responses: list[TrainingSample],
     settings: Update,
     check: bool,
     ranks: Ranks | None = None,
@@ -90,12 +92,12 @@ def take_step(
 ) -> dict[str, float]:
     """One optimizer step."""
     torch.manual_seed(optimizer.step_count)  # dropout, where a model has any, is the same after a resume
-    totals = Totals()
+    totals = StepMetrics()
     share_prompts = shares_prompts(scorer.model, responses, settings, ranks.count if ranks else 1)
-    deal = ranks.portions if ranks else portions
-    for portion in deal(responses, settings.tokens_per_micro_batch, share_prompts):
-        prompts = read_prompts(scorer, portion, settings)
-        for batch, scale in portion.batches:
+    deal = ranks.prompt_batches if ranks else prompt_batches
+    for prompt_batch in deal(responses, settings.tokens_per_micro_batch, share_prompts):
+        prompts = read_prompts(scorer, prompt_batch, settings)
+        for batch, scale in prompt_batch.batches:
             sequences = lay_out(batch, prompts, scorer.model.device)
             loss, logged = micro_batch_loss(scorer, batch, sequences, settings, check, entropy_coefficient)
             if not torch.isfinite(loss):
@@ -132,37 +134,40 @@ def coefficient_after(metrics: list[dict[str, float]], settings: Update, start: 
 
 def micro_batch_loss(
     scorer: Scorer,
-    batch: list[Scored],
+    batch: list[TrainingSample],
     sequences: Sequences,
     settings: Update,
     check: bool,
     entropy_coefficient: float = 0.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """A micro-batch's share of the step's loss, and what is logged of its tokens; `sequences` is the batch laid out."""
-    tokens = flatten(batch, sequences.row)
+    tokens = flatten(batch, sequences.response_index)
     precision = PRECISIONS[settings.precision]
     scores = scorer(sequences, tokens.temperatures, precision, tokens.masks, entropy_coefficient > 0)
     if check:
-        check_logprobs(scores.tempered.detach(), tokens.sampled, sequences, batch, settings.logprob_tolerance)
+        check_logprobs(
+            scores.tempered.detach(), tokens.behaviour_logprobs, sequences, batch, settings.logprob_tolerance
+        )
     return policy_loss(scores, tokens, settings, entropy_coefficient)
 
 
 @torch.no_grad()
-def _with_logprobs(step: Step, scorer: Scorer, settings: Update, which: Literal["start", "reference"]) -> Step:
+def _with_logprobs(step: OptimizerStep, scorer: Scorer, settings: Update, which: _Which) -> OptimizerStep:
     """The step with the log-probs that a scorer's present weights give its tokens.
 
-    `start` is scored at T=1; `reference` at the target's temperatures, so that both sides of the KL are.
+    `round_start_logprobs` are scored at T=1; `reference_logprobs` at the target's temperatures, so that both sides of
+    the KL are.
     """
-    tempered = which == "reference" and settings.target == "tempered"
+    tempered = which == "reference_logprobs" and settings.target == "tempered"
     responses = []
     for batch, sequences in laid_out(scorer, step.responses, settings):
-        tokens = flatten(batch, sequences.row)
+        tokens = flatten(batch, sequences.response_index)
         scores = scorer(sequences, tokens.temperatures, PRECISIONS[settings.precision], tokens.masks)
         logprobs = scores.tempered if tempered else scores.untempered
         parts = logprobs.split([len(one.response_ids) for one in batch])
         for one, part in zip(batch, parts, strict=True):
             values = part.tolist()
-            responses.append(replace(one, start=values) if which == "start" else replace(one, reference=values))
+            responses.append(replace(one, **{which: values}))
     return replace(step, responses=responses)
 
 
@@ -182,6 +187,6 @@ def _memory(settings: Update) -> Iterator[None]:
         ) from error
 
 
-def _named(batch: list[Scored]) -> str:
+def _named(batch: list[TrainingSample]) -> str:
     problems = sorted({response.problem_id for response in batch})
     return f"problems {', '.join(problems[:5])}" + (f" and {len(problems) - 5} more" if len(problems) > 5 else "")

@@ -37,7 +37,7 @@ def warm_start(
         sequences = pad([prompts[i] for i in batch], [responses[i] for i in batch], policy.device)
         loss = torch.nn.functional.cross_entropy(token_logits(policy.model, sequences), sequences.targets)
         if not torch.isfinite(loss):
-            raise MtpipeError(f"warm start, step {step}: the loss is {loss.item()}; lower sft.learning_rate")
+            raise MtpipeError(f"warm start, step {step}: the loss is {loss.item()}; lower warm_start.learning_rate")
         loss.backward()
         optimizer.clip()
         optimizer.step()

@@ -74,7 +74,10 @@ def _within_limit(table: pa.Table) -> pa.Table:
 
 def _tokens(table: pa.Table, source: Path) -> tuple[NDArray[np.int32], dict[str, NDArray[np.float64]]]:
     """All tokens one after another, and their entropy (nats), temperature and -log-prob (nats)."""
-    lists = {name: table[name].combine_chunks() for name in ("response_ids", "entropies", "temperatures", "logprobs")}
+    lists = {
+        name: table[name].combine_chunks()
+        for name in ("response_ids", "entropies", "temperatures", "behaviour_logprobs")
+    }
     lengths = {name: found.value_lengths().to_numpy(zero_copy_only=False) for name, found in lists.items()}
     for name, found in lengths.items():
         if (found != lengths["response_ids"]).any():
@@ -87,7 +90,7 @@ def _tokens(table: pa.Table, source: Path) -> tuple[NDArray[np.int32], dict[str,
     quantities = {
         "entropy": flat["entropies"].astype(np.float64),
         "temperature": flat["temperatures"].astype(np.float64),
-        "surprise": -flat["logprobs"].astype(np.float64),
+        "surprise": -flat["behaviour_logprobs"].astype(np.float64),
     }
     return flat["response_ids"], quantities
 

@@ -13,7 +13,7 @@ from mtpipe.temperature.round_plan import RoundPlan
 
 _ROUND_KEYS = (
     *("reward", "entropy", "verdicts", "temperature_mean", "temperature_min", "temperature_max"),
-    *("responses", "tokens", "response_tokens", "truncated"),
+    *("responses", "tokens", "response_tokens", "overlong"),
 )
 
 Evaluation = dict[str, Judged]

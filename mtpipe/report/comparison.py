@@ -44,7 +44,7 @@ class Score:
     curve: list[float]
     majority: Estimate | None
     length: float
-    truncated: float
+    overlong: float
     by_seed: dict[int, float]
     minus_baseline: Difference | None
     minus_warm_start: Estimate | None
@@ -129,7 +129,7 @@ class _Benchmark:
             curve=mean_pass_curve(np.array([one.correct for one in runs])).tolist(),
             majority=self.estimates.get(("majority", policy)),
             length=float(np.mean([one.tokens.mean() for one in runs])),
-            truncated=float(np.mean([one.truncated.mean() for one in runs])),
+            overlong=float(np.mean([one.overlong.mean() for one in runs])),
             by_seed={
                 seed: float(one.correct.mean()) for seed, one in zip(self.study.params.seeds, runs, strict=True) if arm
             },

@@ -3,6 +3,7 @@
 from markupsafe import Markup
 
 from mtpipe import paths
+from mtpipe.report.cells import Table, as_markdown
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import WARM_START, Comparison
 from mtpipe.report.curves import evaluation_curves, pass_curves, sweep_curves, training_curves, warm_start_picture
@@ -13,7 +14,6 @@ from mtpipe.report.html import render
 from mtpipe.report.profile_pictures import profile_pictures
 from mtpipe.report.provenance import differences_table, settings_table, versions_table
 from mtpipe.report.svg import WARM_START_LOOK, Picture, look
-from mtpipe.report.table import Table, as_markdown
 from mtpipe.report.tables import (
     claim_table,
     intervals_note,

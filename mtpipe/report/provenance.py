@@ -9,10 +9,10 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from mtpipe.params import Params
-from mtpipe.report.table import Cell, Table
+from mtpipe.report.cells import Cell, Table
 
 PACKAGES = ("mtpipe", "torch", "transformers", "tokenizers", "numpy", "scipy", "pyarrow")
-_SECTIONS = ("task", "model", "sft", "sampling", "reward", "update", "evaluate", "report")
+_SECTIONS = ("task", "model", "warm_start", "sampling", "reward", "update", "evaluate", "report")
 
 
 def differences_table(params: Params) -> Table:

@@ -1,8 +1,8 @@
 """The tables of results: how the arms differ, and every policy on every benchmark."""
 
+from mtpipe.report.cells import Cell, Row, Table, percent, signed
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import WARM_START, Comparison, Difference, Score
-from mtpipe.report.table import Cell, Row, Table, percent, signed
 from mtpipe.statistics.bootstrap import Estimate
 
 BETTER, WORSE = "▲", "▼"
@@ -99,7 +99,7 @@ def results_table(study: Study, comparison: Comparison) -> Table:
             _share(score.majority) if score.majority else Cell("–"),
             _difference(score.minus_warm_start),
             Cell(f"{score.length:.1f}", order=score.length),
-            Cell(percent(score.truncated), order=score.truncated),
+            Cell(percent(score.overlong), order=score.overlong),
         ]
 
     return Table(

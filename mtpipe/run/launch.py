@@ -23,7 +23,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-STAGES_WITH_TORCH = ("sft", "rollout", "update", "evaluate", "evaluate_start", "sweep")
+STAGES_WITH_TORCH = ("warm_start", "rollout", "update", "evaluate", "evaluate_start", "sweep")
 STAGE_BEFORE_THEM = "prepare"
 _KILLED = 137
 

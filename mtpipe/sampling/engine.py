@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mtpipe.model.policy import Vocabulary
-from mtpipe.sampling.records import Request, Response, SamplingPlan
+from mtpipe.sampling.requests import Request, Response, SamplingPlan
 
 
 class Engine(Protocol):

@@ -28,7 +28,7 @@ def _open(params: Params, folder: Path) -> Engine:
     if _uses_vllm(params):
         if not find_spec("vllm"):
             raise MtpipeError(f"params.yaml: sampling.engine is 'vllm', but vLLM is missing; {INSTALL}")
-        from mtpipe.sampling.vllm.engine import VllmEngine
+        from mtpipe.sampling.vllm.vllm_engine import VllmEngine
 
         return VllmEngine(folder, params.sampling.vllm, params.sampling.batch_size)
     from mtpipe.sampling.torch_engine import TorchEngine

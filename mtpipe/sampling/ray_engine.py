@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import Vocabulary, load_vocabulary
-from mtpipe.sampling.records import Request, Response, SamplingPlan, by_length, refuse_batch_dependent
+from mtpipe.sampling.requests import Request, Response, SamplingPlan, by_length, refuse_batch_dependent
 
 if TYPE_CHECKING:
     from mtpipe.sampling.engine import Engine
@@ -34,7 +34,7 @@ _RESPONSES = pa.schema(
         ("base_temperature", pa.float64()),
         ("prompt_ids", pa.list_(pa.int64())),
         ("response_ids", pa.list_(pa.int64())),
-        ("logprobs", pa.list_(pa.float64())),
+        ("behaviour_logprobs", pa.list_(pa.float64())),
         ("temperatures", pa.list_(pa.float64())),
         ("entropies", pa.list_(pa.float64())),
         ("mask_sizes", pa.list_(pa.int64())),

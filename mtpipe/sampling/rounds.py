@@ -8,7 +8,7 @@ from typing import Any
 from mtpipe.errors import MtpipeError
 from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.randomness import response_uniform
-from mtpipe.sampling.records import Request, Response, SamplingPlan
+from mtpipe.sampling.requests import Request, Response, SamplingPlan
 from mtpipe.settings.evaluate import EvaluationSampling
 from mtpipe.settings.sampling import Sampling
 from mtpipe.temperature.round_plan import ResponsePlan, RoundTemperatures

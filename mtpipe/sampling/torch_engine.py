@@ -12,9 +12,9 @@ from mtpipe.model.policy import Policy, Vocabulary, load_policy
 from mtpipe.sampling.draw import draw_tokens
 from mtpipe.sampling.line_ends import line_ends
 from mtpipe.sampling.randomness import token_uniforms
-from mtpipe.sampling.records import Request, Response, SamplingPlan, by_length
+from mtpipe.sampling.requests import Request, Response, SamplingPlan, by_length
 from mtpipe.sampling.stop_strings import StopStrings
-from mtpipe.temperature.apply import RowTemperatures, Surroundings
+from mtpipe.temperature.apply import RowTemperatures, RuleContext
 from mtpipe.temperature.masks import Masks
 
 _DROP_BELOW = 0.85
@@ -48,10 +48,10 @@ class TorchEngine:
 def sample(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
     """Samples one response to each request, yielding them batch by batch, in the order of their prompts' lengths."""
     vocabulary: int = policy.model.config.get_text_config().vocab_size
-    surroundings = Surroundings(line_ends(policy.tokenizer, vocabulary, policy.device))
+    rule_context = RuleContext(line_ends(policy.tokenizer, vocabulary, policy.device))
     stops = StopStrings.of(policy.tokenizer, plan.stop, vocabulary, policy.device) if plan.stop else None
     for batch in by_length(requests, plan.batch_size):
-        yield from _sample_batch(policy, batch, plan, stops, surroundings)
+        yield from _sample_batch(policy, batch, plan, stops, rule_context)
 
 
 @torch.inference_mode()
@@ -60,7 +60,7 @@ def _sample_batch(
     requests: Sequence[Request],
     plan: SamplingPlan,
     stops: StopStrings | None,
-    surroundings: Surroundings,
+    rule_context: RuleContext,
 ) -> list[Response]:
     count, steps, device = len(requests), plan.max_new_tokens, policy.device
     tokens = torch.zeros(count, steps, dtype=torch.long, device=device)
@@ -75,7 +75,7 @@ def _sample_batch(
     stopped = torch.zeros(count, dtype=torch.bool, device=device)
 
     rows = torch.arange(count, device=device)  # the requests that are still in the batch
-    rules = RowTemperatures([request.rule for request in requests], device, surroundings)
+    rules = RowTemperatures([request.rule for request in requests], device, rule_context)
     masks: list[tuple[Tensor, Masks]] = []
     context = _Context.of(policy, requests)
     for step in range(steps):
@@ -183,7 +183,7 @@ def _responses(
             prompt_ids=request.prompt_ids,
             base_temperature=request.base,
             response_ids=token[:length],
-            logprobs=logprob[:length],
+            behaviour_logprobs=logprob[:length],
             temperatures=temperature[:length],
             entropies=entropy[:length],
             finish_reason="stop" if stop else "length",

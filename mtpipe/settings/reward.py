@@ -13,7 +13,7 @@ class Reward(Settings):
     format: float = Field(ge=0, description="added where the answer stands in the form asked for, right or wrong")
     overlong_buffer: int = Field(ge=0, description="last tokens before the limit that are penalised; 0 turns it off")
     overlong_penalty: float = Field(ge=0, description="taken off at the limit, less before it, in a straight line")
-    truncated: float | None = Field(description="reward of a response cut off at the limit; null judges it as any")
+    overlong: float | None = Field(description="reward of a response cut off at the limit; null judges it as any")
 
     @model_validator(mode="after")
     def _correct_is_better(self) -> "Reward":

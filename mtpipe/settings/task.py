@@ -18,7 +18,9 @@ class ArithmeticTask(Settings):
     largest: int = Field(ge=2, le=99, description="largest number in a training problem")
     bound: int = Field(ge=10, description="no intermediate value is larger than this, either sign")
     warm_start_problems: int = Field(ge=1, description="problems with worked answers, for the warm start")
-    wider: float = Field(ge=0, le=1, description="share of those that are longer or have larger numbers")
+    warm_start_harder_share: float = Field(
+        ge=0, le=1, description="share of those that are longer or have larger numbers"
+    )
     train_problems: int = Field(ge=1, description="problems for reinforcement learning")
     benchmark_problems: int = Field(ge=1, description="held-out problems in each benchmark")
     right_order: float = Field(ge=0, le=1, description="share of the warm start's answers that obey precedence")
@@ -38,11 +40,17 @@ class CountdownTask(Settings):
     largest: int = Field(ge=2, le=99, description="largest number in a training problem")
     bound: int = Field(ge=10, description="no target and no intermediate value is larger than this")
     warm_start_problems: int = Field(ge=1, description="problems with worked answers, for the warm start")
-    wider: float = Field(ge=0, le=1, description="share of those that have fewer or larger numbers")
+    warm_start_harder_share: float = Field(
+        ge=0, le=1, description="share of the warm-start problems drawn from the two other benchmarks' distributions"
+    )
     train_problems: int = Field(ge=1, description="problems for reinforcement learning")
     benchmark_problems: int = Field(ge=1, description="held-out problems in each benchmark")
     worked_answers: int = Field(ge=1, description="answers to each problem of the warm start, drawn one by one")
-    on_target: float = Field(ge=0, le=1, description="share of the warm start's answers that make for the target")
+    on_target: float = Field(
+        ge=0,
+        le=1,
+        description="share of worked answers that reach the target; the rest are correct arithmetic with another end",
+    )
 
     @property
     def benchmark_names(self) -> list[str]:
@@ -91,7 +99,7 @@ class Source(Settings):
     columns: Columns | None = Field(default=None, description="for data sets that are not known")
     digest: str | None = Field(default=None, description="what data/problems/sources.json has to record, else an error")
     difficulty: Difficulty | None = None
-    number: int | None = Field(default=None, ge=1, description="this many of the problems, chosen by task.seed")
+    count: int | None = Field(default=None, ge=1, description="this many of the problems, chosen by task.seed")
 
     @model_validator(mode="after")
     def _one_place(self) -> "Source":
@@ -121,7 +129,7 @@ class MathTask(Settings):
 
     has_worked_answers: ClassVar[bool] = False
     name: Literal["math"]
-    seed: int = Field(ge=0, description="chooses the problems where a source has a `number`")
+    seed: int = Field(ge=0, description="chooses the problems where a source has a `count`")
     template: str = Field(description="qwen_math, qwen_boxed, r1, dapo, none, or a text of your own with {problem}")
     extraction: Extraction | None = Field(
         default=None, description="where a response has its answer; null: as the template asks for, else boxed"

@@ -57,7 +57,9 @@ class Loss(Settings):
     baseline: Literal["group", "temperature"] = Field(
         description="compare a response with its whole group, or with those at its own base temperature"
     )
-    keep_flat_groups: bool = Field(description="let groups without advantages count in the loss's denominator")
+    keep_zero_advantage_groups: bool = Field(
+        description="let groups without advantages count in the loss's denominator"
+    )
     kl_coefficient: float = Field(ge=0, description="weight of the KL (k3) to the warm start; 0 turns it off")
     clip_low: float = Field(gt=0, lt=1, description="the ratio is clipped at 1 - clip_low; cispo has no such bound")
     clip_high: float = Field(gt=0, description="the ratio is clipped at 1 + clip_high")

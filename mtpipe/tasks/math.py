@@ -1,4 +1,4 @@
-"""Mathematics: from data sets to problems with prompts and golds, and an account of every row that was left out."""
+"""Mathematics: from data sets to problems with prompts and golds, and an tally of every row that was left out."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from mtpipe.tasks.catalogue import Shape, part
 from mtpipe.tasks.decontamination import Benchmarks
 from mtpipe.tasks.golds import Golds, find_golds
 from mtpipe.tasks.prepared import Prepared
-from mtpipe.tasks.row_tally import Account
+from mtpipe.tasks.row_tally import RowTally
 from mtpipe.tasks.sources import Loaded, Role, load
 from mtpipe.verify.answers import verify_themselves
 
@@ -35,8 +35,8 @@ class _Candidate:
     unit: str | None
     tolerance: str | None
 
-    def drop(self, account: Account, reason: str, detail: str) -> None:
-        account.drop(reason, self.row, self.question, self.answer, detail)
+    def drop(self, tally: RowTally, reason: str, detail: str) -> None:
+        tally.drop(reason, self.row, self.question, self.answer, detail)
 
 
 def prepare_math(task: MathTask, checkpoint: str | None) -> Prepared:
@@ -53,8 +53,8 @@ def prepare_math(task: MathTask, checkpoint: str | None) -> Prepared:
     return Prepared(
         train,
         benchmarks,
-        sources=[account.as_dict() for account in reader.accounts],
-        dropped=[row for account in reader.accounts for row in account.listed],
+        sources=[tally.as_dict() for tally in reader.accounts],
+        dropped=[row for tally in reader.accounts for row in tally.listed],
     )
 
 
@@ -62,7 +62,7 @@ class _Reader:
     """Reads one source after the other, and remembers the benchmarks' problems."""
 
     def __init__(self, task: MathTask, checkpoint: str | None):
-        self.accounts: list[Account] = []
+        self.accounts: list[RowTally] = []
         self._task = task
         self._template = _template(task)
         self._tokens = _token_counter(checkpoint)
@@ -70,40 +70,40 @@ class _Reader:
 
     def read_benchmark(self, name: str, source: Source) -> list[dict[str, Any]]:
         """Rows of records.PROBLEMS."""
-        account, candidates = self._read(name, source, "benchmarks", seen={})
+        tally, candidates = self._read(name, source, "benchmarks", seen={})
         self._held_out += [(name, candidate.question) for candidate in candidates]
-        chosen = self._choose(candidates, source.number, account)
+        chosen = self._choose(candidates, source.count, tally)
         return [_problem(candidate, name, name, name, self._template) for candidate in chosen]
 
     def read_training(self, sources: dict[str, Source]) -> list[dict[str, Any]]:
         """Rows of records.PROBLEMS; a problem that stands in two sources is taken from the first."""
         held_out, seen, rows = Benchmarks(self._held_out), dict[str, str](), []
         for name, source in sources.items():
-            account, candidates = self._read(name, source, "train", seen)
+            tally, candidates = self._read(name, source, "train", seen)
             clean = []
             for candidate in candidates:
                 if (overlap := held_out.containing(candidate.question)) is None:
                     clean.append(candidate)
                 else:
-                    candidate.drop(account, "in a benchmark", " ".join(overlap))
-            chosen = self._choose(clean, source.number, account)
+                    candidate.drop(tally, "in a benchmark", " ".join(overlap))
+            chosen = self._choose(clean, source.count, tally)
             rows += [_problem(candidate, f"train-{name}", "train", name, self._template) for candidate in chosen]
         return rows
 
-    def _read(self, name: str, source: Source, role: Role, seen: dict[str, str]) -> tuple[Account, list[_Candidate]]:
+    def _read(self, name: str, source: Source, role: Role, seen: dict[str, str]) -> tuple[RowTally, list[_Candidate]]:
         loaded = load(source, role, name)
-        account = Account(name, role, loaded.origin)
-        self.accounts.append(account)
-        candidates = _candidates(loaded, source.difficulty, self._template, seen, account)
-        if source.digest not in (None, account.digest):
+        tally = RowTally(name, role, loaded.origin)
+        self.accounts.append(tally)
+        candidates = _candidates(loaded, source.difficulty, self._template, seen, tally)
+        if source.digest not in (None, tally.digest):
             raise MtpipeError(
-                f"params.yaml: task.{role}.{name}.digest is {source.digest}, and what was loaded has {account.digest}: "
+                f"params.yaml: task.{role}.{name}.digest is {source.digest}, and what was loaded has {tally.digest}: "
                 f"other rows than those that were pinned"
             )
-        return account, candidates
+        return tally, candidates
 
-    def _choose(self, candidates: list[_Candidate], number: int | None, account: Account) -> list[_Candidate]:
-        """The first `number` candidates, in an order of their own, with golds that verify and prompts short enough.
+    def _choose(self, candidates: list[_Candidate], count: int | None, tally: RowTally) -> list[_Candidate]:
+        """The first `count` candidates, in an order of their own, with golds that verify and prompts short enough.
 
         A problem's place in that order depends on the seed and its text alone, so that a filter or a new row does not
         choose all others anew. Only as many golds are verified as it takes.
@@ -113,8 +113,8 @@ class _Reader:
             if (length := self._tokens(candidate.prompt)) <= self._task.max_prompt_tokens:
                 waiting.append(candidate)
             else:
-                candidate.drop(account, "prompt too long", f"{length} tokens")
-        wanted = len(waiting) if number is None else number
+                candidate.drop(tally, "prompt too long", f"{length} tokens")
+        wanted = len(waiting) if count is None else count
         waiting.sort(key=lambda candidate: _rank(candidate.question, self._task.seed))
         chosen: list[_Candidate] = []
         while waiting and len(chosen) < wanted:
@@ -124,13 +124,13 @@ class _Reader:
                     chosen.append(candidate)
                 else:
                     detail = f"does not verify against itself: {', '.join(candidate.golds.texts)}"
-                    candidate.drop(account, "no usable gold", detail)
+                    candidate.drop(tally, "no usable gold", detail)
         if waiting:
-            account.count("not chosen", len(waiting))
-        account.kept = len(chosen)
-        print(account)
+            tally.count("not chosen", len(waiting))
+        tally.kept = len(chosen)
+        print(tally)
         if not chosen:
-            raise MtpipeError(f"params.yaml: task has a data set that leaves no problem, {account}")
+            raise MtpipeError(f"params.yaml: task has a data set that leaves no problem, {tally}")
         return sorted(chosen, key=lambda candidate: candidate.row)
 
 
@@ -153,30 +153,30 @@ def _token_counter(checkpoint: str | None) -> Callable[[str], int]:
 
 
 def _candidates(
-    loaded: Loaded, difficulty: Difficulty | None, template: Template, seen: dict[str, str], account: Account
+    loaded: Loaded, difficulty: Difficulty | None, template: Template, seen: dict[str, str], tally: RowTally
 ) -> list[_Candidate]:
     """The rows that have a problem and an answer and are no duplicates; `seen` has the problems so far."""
     candidates = []
-    for index, row in enumerate(progress_bar(loaded.rows, f"read {account.name}", "rows")):
+    for index, row in enumerate(progress_bar(loaded.rows, f"read {tally.name}", "rows")):
         shape = loaded.shape
         question, value = _question(row, shape), part(row, shape.answer)
         answer = value if isinstance(value, str) else json.dumps(value, default=str)
-        account.read(question, answer)
+        tally.read(question, answer)
         if not question:
-            account.drop("no problem text", index, question, answer)
+            tally.drop("no problem text", index, question, answer)
             continue
         if difficulty is not None and (reason := _outside(difficulty, row)) is not None:
-            account.drop(reason, index, question, answer)
+            tally.drop(reason, index, question, answer)
             continue
         key = " ".join(question.split())
         if key in seen:
             same = seen[key] == answer
-            account.drop("duplicate" if same else "duplicate with another answer", index, question, answer)
+            tally.drop("duplicate" if same else "duplicate with another answer", index, question, answer)
             continue
         try:
             golds = find_golds(row, shape)
         except ValueError as error:
-            account.drop("no usable gold", index, question, answer, str(error))
+            tally.drop("no usable gold", index, question, answer, str(error))
             continue
         seen[key] = answer
         unit, tolerance = (str(part(row, path) or "") or None for path in (shape.unit, shape.tolerance))

@@ -29,7 +29,7 @@ def _arithmetic(task: ArithmeticTask) -> Prepared:
         task.largest,
         task.bound,
         task.warm_start_problems,
-        task.wider,
+        task.warm_start_harder_share,
         task.train_problems,
         task.benchmark_problems,
     )
@@ -47,7 +47,7 @@ def _countdown(task: CountdownTask) -> Prepared:
         task.largest,
         task.bound,
         task.warm_start_problems,
-        task.wider,
+        task.warm_start_harder_share,
         task.train_problems,
         task.benchmark_problems,
     )

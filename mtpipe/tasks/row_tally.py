@@ -11,7 +11,7 @@ _COUNTED_ONLY = {"duplicate", "outside difficulty", "not chosen"}
 """Reasons that are no fault of a row, and may be millions: counted, but not listed."""
 
 
-class Account:
+class RowTally:
     """Counts one source's rows; `listed` are those that were left out for a fault, for data/problems/dropped.jsonl."""
 
     def __init__(self, name: str, role: Role, origin: dict[str, Any]):

@@ -6,7 +6,7 @@ from mtpipe.tasks.synthetic import TASKS
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class NewModelVocabulary:
     """The characters that a new model knows, one token each, and how many tokens it can see.
 
     Without `characters` the tokens are bytes, so that any text can be read.
@@ -17,6 +17,6 @@ class Vocabulary:
 
 
 VOCABULARIES = {
-    **{name: Vocabulary(task.VOCABULARY, max_positions=512) for name, task in TASKS.items()},
-    "math": Vocabulary(None, max_positions=8192),
+    **{name: NewModelVocabulary(task.VOCABULARY, max_positions=512) for name, task in TASKS.items()},
+    "math": NewModelVocabulary(None, max_positions=8192),
 }

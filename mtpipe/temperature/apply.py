@@ -11,7 +11,7 @@ from mtpipe.temperature.rules.rule import NextTokens, ResolvedRule
 
 
 @dataclass
-class Surroundings:
+class RuleContext:
     """What an engine lends to rules beyond the token itself.
 
     Attributes:
@@ -58,12 +58,12 @@ class RowTemperatures:
         self,
         rules: Sequence[ResolvedRule],
         device: torch.device | str = "cpu",
-        surroundings: Surroundings | None = None,
+        rule_context: RuleContext | None = None,
     ):
         """Raises ValueError where a rule's quantile has not become nats."""
         self._count = len(rules)
         self._device = device
-        self._surroundings = surroundings or Surroundings()
+        self._rule_context = rule_context or RuleContext()
         alike: dict[tuple[type[ResolvedRule], str | None, int | None], list[int]] = {}
         for row, rule in enumerate(rules):
             key = (type(rule), getattr(rule, "line_end", None), getattr(rule, "window", None))
@@ -104,13 +104,13 @@ class RowTemperatures:
         own_entropies, own_positions = group.of(entropies), group.of(positions)
         line_starts = recent = None
         if group.line_end is not None:
-            if previous is None or self._surroundings.line_ends is None:
+            if previous is None or self._rule_context.line_ends is None:
                 raise ValueError("a rule about lines needs the tokens before, and the texts of the vocabulary")
-            line_starts = (own_positions == 0) | self._surroundings.line_ends(group.line_end)[group.of(previous)]
+            line_starts = (own_positions == 0) | self._rule_context.line_ends(group.line_end)[group.of(previous)]
         if group.window is not None:
-            before = self._surroundings.windows.get(group.window, own_entropies[:0])
+            before = self._rule_context.windows.get(group.window, own_entropies[:0])
             recent = torch.cat([before, own_entropies])[-group.window :]
-            self._surroundings.windows[group.window] = recent
+            self._rule_context.windows[group.window] = recent
         return group.kind.at(group.numbers, NextTokens(own_entropies, own_positions, line_starts, recent))
 
     def keep(self, rows: Tensor) -> "RowTemperatures":

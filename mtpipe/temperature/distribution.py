@@ -29,8 +29,8 @@ class DrawnUniform(_Between):
 
     kind: Literal["uniform"]
 
-    def at(self, number: float) -> float:
-        return self.low + (self.high - self.low) * number
+    def at(self, uniform: float) -> float:
+        return self.low + (self.high - self.low) * uniform
 
 
 class DrawnLogUniform(_Between):
@@ -38,8 +38,8 @@ class DrawnLogUniform(_Between):
 
     kind: Literal["log_uniform"]
 
-    def at(self, number: float) -> float:
-        return self.low * (self.high / self.low) ** number
+    def at(self, uniform: float) -> float:
+        return self.low * (self.high / self.low) ** uniform
 
 
 class DrawnChoice(Settings):
@@ -68,10 +68,10 @@ class DrawnChoice(Settings):
         temperatures, _ = self._possible()
         return min(temperatures), max(temperatures)
 
-    def at(self, number: float) -> float:
+    def at(self, uniform: float) -> float:
         temperatures, reached = self._possible()
-        return temperatures[min(bisect_right(reached, number * reached[-1]), len(temperatures) - 1)]
+        return temperatures[min(bisect_right(reached, uniform * reached[-1]), len(temperatures) - 1)]
 
 
-Drawn = Annotated[DrawnUniform | DrawnLogUniform | DrawnChoice, Field(discriminator="kind")]
+DrawnTemperature = Annotated[DrawnUniform | DrawnLogUniform | DrawnChoice, Field(discriminator="kind")]
 """A distribution: `at` gives the temperature at a random number u in [0, 1), `span` the lowest and the highest."""

@@ -44,14 +44,14 @@ class OpenRound(Settings):
         """The round once its controller has set the temperature."""
         return self.model_copy(update={"scheduled": temperature, "controller": None})
 
-    def response(self, sample: int, number: float) -> ResponsePlan:
+    def response(self, sample: int, uniform: float) -> ResponsePlan:
         """Response `sample` of a group, given its own random number in [0, 1).
 
         Raises ValueError while the controller has not set the temperature.
         """
         if self.scheduled is None:
             raise ValueError("a controller sets this round's temperature when it is sampled")
-        base = self.spread.base(self.scheduled, sample, number) if self.spread else self.scheduled
+        base = self.spread.base(self.scheduled, sample, uniform) if self.spread else self.scheduled
         return ResponsePlan.of(self.token, base, self.round)
 
     def extremes(self) -> list[ResponsePlan]:
@@ -114,16 +114,16 @@ class RoundTemperatures:
         self._nats: Callable[[float], float] = cache(partial(entropy_at, policy))
         self._planned = cache(self._frozen)
 
-    def response(self, sample: int, number: float) -> ResponsePlan:
-        """Response `sample` of a group, its quantiles in nats; `number` is its own random number in [0, 1).
+    def response(self, sample: int, uniform: float) -> ResponsePlan:
+        """Response `sample` of a group, its quantiles in nats; `uniform` is its own random number in [0, 1).
 
         Raises MtpipeError where the policy lacks the state that the plan needs.
         """
-        return self._planned(sample, number if isinstance(self._plan.group, OpenRound) else 0.0)
+        return self._planned(sample, uniform if isinstance(self._plan.group, OpenRound) else 0.0)
 
-    def _frozen(self, sample: int, number: float) -> ResponsePlan:
+    def _frozen(self, sample: int, uniform: float) -> ResponsePlan:
         group = self._plan.group
-        response = group.response(sample, number) if isinstance(group, OpenRound) else group[sample]
+        response = group.response(sample, uniform) if isinstance(group, OpenRound) else group[sample]
         return response.model_copy(update={"rule": response.rule.frozen(self._nats)})
 
     def threshold(self) -> float | None:

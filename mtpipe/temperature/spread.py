@@ -3,7 +3,7 @@
 from pydantic import Field, model_validator
 
 from mtpipe.settings.base import Settings, Temperature
-from mtpipe.temperature.distribution import Drawn
+from mtpipe.temperature.distribution import DrawnTemperature
 from mtpipe.temperature.schedule import Schedule
 
 
@@ -15,7 +15,7 @@ class Spread(Settings):
 
     offsets: list[float] | None = Field(default=None, min_length=1)
     temperatures: list[Temperature] | None = Field(default=None, min_length=1)
-    drawn: Drawn | None = None
+    drawn: DrawnTemperature | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Spread":
@@ -34,15 +34,15 @@ class Spread(Settings):
         listed = self.offsets or self.temperatures
         return None if listed is None else len(listed)
 
-    def base(self, scheduled: float, sample: int, number: float) -> float:
+    def base(self, scheduled: float, sample: int, uniform: float) -> float:
         """The base temperature of response `sample`.
 
         Args:
             scheduled: the schedule's temperature of the round.
-            number: the response's own random number in [0, 1).
+            uniform: the response's own random number in [0, 1).
         """
         if self.drawn is not None:
-            return self.drawn.at(number)
+            return self.drawn.at(uniform)
         if self.temperatures is not None:
             return self.temperatures[sample]
         return scheduled + (self.offsets or [])[sample]

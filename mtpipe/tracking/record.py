@@ -20,7 +20,7 @@ from mtpipe.records import EVALUATION, read_table
 from mtpipe.tracking.description import describe_temperatures
 from mtpipe.tracking.store import project_root
 
-_SHAPES_TRAINING = ("task", "model", "sft", "sampling", "reward", "update")
+_SHAPES_TRAINING = ("task", "model", "warm_start", "sampling", "reward", "update")
 _REPORT_FILES = ("index.html", "tables.md", "tables.json")
 _NO_CLOCK = 946_684_800_000
 """Milliseconds since 1970: the start of a run without clock files, 2000-01-01, so that nobody takes it for real."""

@@ -29,7 +29,7 @@ def test_temperatures_prints_one_row_an_arm_and_round(params):
         assert sum(row[:1] == [arm] for row in rows) == len(params.rounds)
     spike_round_4 = next(row for row in rows if row[:2] == ["spike", "4"])
     assert spike_round_4[2:] == ["1.2"] * params.sampling.group_size
-    assert next(row for row in rows if row[:2] == ["rollout", "0"])[2:] == [
+    assert next(row for row in rows if row[:2] == ["spread", "0"])[2:] == [
         "1",
         "1",
         "0.9",

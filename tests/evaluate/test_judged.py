@@ -22,7 +22,7 @@ def test_rows_in_any_order_become_tables_of_problems_by_samples(tmp_path):
     assert judged.problems == ("a", "b")
     assert judged.correct.tolist() == [[False, False], [False, True]]
     assert judged.tokens.tolist() == [[3, 3], [3, 4]]
-    assert judged.truncated.tolist() == [[False, False], [True, False]]
+    assert judged.overlong.tolist() == [[False, False], [True, False]]
     assert judged.example["problem_id"] == "b"
 
 

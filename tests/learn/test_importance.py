@@ -3,19 +3,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtpipe.learn.losses.importance import behaviour_kl, correction, effective_share
+from mtpipe.learn.losses.importance import behaviour_kl, effective_share, importance_weights
 
 ROW = torch.tensor([0, 0, 1, 1, 1])
 LOG_WEIGHT = torch.tensor([0.1, -0.4, 0.5, 0.5, 0.5])
 
 
 def test_token_weights_are_cut_at_the_cap():
-    found = correction(LOG_WEIGHT, ROW, "token_truncate", cap=1.2)
+    found = importance_weights(LOG_WEIGHT, ROW, "token_truncate", cap=1.2)
     torch.testing.assert_close(found, LOG_WEIGHT.exp().clamp(max=1.2))
 
 
 def test_a_response_above_the_cap_is_left_out_and_one_below_has_one_weight():
-    found = correction(LOG_WEIGHT, ROW, "sequence_mask", cap=3.0)
+    found = importance_weights(LOG_WEIGHT, ROW, "sequence_mask", cap=3.0)
     torch.testing.assert_close(found, torch.cat([torch.tensor([-0.3, -0.3]).exp(), torch.zeros(3)]))
 
 

@@ -22,7 +22,7 @@ from mtpipe.learn.state.optimizer import STATE_FILE
 from mtpipe.model.policy import load_policy, save_policy
 from mtpipe.params import load_params
 from mtpipe.records import ROLLOUTS, VERDICTS, read_rows, write_rows
-from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.sampling.requests import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.planning import plan_round
 from stages import update
@@ -36,7 +36,7 @@ def write_params(processes: int, **settings) -> None:
     content = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
     content["compute"] |= {"device": "cpu", "threads": 1}
     content["sampling"] |= {"group_size": GROUP_SIZE, "prompts": len(PROMPTS), "max_new_tokens": 16}
-    content["temperature"]["rollout"]["spread"]["offsets"] = [0.0, 0.0, -0.2, 0.2]
+    content["temperature"]["spread"]["spread"]["offsets"] = [0.0, 0.0, -0.2, 0.2]
     content["update"] |= {
         "prompts_per_step": 2,
         "tokens_per_micro_batch": 60,
@@ -48,7 +48,7 @@ def write_params(processes: int, **settings) -> None:
     }
     with open("params.yaml", "w") as file:
         YAML(typ="safe").dump(content, file)
-    write_json(paths.arm_update("rollout"), load_params().update.model_dump(mode="json"))
+    write_json(paths.arm_update("spread"), load_params().update.model_dump(mode="json"))
 
 
 def sample_round(arm: str, round: int) -> None:
@@ -84,9 +84,9 @@ def project(policy, policy_folder, tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     write_params(1)
-    for folder in (paths.WARM_START / "policy", paths.policy("rollout", 1, 0)):
+    for folder in (paths.WARM_START / "policy", paths.policy("spread", 1, 0)):
         save_policy(policy, folder, tokenizer_from=policy_folder)
-    sample_round("rollout", 0)
+    sample_round("spread", 0)
     return tmp_path
 
 
@@ -95,9 +95,9 @@ def results(rounds: int) -> tuple[list[dict], dict[str, torch.Tensor], dict[str,
     steps = [
         step
         for round in range(rounds)
-        for step in json.loads(paths.update_metrics("rollout", 1, round).read_text())["steps"]
+        for step in json.loads(paths.update_metrics("spread", 1, round).read_text())["steps"]
     ]
-    last = paths.policy("rollout", 1, rounds)
+    last = paths.policy("spread", 1, rounds)
     return steps, load_file(last / "model.safetensors"), load_file(last / STATE_FILE)
 
 
@@ -115,15 +115,15 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
     """
     write_params(1, **settings)
     for round in range(len(processes)):
-        update.main("rollout", 1, round)
-        sample_round("rollout", round + 1)
+        update.main("spread", 1, round)
+        sample_round("spread", round + 1)
     steps, weights, state = results(len(processes))
     for round in range(len(processes)):
-        shutil.rmtree(paths.policy("rollout", 1, round + 1))
+        shutil.rmtree(paths.policy("spread", 1, round + 1))
 
     for round, count in enumerate(processes):
         write_params(count, **settings)
-        update.main("rollout", 1, round)
+        update.main("spread", 1, round)
     assert "Traceback" not in capfd.readouterr().err
     steps_shared, weights_shared, state_shared = results(len(processes))
     assert len(steps) == 4 * len(processes)
@@ -135,16 +135,16 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
         torch.testing.assert_close(weights_shared[name], tensor, atol=1e-5, rtol=0.0)
     assert state_shared.keys() == state.keys()
     assert state_shared["step"] == state["step"]
-    start = load_file(paths.policy("rollout", 1, 0) / "model.safetensors")
+    start = load_file(paths.policy("spread", 1, 0) / "model.safetensors")
     assert max((weights[name] - start[name]).abs().max() for name in weights) > 3e-4, "the weights moved at all"
 
 
 KILLED = """
 import os, signal
 from pathlib import Path
-from mtpipe.learn.state.resume import Work
+from mtpipe.learn.state.resume import ResumePoint
 
-save = Work.save
+save = ResumePoint.save
 
 def save_and_die(self, policy, optimizer, metrics, ranks=None):
     self._seconds = 0
@@ -156,7 +156,7 @@ def save_and_die(self, policy, optimizer, metrics, ranks=None):
         Path("kill").unlink()
         os.kill(os.getpid(), signal.SIGKILL)
 
-Work.save = save_and_die
+ResumePoint.save = save_and_die
 """
 
 
@@ -171,14 +171,14 @@ def test_a_killed_update_of_two_processes_goes_on_from_its_last_step_and_one_of_
         if kill:
             (project / "kill").touch()
             with pytest.raises(MtpipeError, match=r"^process 1 of the update was killed \(SIGKILL\)"):
-                update.main("rollout", 1, 0)
+                update.main("spread", 1, 0)
             assert not any("stages.update" in command_line(pid) for pid in children(os.getpid()))
-            assert paths.update_work("rollout", 1, 0).is_dir()
+            assert paths.resume_point("spread", 1, 0).is_dir()
             return None
-        update.main("rollout", 1, 0)
+        update.main("spread", 1, 0)
         found = results(1)
-        shutil.rmtree(paths.policy("rollout", 1, 1))
-        assert not paths.update_work("rollout", 1, 0).exists()
+        shutil.rmtree(paths.policy("spread", 1, 1))
+        assert not paths.resume_point("spread", 1, 0).exists()
         return found
 
     def same(ours, theirs) -> bool:
@@ -188,41 +188,41 @@ def test_a_killed_update_of_two_processes_goes_on_from_its_last_step_and_one_of_
 
     whole, alone = run(2), run(1)
     run(2, kill=True)
-    kept = shutil.copytree(paths.update_work("rollout", 1, 0), project / "kept")
+    kept = shutil.copytree(paths.resume_point("spread", 1, 0), project / "surrogate_share")
     resumed = run(2)
     assert (project / "taken").read_text().split() == ["3", "4"], "the first two steps are not taken again"
     assert same(resumed, whole)
-    shutil.copytree(kept, paths.update_work("rollout", 1, 0))
+    shutil.copytree(kept, paths.resume_point("spread", 1, 0))
     assert same(run(1), alone)
 
 
 def test_an_error_in_one_process_ends_all_with_its_message_alone(project, capfd):
-    rows = read_rows(paths.rollouts("rollout", 1, 0), ROLLOUTS)
+    rows = read_rows(paths.rollouts("spread", 1, 0), ROLLOUTS)
     rewards: dict[str, set[float]] = {}
-    for verdict in read_rows(paths.verdicts("rollout", 1, 0), VERDICTS):
+    for verdict in read_rows(paths.verdicts("spread", 1, 0), VERDICTS):
         rewards.setdefault(verdict["problem_id"], set()).add(verdict["reward"])
     trained = [row for row in rows if len(rewards[row["problem_id"]]) > 1]
     longest = max(trained, key=lambda row: len(row["prompt_ids"]) + len(row["response_ids"]))
-    longest["logprobs"] = [-50.0] * len(longest["logprobs"])
-    write_rows(paths.rollouts("rollout", 1, 0), rows, ROLLOUTS)
+    longest["behaviour_logprobs"] = [-50.0] * len(longest["behaviour_logprobs"])
+    write_rows(paths.rollouts("spread", 1, 0), rows, ROLLOUTS)
     write_params(2, logprob_tolerance=1e-3, prompts_per_step=len(PROMPTS))
     with pytest.raises(MtpipeError, match=r"^the rollouts' log-probs do not fit the policy: problem "):
-        update.main("rollout", 1, 0)
+        update.main("spread", 1, 0)
     said = capfd.readouterr().err
     assert "Traceback" not in said
     assert "log-probs" not in said, "the stage alone says what went wrong"
-    assert not paths.policy("rollout", 1, 1).exists()
+    assert not paths.policy("spread", 1, 1).exists()
     assert not list(paths.LOCKS.glob("*.failure"))
 
 
 def test_a_round_whose_groups_are_all_flat_says_so_and_leaves_the_weights(project, capfd):
-    verdicts = read_rows(paths.verdicts("rollout", 1, 0), VERDICTS)
-    write_rows(paths.verdicts("rollout", 1, 0), [{**row, "reward": 1.0} for row in verdicts], VERDICTS)
-    update.main("rollout", 1, 0)
+    verdicts = read_rows(paths.verdicts("spread", 1, 0), VERDICTS)
+    write_rows(paths.verdicts("spread", 1, 0), [{**row, "reward": 1.0} for row in verdicts], VERDICTS)
+    update.main("spread", 1, 0)
     assert "in none of the 7 groups do rewards differ, so there was nothing to learn" in capfd.readouterr().err
     steps, weights, state = results(1)
     assert [step["groups_dropped"] for step in steps] == [2, 2, 2, 1]
-    before = load_file(paths.policy("rollout", 1, 0) / "model.safetensors")
+    before = load_file(paths.policy("spread", 1, 0) / "model.safetensors")
     assert all(torch.equal(weights[name], before[name]) for name in before)
     assert state["step"] == 0
 
@@ -233,7 +233,7 @@ def children(pid: int) -> list[int]:
 
 def test_the_processes_end_with_a_killed_stage(project):
     write_params(2)
-    command = [sys.executable, "-m", "stages.update", "--arm", "rollout", "--seed", "1", "--round", "0"]
+    command = [sys.executable, "-m", "stages.update", "--arm", "spread", "--seed", "1", "--round", "0"]
     running = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True)
     deadline = time.monotonic() + 120
     while len(found := children(running.pid)) < 2:

@@ -11,18 +11,18 @@ import torch
 from conftest import ROOT
 from safetensors.torch import load_file
 
-from mtpipe.learn.state.resume import Work, fingerprint
+from mtpipe.learn.state.resume import ResumePoint, fingerprint
 
 SCRIPT = """
 import os, random, signal, sys
 from dataclasses import replace
 from pathlib import Path
 from tqdm import tqdm
-from mtpipe.learn.batching.batches import Scored, Step
+from mtpipe.learn.batching.steps import OptimizerStep, TrainingSample
 from mtpipe.learn.state.optimizer import Optimizer, write_state
 from mtpipe.settings.update import EntropyBonus
 from mtpipe.learn.update import update_policy
-from mtpipe.learn.state.resume import Work
+from mtpipe.learn.state.resume import ResumePoint
 from mtpipe.params import load_params
 from mtpipe.model.policy import load_policy, prepare_torch, save_policy
 
@@ -35,10 +35,10 @@ settings = params.update.model_copy(update=changes)
 generator = random.Random(0)
 def response():
     ids = [generator.randrange(2, 16) for _ in range(generator.randrange(2, 12))]
-    return Scored("p", [3, 4, 5], ids, [-2.5] * len(ids), [1.2] * len(ids), generator.choice([-1.0, 1.0]), 0.02)
-steps = [Step(1, [response() for _ in range(6)], {"reward": float(index)}) for index in range(4)]
+    return TrainingSample("p", [3, 4, 5], ids, [-2.5] * len(ids), [1.2] * len(ids), generator.choice([-1.0, 1.0]), 0.02)
+steps = [OptimizerStep(1, [response() for _ in range(6)], {"reward": float(index)}) for index in range(4)]
 
-class Killed(Work):
+class Killed(ResumePoint):
     def save(self, policy, optimizer, metrics, ranks):
         super().save(policy, optimizer, metrics, ranks)
         print("step", len(metrics), flush=True)
@@ -48,7 +48,7 @@ class Killed(Work):
 policy = load_policy(source)
 optimizer = Optimizer(policy.model, settings.learning_rate, 2)
 work = Killed(work_folder, lambda: "inputs", source, seconds=0)
-metrics = update_policy(policy, optimizer, steps, settings, tqdm(disable=True), work=work)
+metrics = update_policy(policy, optimizer, steps, settings, tqdm(disable=True), resume_point=work)
 save_policy(policy, target, source)
 write_state(optimizer.tensors(), target)
 (target / "metrics").write_text(repr(metrics))
@@ -87,7 +87,7 @@ def test_a_save_of_other_inputs_is_dropped(policy, policy_folder, inputs, tmp_pa
     from mtpipe.learn.state.optimizer import Optimizer
 
     optimizer = Optimizer(policy.model, 1e-3, 0)
-    work = Work(tmp_path / "work", lambda: fingerprint([inputs], {"loss": "dapo"}), policy_folder, seconds=0)
+    work = ResumePoint(tmp_path / "work", lambda: fingerprint([inputs], {"loss": "dapo"}), policy_folder, seconds=0)
     work.save(policy, optimizer, [{"loss": 1.0}])
     assert work.resume(policy, optimizer) == [{"loss": 1.0}]
     (inputs / "rollouts").write_text("two")
@@ -96,7 +96,7 @@ def test_a_save_of_other_inputs_is_dropped(policy, policy_folder, inputs, tmp_pa
 
 
 def test_a_short_update_saves_nothing_and_never_reads_its_inputs(policy, policy_folder, tmp_path):
-    work = Work(tmp_path / "work", lambda: pytest.fail("the fingerprint was computed"), policy_folder)
+    work = ResumePoint(tmp_path / "work", lambda: pytest.fail("the fingerprint was computed"), policy_folder)
     assert work.resume(policy, None) == []
     work.save(policy, None, [{}])
     assert not (tmp_path / "work").exists()

@@ -7,9 +7,10 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batching.batches import PADDING, Scored, portions
+from mtpipe.learn.after_round import mean_logprobs
 from mtpipe.learn.batching.groups import Group
-from mtpipe.learn.controlled import mean_logprobs
+from mtpipe.learn.batching.micro_batches import PADDING, prompt_batches
+from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.learn.scoring.scorer import Scorer
 from mtpipe.learn.scoring.shared_prompts import can_share, laid_out, shares_prompts
 from mtpipe.learn.state.optimizer import Optimizer
@@ -20,7 +21,7 @@ from mtpipe.settings.update import Update
 VOCABULARY = 18
 
 
-def responses_to(prompts: list[int], group_size: int = 4, longest: int = 14, seed: int = 0) -> list[Scored]:
+def responses_to(prompts: list[int], group_size: int = 4, longest: int = 14, seed: int = 0) -> list[TrainingSample]:
     """Responses to prompts of these lengths; some of the tokens' distributions were cut."""
     generator = random.Random(seed)
     found = []
@@ -30,7 +31,7 @@ def responses_to(prompts: list[int], group_size: int = 4, longest: int = 14, see
             ids = [generator.randrange(2, VOCABULARY) for _ in range(generator.randrange(1, longest))]
             kept = [sorted({token, *generator.sample(range(VOCABULARY), 5)}) for token in ids]
             found.append(
-                Scored(
+                TrainingSample(
                     str(problem),
                     prompt,
                     ids,
@@ -38,8 +39,8 @@ def responses_to(prompts: list[int], group_size: int = 4, longest: int = 14, see
                     [generator.uniform(0.5, 1.5) for _ in ids],
                     generator.choice([-1.0, 1.0]),
                     weight=0.05,
-                    start=[-generator.uniform(1.0, 4.0) for _ in ids],
-                    reference=[-generator.uniform(1.0, 4.0) for _ in ids],
+                    round_start_logprobs=[-generator.uniform(1.0, 4.0) for _ in ids],
+                    reference_logprobs=[-generator.uniform(1.0, 4.0) for _ in ids],
                     mask_sizes=[len(tokens) for tokens in kept],
                     mask_ids=[token for tokens in kept for token in tokens],
                 )
@@ -54,7 +55,7 @@ class Halted(Optimizer):
         self.gradients = {name: parameter.grad.clone() for name, parameter in self._parameters.items()}
 
 
-def step_of(policy, responses: list[Scored], settings: Update, entropy: float = 0.0) -> tuple[dict, dict]:
+def step_of(policy, responses: list[TrainingSample], settings: Update, entropy: float = 0.0) -> tuple[dict, dict]:
     """The step's metrics and gradients."""
     policy.model.zero_grad(set_to_none=True)
     halted = Halted(policy.model, 1e-3, 0, max_grad_norm=1e9)
@@ -74,7 +75,7 @@ def test_losses_and_gradients_are_those_of_repeated_prompts(policy, params, chan
     responses = responses_to([3, 40, 17, 1, 8])
     settings = params.update.model_copy(update={"tokens_per_micro_batch": 100, "share_prompts": False, **changes})
     sharing = settings.model_copy(update={"share_prompts": True})
-    assert len(portions(responses, 100, True)) > 1
+    assert len(prompt_batches(responses, 100, True)) > 1
     expected, gradients = step_of(policy, responses, settings, entropy=0.1)
     found, shared = step_of(policy, responses, sharing, entropy=0.1)
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-5)
@@ -127,7 +128,7 @@ def test_other_architectures_score_alike(params, made):
     for share in (False, True):
         scored = {}
         for batch, sequences in laid_out(scorer, responses, params.update.model_copy(update={"share_prompts": share})):
-            logprobs = scorer(sequences, torch.ones(len(sequences.row)), torch.float32).untempered.detach()
+            logprobs = scorer(sequences, torch.ones(len(sequences.response_index)), torch.float32).untempered.detach()
             parts = logprobs.split([len(one.response_ids) for one in batch])
             scored |= {id(one): part for one, part in zip(batch, parts, strict=True)}
         found.append(torch.cat([scored[id(one)] for one in responses]))
@@ -145,7 +146,7 @@ def test_a_sliding_window_is_refused_or_left_to_repeated_prompts(params):
 
 def test_auto_shares_where_thirty_percent_of_the_tokens_are_saved(policy, params):
     def shares(prompt: int, response: int, group_size: int = 8, **changes) -> bool:
-        group = [Scored("p", [1] * prompt, [1] * response, [], [], 1.0) for _ in range(group_size)]
+        group = [TrainingSample("p", [1] * prompt, [1] * response, [], [], 1.0) for _ in range(group_size)]
         return shares_prompts(policy.model, group, params.update.model_copy(update=changes))
 
     assert shares(600, 150)
@@ -165,16 +166,16 @@ def test_sharing_and_gradient_checkpointing_together_are_refused(params):
 
 def test_a_portion_has_whole_groups_and_its_batches_stay_within_their_tokens():
     responses = responses_to([3, 40, 17, 1, 8, 30, 30, 30], group_size=6)
-    found = portions(responses, 120, share_prompts=True)
-    batches = [batch for portion in found for batch, factor in portion.batches if factor == 1]
+    found = prompt_batches(responses, 120, share_prompts=True)
+    batches = [batch for prompt_batch in found for batch, factor in prompt_batch.batches if factor == 1]
     assert sorted(id(one) for batch in batches for one in batch) == sorted(map(id, responses))
-    assert len(found) == len({tuple(prompt) for portion in found for prompt in portion.prompts}) - 4
-    for portion in found:
-        given = {tuple(one.prompt_ids) for batch, _ in portion.batches for one in batch}
-        assert given == {tuple(prompt) for prompt in portion.prompts}
-        read = len(portion.prompts) * max(map(len, portion.prompts))
-        assert len(portion.prompts) == 1 or read <= 60
-        for batch, _ in portion.batches:
+    assert len(found) == len({tuple(prompt) for prompt_batch in found for prompt in prompt_batch.prompts}) - 4
+    for prompt_batch in found:
+        given = {tuple(one.prompt_ids) for batch, _ in prompt_batch.batches for one in batch}
+        assert given == {tuple(prompt) for prompt in prompt_batch.prompts}
+        read = len(prompt_batch.prompts) * max(map(len, prompt_batch.prompts))
+        assert len(prompt_batch.prompts) == 1 or read <= 60
+        for batch, _ in prompt_batch.batches:
             lengths = [len(one.response_ids) for one in batch]
             computed = len(batch) * max(lengths)
             assert len(batch) == 1 or (read + computed <= 120 and computed - sum(lengths) <= PADDING * computed)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from test_update import groups, settings, update, weights  # noqa: F401  (two of them are fixtures)
 
-from mtpipe.learn.batching.batches import optimizer_steps
-from mtpipe.learn.batching.token_masks import token_choices
+from mtpipe.learn.batching.steps import optimizer_steps
+from mtpipe.learn.batching.token_masks import token_masks
 from mtpipe.learn.losses.covariance import clip_cov, covariances, held_back, kl_cov
 from mtpipe.learn.losses.entropy_bonus import Coefficient, read_coefficient, write_coefficient
 from mtpipe.learn.losses.high_entropy import reasoning_tokens, top_entropy
@@ -92,7 +92,7 @@ def test_the_bonus_rises_below_the_target_falls_above_it_and_keeps_its_bounds(tm
 
 def test_by_default_no_token_is_treated_apart(groups, settings):  # noqa: F811
     rows = [row for group in groups for row in group.rollouts]
-    assert token_choices(rows, [1.0] * len(rows), settings) == [{}] * len(rows)
+    assert token_masks(rows, [1.0] * len(rows), settings) == [{}] * len(rows)
 
 
 def test_a_control_that_holds_for_every_token_leaves_the_update_bit_by_bit(policy, groups, settings):  # noqa: F811
@@ -120,7 +120,7 @@ def test_tokens_that_are_not_kept_have_no_gradient_and_the_others_count_as_befor
     steps = optimizer_steps(groups, settings.model_copy(update={"top_entropy": 0.2}), 16)
     plain = optimizer_steps(groups, settings, 16)
     for step, before in zip(steps, plain, strict=True):
-        kept = [flag for one in step.responses for flag in one.kept]
+        kept = [flag for one in step.responses for flag in one.surrogate_mask]
         assert 0.2 <= sum(kept) / len(kept) < 0.25
         assert [one.weight for one in step.responses] == [one.weight for one in before.responses]
 

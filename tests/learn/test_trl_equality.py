@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from benchmarks.trl_peer import local_batch, trainer
-from mtpipe.learn.batching.batches import optimizer_steps
 from mtpipe.learn.batching.groups import Group
+from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.scoring.scorer import Scorer
 from mtpipe.learn.scoring.shared_prompts import lay_out
 from mtpipe.learn.update import micro_batch_loss
@@ -34,7 +34,7 @@ def groups(policy) -> list[Group]:
                     "sample": sample,
                     "prompt_ids": policy.encode(prompt),
                     "response_ids": ids,
-                    "logprobs": [0.0] * len(ids),
+                    "behaviour_logprobs": [0.0] * len(ids),
                     "temperatures": [TEMPERATURE] * len(ids),
                     "mask_sizes": [],
                     "mask_ids": [],
@@ -56,7 +56,11 @@ def perturbed(policy, responses, spread: float):
             scores = Scorer(policy.model)(sequences, torch.tensor(one.temperatures), torch.float32)
         noise, other = spread * torch.randn(2, len(one.response_ids), generator=generator)
         changed.append(
-            replace(one, logprobs=(scores.tempered + noise).tolist(), reference=(scores.tempered + other).tolist())
+            replace(
+                one,
+                behaviour_logprobs=(scores.tempered + noise).tolist(),
+                reference_logprobs=(scores.tempered + other).tolist(),
+            )
         )
     return changed
 

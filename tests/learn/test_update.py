@@ -6,11 +6,11 @@ import torch
 from tqdm import tqdm
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batching.batches import optimizer_steps
 from mtpipe.learn.batching.groups import Group, join_groups
+from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.state.optimizer import Optimizer, write_state
 from mtpipe.learn.update import update_policy
-from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.sampling.requests import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.uniform import ResolvedUniform
@@ -92,9 +92,9 @@ def test_rollouts_of_another_policy_are_caught(policy, groups, settings):
 @pytest.mark.parametrize("share_prompts", [False, True])
 def test_a_log_prob_that_does_not_fit_is_named_by_problem_and_token(policy, groups, settings, share_prompts):
     chosen = next(row for row in groups[1].rollouts if len(row["response_ids"]) > 2)
-    chosen["logprobs"][2] -= 5.0
+    chosen["behaviour_logprobs"][2] -= 5.0
     everything = settings.model_copy(
-        update={"prompts_per_step": len(groups), "keep_flat_groups": True, "share_prompts": share_prompts}
+        update={"prompts_per_step": len(groups), "keep_zero_advantage_groups": True, "share_prompts": share_prompts}
     )
     with pytest.raises(MtpipeError, match=rf"problem '{re.escape(chosen['problem_id'])}', token 2 was sampled with"):
         update(policy, groups, everything)
@@ -127,7 +127,7 @@ def test_micro_batches_change_the_gradient_by_rounding_only(policy, groups, sett
 
 def test_nan_names_the_batch(policy, groups, settings):
     def poison(row):
-        row["logprobs"] = [float("nan")] * len(row["logprobs"])
+        row["behaviour_logprobs"] = [float("nan")] * len(row["behaviour_logprobs"])
         return row
 
     with pytest.raises(MtpipeError, match=r"loss is nan in the batch of problems .*; the round stops here, its inputs"):

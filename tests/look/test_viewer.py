@@ -111,7 +111,7 @@ def test_hovering_shows_the_numbers_of_exactly_that_token(browser, folder):
     assert int(shown["position"]) == 5
     assert float(shown["entropy"].split()[0]) == pytest.approx(row["entropies"][5], abs=6e-4)
     assert float(shown["temperature"]) == pytest.approx(row["temperatures"][5], abs=6e-4)
-    assert float(shown["log-prob"].replace("−", "-")) == pytest.approx(row["logprobs"][5], abs=6e-4)
+    assert float(shown["log-prob"].replace("−", "-")) == pytest.approx(row["behaviour_logprobs"][5], abs=6e-4)
 
 
 def test_the_hotter_a_token_the_stronger_its_colour(browser, folder):
@@ -127,7 +127,10 @@ def test_the_hotter_a_token_the_stronger_its_colour(browser, folder):
             return colour.includes('/') ? parseFloat(colour.split('/')[1]) : colour === 'rgba(0, 0, 0, 0)' ? 0 : 1;
         });
     """
-    for colour, values in (("entropy", row["entropies"]), ("surprise", [-value for value in row["logprobs"]])):
+    for colour, values in (
+        ("entropy", row["entropies"]),
+        ("surprise", [-value for value in row["behaviour_logprobs"]]),
+    ):
         strengths = browser.run(alphas, colour)
         ordered = sorted(zip(values, strengths, strict=True))
         assert [strength for _, strength in ordered] == sorted(strengths)

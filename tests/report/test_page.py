@@ -28,7 +28,7 @@ def make_study(folder: Path) -> Path:
     folder.mkdir()
     yaml = YAML(typ="safe")
     found = yaml.load((ROOT / "params.yaml").read_text())
-    found |= {"arms": ["uniform", "token", "rollout"], "seeds": [1, 2], "rounds": found["rounds"][:2]}
+    found |= {"arms": ["uniform", "token", "spread"], "seeds": [1, 2], "rounds": found["rounds"][:2]}
     found["evaluate"] |= {"after": [1, 2], "sweep": [0.6], "benchmarks": {"longer": {"samples": 16}}}
     found["report"] |= {"resamples": 500}
     with open(folder / "params.yaml", "w") as file:
@@ -73,8 +73,8 @@ def test_the_same_files_give_the_same_page_in_another_folder(project, tmp_path):
 
 def test_only_the_arm_that_gains_is_marked(project):
     found = json.loads((project / "report" / "tables.json").read_text())["arms"]
-    holds = {arm: [score["minus_baseline"]["holds"] for score in found[arm].values()] for arm in ("token", "rollout")}
-    assert holds == {"token": [True] * 3, "rollout": [False] * 3}
+    holds = {arm: [score["minus_baseline"]["holds"] for score in found[arm].values()] for arm in ("token", "spread")}
+    assert holds == {"token": [True] * 3, "spread": [False] * 3}
     assert found["uniform"]["same"]["minus_baseline"] is None
     assert len(found["token"]["longer"]["curve"]) == 16
     assert len(found["token"]["same"]["curve"]) == 4
@@ -82,8 +82,8 @@ def test_only_the_arm_that_gains_is_marked(project):
 
 def test_the_difference_is_the_difference_of_the_means_and_each_p_value_is_corrected_over_all_of_them(inside):
     comparison = compare(collect(load_params()))
-    found = [score.minus_baseline for arm in ("token", "rollout") for score in comparison.arms[arm].values()]
-    for arm in ("token", "rollout"):
+    found = [score.minus_baseline for arm in ("token", "spread") for score in comparison.arms[arm].values()]
+    for arm in ("token", "spread"):
         for benchmark, score in comparison.arms[arm].items():
             expected = score.avg.mean - comparison.arms["uniform"][benchmark].avg.mean
             assert score.minus_baseline.estimate.mean == pytest.approx(expected)
@@ -129,7 +129,7 @@ def test_a_policy_evaluated_on_other_problems_is_refused_by_name(project, tmp_pa
 
 def test_one_arm_alone_has_a_report_without_claims(project, tmp_path, monkeypatch):
     shutil.copytree(project / "data", tmp_path / "data")
-    text = (project / "params.yaml").read_text().replace("[uniform, token, rollout]", "[uniform]")
+    text = (project / "params.yaml").read_text().replace("[uniform, token, spread]", "[uniform]")
     (tmp_path / "params.yaml").write_text(re.sub(r"arms:\n(- \w+\n)+", "arms: [uniform]\n", text))
     monkeypatch.chdir(tmp_path)
     study = collect(load_params())

@@ -4,8 +4,8 @@ import torch
 
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
 from mtpipe.sampling.line_ends import line_ends
-from mtpipe.sampling.records import Request, Response
-from mtpipe.temperature.apply import RowTemperatures, Surroundings
+from mtpipe.sampling.requests import Request, Response
+from mtpipe.temperature.apply import RowTemperatures, RuleContext
 
 
 def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Response], tolerance: float) -> None:
@@ -21,18 +21,20 @@ def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Response
         logprobs, _ = tempered_logprobs(logits, sequences.targets, temperatures)
         cold = temperatures.clamp(max=1.0)
         entropies = torch.special.entr(logits.softmax(-1)).sum(-1)
-        torch.testing.assert_close(logprobs * cold, torch.tensor(response.logprobs) * cold, atol=tolerance, rtol=0)
+        torch.testing.assert_close(
+            logprobs * cold, torch.tensor(response.behaviour_logprobs) * cold, atol=tolerance, rtol=0
+        )
         torch.testing.assert_close(entropies, torch.tensor(response.entropies), atol=tolerance, rtol=0)
 
 
 def assert_temperatures_follow_from_entropies(policy, responses: list[Response], requests: list[Request]) -> None:
     """Every recorded temperature is that of the request's rule, given the recorded entropy of the same token."""
-    surroundings = Surroundings(line_ends(policy.tokenizer, policy.model.config.vocab_size, "cpu"))
+    rule_context = RuleContext(line_ends(policy.tokenizer, policy.model.config.vocab_size, "cpu"))
     asked = {(request.problem_id, request.sample): request for request in requests}
     for response in responses:
         request = asked[response.problem_id, response.sample]
         count = len(response.entropies)
-        found = RowTemperatures([request.rule] * count, surroundings=surroundings).at(
+        found = RowTemperatures([request.rule] * count, rule_context=rule_context).at(
             torch.tensor(response.entropies), torch.arange(count), torch.tensor([0, *response.response_ids[:-1]])
         )
         torch.testing.assert_close(found, torch.tensor(response.temperatures), atol=0, rtol=1e-6)
@@ -43,7 +45,7 @@ def assert_lists_are_aligned(responses: list[Response], stop_ids: tuple[int, ...
     """One entry a token; only the last token may stop, and it does so exactly where finish_reason says."""
     for response in responses:
         length = len(response.response_ids)
-        assert length == len(response.logprobs) == len(response.temperatures) == len(response.entropies)
+        assert length == len(response.behaviour_logprobs) == len(response.temperatures) == len(response.entropies)
         assert not set(response.response_ids[:-1]) & set(stop_ids)
         assert (response.response_ids[-1] in stop_ids) == (response.finish_reason == "stop")
         assert length == max_new_tokens or response.finish_reason == "stop"

@@ -1,6 +1,6 @@
 import pytest
 
-from mtpipe.sampling.controlled import diversity, probe
+from mtpipe.sampling.set_controller import diversity, probe
 from mtpipe.sampling.torch_engine import TorchEngine
 from mtpipe.temperature.round_plan import RoundPlan
 

@@ -13,7 +13,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.params import Params
 from mtpipe.sampling.opening import open_engine
 from mtpipe.sampling.ray_engine import RayEngine, Workers
-from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.sampling.requests import Request, SamplingPlan
 from mtpipe.settings.sampling import Ray
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 
@@ -67,7 +67,7 @@ class Witness:
             if self.trouble == "dies":
                 os._exit(1)
             raise {"refuses": MtpipeError("bad input"), "breaks": ZeroDivisionError("a defect")}[self.trouble]
-        from mtpipe.sampling.records import Response
+        from mtpipe.sampling.requests import Response
 
         return [Response(each.problem_id, each.sample, each.prompt_ids, each.base) for each in requests]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.sampling.requests import Request, SamplingPlan
 from mtpipe.sampling.rounds import sample_evaluation, sample_round
 from mtpipe.sampling.stop_strings import StopStrings
 from mtpipe.sampling.torch_engine import TorchEngine, sample
@@ -35,7 +35,7 @@ def test_a_response_ends_with_the_first_stop_string_and_is_otherwise_the_same(po
         length = ends[0] if ends else len(ids)
         assert having[key].response_ids == whole.response_ids[:length]
         assert having[key].temperatures == whole.temperatures[:length]
-        torch.testing.assert_close(having[key].logprobs, whole.logprobs[:length], atol=1e-5, rtol=0)
+        torch.testing.assert_close(having[key].behaviour_logprobs, whole.behaviour_logprobs[:length], atol=1e-5, rtol=0)
         assert having[key].finish_reason == ("stop" if ends else whole.finish_reason)
         stopped += bool(ends)
     assert stopped > 0

@@ -12,7 +12,7 @@ from rule_examples import EXAMPLES
 
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.sequences import pad, token_logits
-from mtpipe.sampling.records import Request, SamplingPlan, refuse_batch_dependent
+from mtpipe.sampling.requests import Request, SamplingPlan, refuse_batch_dependent
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.masks import Masks
 from mtpipe.temperature.rules import RULES
@@ -64,7 +64,7 @@ def test_the_same_rollouts_come_out_of_every_batch_size(policy, requests):
             assert other.response_ids == response.response_ids
             assert other.finish_reason == response.finish_reason
             assert other.temperatures == response.temperatures
-            torch.testing.assert_close(other.logprobs, response.logprobs, atol=1e-5, rtol=0)
+            torch.testing.assert_close(other.behaviour_logprobs, response.behaviour_logprobs, atol=1e-5, rtol=0)
 
 
 def test_the_order_of_requests_changes_nothing(policy, requests):
@@ -110,7 +110,7 @@ def test_the_nucleus_is_the_fewest_likeliest_tokens_that_reach_top_p(policy):
     assert {response.response_ids[0] for response in responses} == set(likeliest[:size])
     for response in responses:
         share = float(probabilities[response.response_ids[0]] / sums[size - 1])
-        assert response.logprobs[0] == pytest.approx(math.log(share), abs=1e-5)
+        assert response.behaviour_logprobs[0] == pytest.approx(math.log(share), abs=1e-5)
 
 
 def kept_tokens(response, position: int, vocabulary: int) -> set[int]:
@@ -143,7 +143,7 @@ def test_truncation_cuts_the_tempered_distribution_and_records_what_is_left(poli
             token = response.response_ids[position]
             assert token in kept
             left = tempered[sorted(kept)].log_softmax(-1)[sorted(kept).index(token)]
-            assert response.logprobs[position] == pytest.approx(left.item(), abs=1e-5)
+            assert response.behaviour_logprobs[position] == pytest.approx(left.item(), abs=1e-5)
             cuts += len(kept) < len(logits)
     assert cuts > 50
 

@@ -16,7 +16,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
 from mtpipe.model.policy import load_policy, new_checkpoint, save_policy
 from mtpipe.sampling import torch_engine
-from mtpipe.sampling.records import Request, SamplingPlan
+from mtpipe.sampling.requests import Request, SamplingPlan
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 from mtpipe.temperature.rules import RULES
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
@@ -50,7 +50,7 @@ def assert_same_rollouts(responses, others) -> None:
         other = others[identity]
         assert one.response_ids == other.response_ids
         assert one.finish_reason == other.finish_reason
-        torch.testing.assert_close(one.logprobs, other.logprobs, atol=2e-5, rtol=0)
+        torch.testing.assert_close(one.behaviour_logprobs, other.behaviour_logprobs, atol=2e-5, rtol=0)
 
 
 def uneven_policy(folder, params, seed: int, heads: int = 2):

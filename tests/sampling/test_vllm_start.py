@@ -10,12 +10,12 @@ from test_vllm_engine import uneven_policy
 from vllm_process import needs_vllm
 
 from mtpipe.errors import MtpipeError
-from mtpipe.sampling import engine as engines
+from mtpipe.sampling import opening as engines
 
 
 def start(folder, options) -> str:
     """The error of starting vLLM, in this process."""
-    from mtpipe.sampling.vllm.engine import VllmEngine
+    from mtpipe.sampling.vllm.vllm_engine import VllmEngine
 
     try:
         VllmEngine(folder, options, 4)

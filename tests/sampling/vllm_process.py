@@ -34,7 +34,7 @@ def vllm_engine(folder, options, batch_size: int, **environment: str):
 def _start(environment, folder, options, batch_size) -> None:
     global _engine
     os.environ.update(environment)
-    from mtpipe.sampling.vllm.engine import VllmEngine
+    from mtpipe.sampling.vllm.vllm_engine import VllmEngine
 
     _engine = VllmEngine(folder, options, batch_size)
 

@@ -25,7 +25,7 @@ def fault(tmp_path, found: str, replaced_by: str) -> str:
 
 
 def test_the_shipped_file_is_valid_and_has_the_five_arms(params):
-    assert params.arms == ["uniform", "token", "rollout", "linear", "spike"]
+    assert params.arms == ["uniform", "token", "spread", "linear", "spike"]
 
 
 @pytest.mark.parametrize("profile", sorted((ROOT / "profiles").glob("*.yaml")), ids=lambda profile: profile.stem)
@@ -47,7 +47,7 @@ def test_every_profile_is_valid(profile):
         ("value: 1.0", "value: -0.5", "greater than or equal to 0; found -0.5"),
         ("value: 1.0", "value: hot", "found 'hot'"),
         ("value: 1.0", "value: .nan", "finite number"),
-        ("quantile: 0.8}, moves: high}\n  rollout", "quantile: -0.2}, moves: high}\n  rollout", "found -0.2"),
+        ("quantile: 0.8}, moves: high}\n  spread", "quantile: -0.2}, moves: high}\n  spread", "found -0.2"),
         ("[uniform, token,", "[uniform, token, token,", "arms: listed more than once: token"),
         ("[uniform, token,", "[uniform, tokens,", "temperature has no entry 'tokens'"),
         ("  spike:\n", "  linear:\n", "duplicate key"),
@@ -69,7 +69,7 @@ def test_every_profile_is_valid(profile):
             "arm 'linear', round 4: the points end at round 3",
         ),
         ("{kind: staircase, start", "{kind: stair, start", "'staircase'"),
-        ("offsets: [0.0, 0.0, -0.1", "offsets: [0.0, 0.0, -1.1", "arm 'rollout', round 0"),
+        ("offsets: [0.0, 0.0, -0.1", "offsets: [0.0, 0.0, -1.1", "arm 'spread', round 0"),
     ],
 )
 def test_a_fault_is_named_with_its_key_its_value_and_the_remedy(tmp_path, found, replaced_by, expected):

@@ -26,14 +26,14 @@ def test_the_profile_has_the_settings_of_params_yaml():
     [
         ("name: math\n", "name: maths\n", "task: Input tag 'maths'"),
         ("template: qwen_math", "template: qwen", "template 'qwen' is none of qwen_math"),
-        ("number: 48", "numbr: 48", "unknown key 'numbr'; did you mean 'number'?"),
+        ("count: 48", "cuont: 48", "unknown key 'cuont'; did you mean 'count'?"),
         ("min: 1, max: 3", "min: 4, max: 3", "min (4) is above max (3)"),
         (", min: 1, max: 3", "", "give min, max or both"),
         ("file: inputs/amc23.jsonl", "file: inputs/amc23.jsonl, hub: math-ai/amc23", "either hub: owner/name or file"),
         ("file: inputs/amc23.jsonl, ", "", "either hub: owner/name or file"),
         ("file: inputs/amc23.jsonl", "hub: amc23", "hub: String should match pattern"),
         ("file: inputs/amc23.jsonl", "file: inputs/amc23.jsonl, split: test", "split belongs to a hub data set"),
-        ("steps: 0 ", "steps: 5 ", "sft.steps is 5, but task math has no worked answers; set it to 0"),
+        ("steps: 0 ", "steps: 5 ", "warm_start.steps is 5, but task math has no worked answers; set it to 0"),
         ("    amc23:", "    a/b:", "String should match pattern"),
     ],
 )

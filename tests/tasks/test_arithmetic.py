@@ -13,7 +13,9 @@ from mtpipe.tasks.synthetic.arithmetic import (
 )
 
 PROBLEM = {"prompt": "2+9*3-4>", "answer": "25"}
-SPLITS = generate_problems(0, 4, 9, 99, warm_start_problems=200, wider=0.4, train_problems=300, benchmark_problems=100)
+SPLITS = generate_problems(
+    0, 4, 9, 99, warm_start_problems=200, harder_share=0.4, train_problems=300, benchmark_problems=100
+)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +85,16 @@ def test_benchmarks_are_longer_and_larger_as_they_say():
 
 
 def test_generation_is_a_function_of_the_seed():
-    sizes = {"warm_start_problems": 20, "wider": 0.4, "train_problems": 30, "benchmark_problems": 10}
+    sizes = {"warm_start_problems": 20, "harder_share": 0.4, "train_problems": 30, "benchmark_problems": 10}
     assert generate_problems(3, 4, 9, 99, **sizes) == generate_problems(3, 4, 9, 99, **sizes)
     assert generate_problems(3, 4, 9, 99, **sizes) != generate_problems(4, 4, 9, 99, **sizes)
 
 
 def test_more_problems_than_there_are_is_an_error_that_says_so():
     with pytest.raises(ValueError, match="different problems found with 3 operands up to 2"):
-        generate_problems(0, 3, 2, 99, warm_start_problems=1, wider=0.0, train_problems=500, benchmark_problems=2)
+        generate_problems(
+            0, 3, 2, 99, warm_start_problems=1, harder_share=0.0, train_problems=500, benchmark_problems=2
+        )
 
 
 def test_the_share_of_right_orders_is_as_asked():

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from mtpipe.tasks.synthetic.countdown import demonstrations, generate_problems, judge, possible_steps, reachable, solve
 
 PROBLEM = {"answer": "13", "meta": '{"numbers": [3, 7, 2], "bound": 99}'}
-SPLITS = generate_problems(0, 4, 9, 99, warm_start_problems=200, wider=0.3, train_problems=300, benchmark_problems=100)
+SPLITS = generate_problems(
+    0, 4, 9, 99, warm_start_problems=200, harder_share=0.3, train_problems=300, benchmark_problems=100
+)
 
 
 @pytest.mark.parametrize(
@@ -113,4 +115,6 @@ def test_benchmarks_have_fewer_and_larger_numbers_as_they_say():
 
 def test_more_problems_than_there_are_is_an_error_that_says_so():
     with pytest.raises(ValueError, match="different problems found with 3 numbers up to 2"):
-        generate_problems(0, 3, 2, 20, warm_start_problems=1, wider=0.0, train_problems=500, benchmark_problems=1)
+        generate_problems(
+            0, 3, 2, 20, warm_start_problems=1, harder_share=0.0, train_problems=500, benchmark_problems=1
+        )

@@ -16,7 +16,7 @@ from mtpipe.tasks.judging import judge_responses
 from mtpipe.tasks.rewards import reward_of
 from mtpipe.verify.answers import verify_themselves
 
-NEUTRAL = Reward(correct=1.0, wrong=0.0, format=0.0, overlong_buffer=0, overlong_penalty=1.0, truncated=None)
+NEUTRAL = Reward(correct=1.0, wrong=0.0, format=0.0, overlong_buffer=0, overlong_penalty=1.0, overlong=None)
 SHAPED = NEUTRAL.model_copy(update={"format": 0.1, "overlong_buffer": 20, "overlong_penalty": 0.5})
 VERDICTS = ["correct", "wrong", "no_answer", "unparseable", "timeout", "crashed", "rejected"]
 
@@ -75,7 +75,7 @@ def test_the_overlong_penalty_falls_in_a_straight_line_to_its_whole_at_the_limit
 def test_the_format_reward_needs_an_answer_and_a_truncated_response_has_its_own():
     assert reward_of("no_answer", "stop", 0, SHAPED, 100) == 0.0
     assert reward_of("unparseable", "stop", 0, SHAPED, 100) == pytest.approx(0.1)
-    cut = SHAPED.model_copy(update={"truncated": -1.0})
+    cut = SHAPED.model_copy(update={"overlong": -1.0})
     assert reward_of("correct", "length", 100, cut, 100) == -1.0
     assert reward_of("correct", "stop", 50, cut, 100) == pytest.approx(1.1)
 

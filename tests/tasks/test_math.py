@@ -98,19 +98,19 @@ def test_units_and_tolerances_come_along(prepared):
 
 
 def test_a_number_of_problems_is_chosen_by_the_seed(prepared):
-    ids = {seed: [row["problem_id"] for row in prepared(source={"number": 10}, seed=seed).train] for seed in (0, 1)}
+    ids = {seed: [row["problem_id"] for row in prepared(source={"count": 10}, seed=seed).train] for seed in (0, 1)}
     assert len(ids[0]) == len(ids[1]) == 10
     assert ids[0] != ids[1]
-    assert ids[0] == [row["problem_id"] for row in prepared(source={"number": 10}).train]
-    more = {row["problem_id"] for row in prepared(source={"number": 15}).train}
+    assert ids[0] == [row["problem_id"] for row in prepared(source={"count": 10}).train]
+    more = {row["problem_id"] for row in prepared(source={"count": 15}).train}
     assert set(ids[0]) <= more, "asking for more keeps the earlier choice"
-    assert prepared(source={"number": 10}).sources[1]["dropped"]["not chosen"] == 22
+    assert prepared(source={"count": 10}).sources[1]["dropped"]["not chosen"] == 22
 
 
 def test_a_choice_survives_a_new_row_before_it(prepared):
-    chosen = {row["prompt"] for row in prepared(source={"number": 10}).train}
+    chosen = {row["prompt"] for row in prepared(source={"count": 10}).train}
     extended = {
-        row["prompt"] for row in prepared([{"problem": "New?", "answer": "1"}, *TRAIN], source={"number": 10}).train
+        row["prompt"] for row in prepared([{"problem": "New?", "answer": "1"}, *TRAIN], source={"count": 10}).train
     }
     assert len(chosen - extended) <= 1
 

@@ -76,7 +76,7 @@ def test_verls_copy_of_math_has_the_same_problems(prepared):
     sources = {name: FILES[name] for name in ("benchmarks-math_train", "native-verl_math_train")}
     dropped = {}
     for name, source in sources.items():
-        settings = {**task, "train": {name: {**source, "number": 1}}, "benchmarks": benchmark}
+        settings = {**task, "train": {name: {**source, "count": 1}}, "benchmarks": benchmark}
         found = prepare_math(MathTask.model_validate(settings), None)
         dropped[name] = found.sources[1]["dropped"]
         assert json.loads(found.train[0]["meta"])["question"] != ""

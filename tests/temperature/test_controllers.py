@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.controllers import CONTROLLERS
-from mtpipe.temperature.controllers.controller import Probed, RoundAhead, RoundSampled, State
+from mtpipe.temperature.controllers.controller import AfterRound, BeforeRound, Probed, State
 from mtpipe.temperature.controllers.probing import crossing
 from mtpipe.temperature.controllers.state import read_state, write_state
 from mtpipe.temperature.controllers.tampo import distribution, sparsemax, top_p
@@ -41,13 +41,13 @@ def run(controller, rounds: int, entropy: Response, kept=lambda state: state) ->
         def probe(temperatures, problems, responses, round=round):
             return [Probed(entropy(round, T), 1 - math.exp(-entropy(round, T))) for T in temperatures]
 
-        state = controller.before(kept(state), RoundAhead(round, (round * 0.618) % 1, probe))
+        state = controller.before(kept(state), BeforeRound(round, (round * 0.618) % 1, probe))
         states.append(state)
         T = state["temperature"]
         # responses drawn at high temperatures are likelier there; those near 1.2 are rewarded
         advantages = [math.exp(-((1.2 - T) ** 2) / 0.02) - 0.5, 0.1]
         logprobs = lambda candidates, T=T: [[-5 * (C - T) ** 2 for C in candidates]] * 2  # noqa: E731
-        state = controller.after(state, RoundSampled(entropy(round, T), 16, advantages, logprobs))
+        state = controller.after(state, AfterRound(entropy(round, T), 16, advantages, logprobs))
     return states
 
 
@@ -69,10 +69,10 @@ def test_the_entropy_target_is_reached_and_held():
 
 def test_one_step_of_the_entropy_target_by_hand():
     controller = made("entropy_target", target=None)
-    first = controller.after({"temperature": 1.0, "target": None}, RoundSampled(0.5, 16, [], list))
+    first = controller.after({"temperature": 1.0, "target": None}, AfterRound(0.5, 16, [], list))
     assert first == {"temperature": 1.0, "target": 0.5}, "the first round's entropy is the target"
     # ln 16 + ln ln 16 = 3.79237; 1 + 1 * ln 2 / 3.79237 = 1.18277
-    assert controller.after(first, RoundSampled(0.25, 16, [], list))["temperature"] == pytest.approx(1.18277, abs=1e-5)
+    assert controller.after(first, AfterRound(0.25, 16, [], list))["temperature"] == pytest.approx(1.18277, abs=1e-5)
 
 
 def test_the_tempered_entropy_is_met_in_every_round():

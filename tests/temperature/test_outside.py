@@ -42,7 +42,7 @@ def project(tmp_path, monkeypatch, policy_folder):
     content["report"]["baseline"] = "pulse"
     content["compute"] |= {"device": "cpu", "threads": 1}
     content["sampling"] |= {"prompts": 8, "max_new_tokens": 12}
-    content["reward"] |= {"format": 0.5, "truncated": -1.0}
+    content["reward"] |= {"format": 0.5, "overlong": -1.0}
     content["update"] |= {"prompts_per_step": 4, "logprob_tolerance": 1e-4}
     YAML(typ="safe").dump(content, tmp_path / "params.yaml")
     write_rows(paths.TRAIN, generate_problems(0, 3, 9, 99, 1, 0.0, 8, 1)["train"], PROBLEMS)

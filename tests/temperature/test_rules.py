@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from rule_examples import EXAMPLES
 
-from mtpipe.temperature.apply import RowTemperatures, Surroundings
+from mtpipe.temperature.apply import RowTemperatures, RuleContext
 from mtpipe.temperature.rules import RULES, rule_class
 from mtpipe.temperature.rules.rule import NextTokens, ResolvedRule
 
@@ -32,7 +32,7 @@ BASES, ENTROPIES, POSITIONS = st.floats(0.5, 2.0), st.floats(0, 12, width=32), s
 TOKENS = st.lists(st.tuples(ENTROPIES, POSITIONS, st.integers(0, 1)), min_size=1, max_size=12)
 COMMA = 1
 INDEPENDENT = [kind for kind in RULES if not RULES[kind].resolved.batch_dependent]
-SURROUNDINGS = Surroundings(lambda line_end: torch.tensor([False, True]))
+SURROUNDINGS = RuleContext(lambda line_end: torch.tensor([False, True]))
 every_rule = pytest.mark.parametrize("kind", RULES)
 few = settings(max_examples=25)
 
@@ -45,7 +45,7 @@ def resolved(kind: str, base: float | None = None, round: int = 0, **changed) ->
 def temperatures(rules: list[ResolvedRule], tokens: list[tuple[float, int, int]]) -> list[float]:
     """Of tokens given by entropy, position and the token before, which ends a line if it is a comma."""
     entropies, positions, previous = zip(*tokens, strict=True)
-    rows = RowTemperatures(rules, surroundings=Surroundings(SURROUNDINGS.line_ends))
+    rows = RowTemperatures(rules, rule_context=RuleContext(SURROUNDINGS.line_ends))
     return rows.at(torch.tensor(entropies), torch.tensor(positions), torch.tensor(previous)).tolist()
 
 
@@ -129,7 +129,7 @@ def test_rows_that_stay_in_a_batch_keep_their_rules(rows, data):
     kept = data.draw(st.lists(st.sampled_from(range(len(rows))), unique=True, min_size=1))
     columns = zip(*(token for _, token in rows), strict=True)
     entropies, positions, previous = (torch.tensor(values) for values in columns)
-    whole = RowTemperatures([resolved(kind) for kind, _ in rows], surroundings=SURROUNDINGS)
+    whole = RowTemperatures([resolved(kind) for kind, _ in rows], rule_context=SURROUNDINGS)
     index = torch.tensor(kept)
     smaller = whole.keep(index).keep(torch.arange(len(kept)))
     found = smaller.at(entropies[index], positions[index], previous[index])
@@ -158,13 +158,13 @@ def test_a_line_starts_with_the_response_and_after_its_end():
 
 def test_the_sliding_window_is_that_of_the_authors_code():
     """The last 7 entropies, those of the step included, against a deque; it goes on from batch to batch."""
-    rule, surroundings, remembered = resolved("entropy_window"), Surroundings(), deque(maxlen=7)
+    rule, rule_context, remembered = resolved("entropy_window"), RuleContext(), deque(maxlen=7)
     generator = np.random.default_rng(0)
     for size in (3, 3, 2, 5, 1):
         entropies = generator.exponential(size=size).astype(np.float32)
         remembered.extend(entropies)
         expected = np.where(entropies >= np.quantile(remembered, 0.75), 1.3, 0.9)
-        rows = RowTemperatures([rule] * size, surroundings=surroundings)
+        rows = RowTemperatures([rule] * size, rule_context=rule_context)
         assert rows.at(torch.tensor(entropies), torch.zeros(size)).tolist() == pytest.approx(expected.tolist())
 
 

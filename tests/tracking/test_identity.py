@@ -71,9 +71,9 @@ def test_an_arms_own_loss_and_controller_are_among_its_params_and_in_its_descrip
     assert "update (top_entropy 0.2)" in token.description
 
 
-@pytest.mark.parametrize("section", ["task", "model", "sft", "sampling", "reward", "update"])
+@pytest.mark.parametrize("section", ["task", "model", "warm_start", "sampling", "reward", "update"])
 def test_settings_that_shape_training_make_another_run(project, section):
-    key = {"task": "bound", "model": "layers", "sft": "steps", "sampling": "prompts", "reward": "correct"}
+    key = {"task": "bound", "model": "layers", "warm_start": "steps", "sampling": "prompts", "reward": "correct"}
     before = identities()
     edit_params(lambda found: found[section].update({key.get(section, "warmup_steps"): 777}))
     assert not before & identities()

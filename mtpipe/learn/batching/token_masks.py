@@ -9,16 +9,16 @@ from mtpipe.learn.losses.covariance import clip_cov, covariances, kl_cov
 from mtpipe.learn.losses.high_entropy import reasoning_tokens, top_entropy
 from mtpipe.settings.update import ClipCov, KlCov, Update
 
-Choices = dict[str, list[float]]
-"""Of one response: 0 or 1 for each token, by the name that `batches.Scored` has for it."""
+TokenMasks = dict[str, list[float]]
+"""Of one response: 0 or 1 for each token, by the name that `batches.TrainingSample` has for it."""
 
 
-def token_choices(rows: list[dict[str, Any]], advantages: list[float], settings: Update) -> list[Choices]:
+def token_masks(rows: list[dict[str, Any]], advantages: list[float], settings: Update) -> list[TokenMasks]:
     """The choices that the settings ask for, for each response; none by default.
 
-    * `kept`: the surrogate acts on it (`top_entropy`, `clip_cov`).
-    * `reasoning`: its ratio has the wider clip range (`entropy_clip`).
-    * `held`: a KL to the behaviour policy is added (`kl_cov`).
+    * `surrogate_mask`: the surrogate acts on it (`top_entropy`, `clip_cov`).
+    * `wide_clip_mask`: its ratio has the warm_start_harder_share clip range (`entropy_clip`).
+    * `kl_mask`: a KL to the behaviour policy is added (`kl_cov`).
 
     Args:
         rows: of records.ROLLOUTS, all responses that take part in the step.
@@ -28,18 +28,18 @@ def token_choices(rows: list[dict[str, Any]], advantages: list[float], settings:
     row = torch.arange(len(rows)).repeat_interleave(torch.tensor(lengths))
     chosen: dict[str, Tensor] = {}
     if settings.top_entropy is not None:
-        chosen["kept"] = top_entropy(_flat(rows, "entropies"), settings.top_entropy)
+        chosen["surrogate_mask"] = top_entropy(_flat(rows, "entropies"), settings.top_entropy)
     if settings.entropy_clip is not None:
-        chosen["reasoning"] = reasoning_tokens(_flat(rows, "entropies"), row, settings.entropy_clip.quantile)
+        chosen["wide_clip_mask"] = reasoning_tokens(_flat(rows, "entropies"), row, settings.entropy_clip.quantile)
     if settings.covariance is not None:
-        found = covariances(_flat(rows, "logprobs"), torch.tensor(advantages, dtype=torch.float64)[row])
+        found = covariances(_flat(rows, "behaviour_logprobs"), torch.tensor(advantages, dtype=torch.float64)[row])
         match settings.covariance:
             case ClipCov() as clip:
                 problems = "/".join(dict.fromkeys(one["problem_id"] for one in rows))
                 kept = ~clip_cov(found, clip.share, clip.low, clip.high, problems)
-                chosen["kept"] = chosen["kept"] & kept if "kept" in chosen else kept
+                chosen["surrogate_mask"] = chosen["surrogate_mask"] & kept if "surrogate_mask" in chosen else kept
             case KlCov() as kl:
-                chosen["held"] = kl_cov(found, kl.share)
+                chosen["kl_mask"] = kl_cov(found, kl.share)
     parts = {name: [part.float().tolist() for part in flags.split(lengths)] for name, flags in chosen.items()}
     return [{name: values[index] for name, values in parts.items()} for index in range(len(rows))]
 

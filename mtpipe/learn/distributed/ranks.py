@@ -1,6 +1,6 @@
 """An update shared by several processes: parameters, gradients and optimizer state by FSDP2, micro-batches by rank.
 
-Every token's weight in the loss is fixed before the step is shared (`mtpipe.learn.batching.batches`), so the gradient
+Every token's weight in the loss is fixed before the step is shared (`mtpipe.learn.batching.steps`), so the gradient
 is a plain sum and does not depend on who computes which part: any number of processes serves any batch.
 """
 
@@ -16,10 +16,11 @@ from torch.utils import _pytree
 from transformers import PreTrainedModel
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batching.batches import Portion, Scored, portions, responses_by_prompt
+from mtpipe.learn.batching.micro_batches import PromptBatch, prompt_batches, responses_by_prompt
+from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.learn.scoring.chunked_head import TokenScores
 from mtpipe.learn.scoring.scorer import Scorer
-from mtpipe.learn.step_metrics import Totals
+from mtpipe.learn.step_metrics import StepMetrics
 
 # FSDP2 finds the tensors that a forward pass returns by walking its result, and needs to know this one.
 _pytree.register_dataclass(TokenScores)
@@ -56,39 +57,41 @@ class Ranks:
         register_fsdp_forward_method(scorer, "read")
         self.scorer = scorer
 
-    def portions(self, responses: list[Scored], tokens: int, share_prompts: bool) -> Iterator[Portion]:
+    def prompt_batches(
+        self, responses: list[TrainingSample], tokens: int, share_prompts: bool
+    ) -> Iterator[PromptBatch]:
         """This process's micro-batches; with `share_prompts` it has all responses to each of its prompts.
 
         FSDP2 takes the mean of the processes' gradients, the loss asks for their sum: hence a factor, which is the
         number of processes.
 
-        All processes have to make the same passes, because FSDP2 gathers parameters in each: who has fewer portions or
-        batches adds some that count 0.
+        FSDP2 gathers parameters in every forward pass, so all ranks must run the same number of passes: a rank with
+        fewer micro-batches runs extra ones with loss factor 0.
         """
-        plans = [portions(part, tokens, share_prompts) for part in self._dealt(responses, share_prompts)]
-        empty = Portion([], [responses[0].prompt_ids] if share_prompts else [])
+        plans = [prompt_batches(part, tokens, share_prompts) for part in self._dealt(responses, share_prompts)]
+        empty = PromptBatch([], [responses[0].prompt_ids] if share_prompts else [])
         for together in zip_longest(*plans, fillvalue=empty):
             mine = together[self._rank]
             counted = [(batch, self.count) for batch, _ in mine.batches]
             spare = mine.batches[0][0][:1] if mine.batches else responses[:1]
-            missing = max(len(portion.batches) for portion in together) - len(counted)
-            yield Portion(counted + [(spare, 0)] * missing, mine.prompts)
+            missing = max(len(prompt_batch.batches) for prompt_batch in together) - len(counted)
+            yield PromptBatch(counted + [(spare, 0)] * missing, mine.prompts)
 
-    def _dealt(self, responses: list[Scored], share_prompts: bool) -> list[list[Scored]]:
+    def _dealt(self, responses: list[TrainingSample], share_prompts: bool) -> list[list[TrainingSample]]:
         """Each process's responses: as many tokens of each length, or whole groups, of as many tokens as can be."""
         if not share_prompts:
             return [sorted(responses, key=len)[rank :: self.count] for rank in range(self.count)]
-        parts: list[list[Scored]] = [[] for _ in range(self.count)]
+        parts: list[list[TrainingSample]] = [[] for _ in range(self.count)]
         for group in sorted(responses_by_prompt(responses).values(), key=lambda group: -sum(map(len, group))):
             min(parts, key=lambda part: sum(map(len, part))).extend(group)
         return parts
 
-    def join(self, totals: Totals) -> Totals:
+    def join(self, totals: StepMetrics) -> StepMetrics:
         """The totals of all processes together; a process without batches has none of its own."""
         gathered: list[Any] = [None] * self.count
         sums = {key: value.item() for key, value in totals.sums.items()}
         dist.all_gather_object(gathered, (sums, None if totals.ratio_max is None else totals.ratio_max.item()))
-        joined = Totals()
+        joined = StepMetrics()
         for sums, ratio_max in gathered:
             for key, value in sums.items():
                 joined.sums[key] = joined.sums.get(key, torch.zeros((), dtype=torch.float64)) + value

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-Correction = Literal["token_truncate", "sequence_mask"]
+ImportanceWeights = Literal["token_truncate", "sequence_mask"]
 
 
-def correction(
-    log_weight: Float[Tensor, " tokens"], row: Int[Tensor, " tokens"], kind: Correction, cap: float
+def importance_weights(
+    log_weight: Float[Tensor, " tokens"], row: Int[Tensor, " tokens"], kind: ImportanceWeights, cap: float
 ) -> Float[Tensor, " tokens"]:
     """Weights, without gradient, that a token's loss is multiplied by.
 

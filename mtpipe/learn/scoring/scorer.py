@@ -86,7 +86,7 @@ class Scorer(nn.Module):
         context = sequences.context
         if context is None:
             states = self.model.base_model(input_ids=sequences.ids, use_cache=False).last_hidden_state
-            return states[sequences.row, sequences.column - 1]
+            return states[sequences.response_index, sequences.column - 1]
         states = self.model.base_model(
             input_ids=sequences.ids,
             attention_mask=context.mask,
@@ -94,4 +94,4 @@ class Scorer(nn.Module):
             past_key_values=context.cache,
             use_cache=True,
         ).last_hidden_state
-        return torch.cat([context.last[:, None], states], dim=1)[sequences.row, sequences.column]
+        return torch.cat([context.last[:, None], states], dim=1)[sequences.response_index, sequences.column]

@@ -32,14 +32,14 @@ class Sequences:
     """
 
     ids: Tensor
-    row: Tensor
+    response_index: Tensor
     column: Tensor
     context: Context | None = None
 
     @property
     def targets(self) -> Tensor:
         """The response tokens, flat: [tokens]."""
-        return self.ids[self.row, self.column]
+        return self.ids[self.response_index, self.column]
 
 
 def pad(prompts: list[list[int]], responses: list[list[int]], device: torch.device | str = "cpu") -> Sequences:
@@ -63,7 +63,7 @@ def token_logits(model: PreTrainedModel, sequences: Sequences) -> Tensor:
     temperature, its sampled log-prob) is indexed by the token itself; only this function shifts.
     """
     hidden = model.base_model(input_ids=sequences.ids, use_cache=False).last_hidden_state
-    return model.get_output_embeddings()(hidden[sequences.row, sequences.column - 1]).float()
+    return model.get_output_embeddings()(hidden[sequences.response_index, sequences.column - 1]).float()
 
 
 def tempered_logprobs(logits: Tensor, targets: Tensor, temperatures: Tensor) -> tuple[Tensor, Tensor]:

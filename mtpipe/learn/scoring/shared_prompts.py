@@ -1,11 +1,11 @@
 """Prompts that a model reads once for all responses to them.
 
-The model reads a portion's distinct prompts and keeps their keys and values; responses, in micro-batches of similar
-length as ever, go on from there. Gradients that responses send back into the prompts add up until the portion's last
+The model reads the distinct prompts of a PromptBatch and keeps their keys and values; responses, in micro-batches of
+similar length as ever, go on from there. Gradients that responses send back into the prompts add up until its last
 micro-batch is done, and then go through the prompts once. Values and gradients are those of prompts that are repeated
 for each response, up to rounding.
 
-    prompts = SharedPrompts(scorer, portion.prompts, precision)
+    prompts = SharedPrompts(scorer, prompt_batch.prompts, precision)
     for each batch:  loss(scorer(prompts.sequences(batch), …)).backward()
     prompts.backward()
 """
@@ -19,7 +19,8 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batching.batches import Portion, Scored, portions, responses_by_prompt
+from mtpipe.learn.batching.micro_batches import PromptBatch, prompt_batches, responses_by_prompt
+from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
 from mtpipe.learn.scoring.sequences import Context, Sequences, pad
 from mtpipe.settings.update import Update
@@ -40,7 +41,7 @@ class SharedPrompts:
         self._read = scorer.read(given, self._lengths, precision)
         self._given_on = [tensor.detach().requires_grad_(tensor.requires_grad) for tensor in self._read]
 
-    def sequences(self, batch: list[Scored]) -> Sequences:
+    def sequences(self, batch: list[TrainingSample]) -> Sequences:
         """Lays the responses out for one forward pass, with their prompts as its context."""
         laid_out = pad([[] for _ in batch], [one.response_ids for one in batch], self._device)
         rows = torch.tensor([self._row[tuple(one.prompt_ids)] for one in batch], device=self._device)
@@ -57,32 +58,36 @@ class SharedPrompts:
         return replace(laid_out, context=Context(cache, last[rows], lengths + columns, mask))
 
     def backward(self) -> None:
-        """Sends the gradients that the responses have left on to the model's parameters."""
+        """Back-propagates the gradients accumulated on the cached prompt states into the model's parameters."""
         torch.autograd.backward(self._read, [given.grad for given in self._given_on])
 
 
-def read_prompts(scorer: Scorer, portion: Portion, settings: Update) -> SharedPrompts | None:
-    """The portion's prompts, where its responses share them."""
-    return SharedPrompts(scorer, portion.prompts, PRECISIONS[settings.precision]) if portion.prompts else None
+def read_prompts(scorer: Scorer, prompt_batch: PromptBatch, settings: Update) -> SharedPrompts | None:
+    """The prompt_batch's prompts, where its responses share them."""
+    return SharedPrompts(scorer, prompt_batch.prompts, PRECISIONS[settings.precision]) if prompt_batch.prompts else None
 
 
-def lay_out(batch: list[Scored], prompts: SharedPrompts | None, device: torch.device) -> Sequences:
+def lay_out(batch: list[TrainingSample], prompts: SharedPrompts | None, device: torch.device) -> Sequences:
     """The batch for one forward pass, after prompts that were read or together with its own."""
     if prompts is not None:
         return prompts.sequences(batch)
     return pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], device)
 
 
-def laid_out(scorer: Scorer, responses: list[Scored], settings: Update) -> Iterator[tuple[list[Scored], Sequences]]:
+def laid_out(
+    scorer: Scorer, responses: list[TrainingSample], settings: Update
+) -> Iterator[tuple[list[TrainingSample], Sequences]]:
     """All responses in micro-batches and their layout, for passes without gradient."""
     share_prompts = shares_prompts(scorer.model, responses, settings)
-    for portion in portions(responses, settings.tokens_per_micro_batch, share_prompts):
-        prompts = read_prompts(scorer, portion, settings)
-        for batch, _ in portion.batches:
+    for prompt_batch in prompt_batches(responses, settings.tokens_per_micro_batch, share_prompts):
+        prompts = read_prompts(scorer, prompt_batch, settings)
+        for batch, _ in prompt_batch.batches:
             yield batch, lay_out(batch, prompts, scorer.model.device)
 
 
-def shares_prompts(model: PreTrainedModel, responses: list[Scored], settings: Update, processes: int = 1) -> bool:
+def shares_prompts(
+    model: PreTrainedModel, responses: list[TrainingSample], settings: Update, processes: int = 1
+) -> bool:
     """Whether the responses' prompts are read once for all of them, by `update.share_prompts`.
 
     `auto` does so where at least `SAVED` of the tokens are repeated prompts, every process has a prompt, and both the

@@ -23,7 +23,7 @@ SECONDS_BETWEEN_SAVES = 120.0
 _STATE = "state.json"
 
 
-class Work:
+class ResumePoint:
     """The last saved step of one update.
 
     A save belongs to one fingerprint of the inputs and to nothing else: it is ignored, and removed, where that

@@ -27,7 +27,7 @@ from mtpipe.sampling.draw import draw_tokens, token_entropies
 from mtpipe.sampling.line_ends import line_ends
 from mtpipe.sampling.randomness import token_uniforms
 from mtpipe.sampling.vllm.request import read_draw, read_rule
-from mtpipe.temperature.apply import RowTemperatures, Surroundings
+from mtpipe.temperature.apply import RowTemperatures, RuleContext
 from mtpipe.temperature.rules.rule import ResolvedRule
 from mtpipe.temperature.truncation import NONE, Truncation
 
@@ -75,7 +75,7 @@ class TemperedBatch:
 
     def __init__(self, device: torch.device, vllm_config: Any):
         self._device = device
-        self._surroundings = Surroundings(cache(partial(_line_ends, vllm_config.model_config, device)))
+        self._rule_context = RuleContext(cache(partial(_line_ends, vllm_config.model_config, device)))
         self._arranged_for: Sequence[BatchRequest | None] = ()
         self._divided: _Group | None = None
         self._drawn: dict[Truncation, _Group] = {}
@@ -168,7 +168,7 @@ class TemperedBatch:
             rows,
             torch.tensor(rows, device=self._device),
             len(rows) == len(requests),
-            RowTemperatures(rules, self._device, self._surroundings),
+            RowTemperatures(rules, self._device, self._rule_context),
         )
 
 

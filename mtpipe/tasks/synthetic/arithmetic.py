@@ -15,7 +15,7 @@ from typing import Any, Literal
 from sympy import Integer
 
 from mtpipe.tasks.synthetic.drawing import Rows, draw_different, draw_splits
-from mtpipe.tasks.synthetic.steps import OPERATIONS, Judgement, Step
+from mtpipe.tasks.synthetic.steps import OPERATIONS, Equation, Judgement
 
 Order = Literal["precedence", "left_to_right"]
 VOCABULARY = "0123456789+-*=,>"
@@ -76,14 +76,14 @@ def generate_problems(
     largest: int,
     bound: int,
     warm_start_problems: int,
-    wider: float,
+    harder_share: float,
     train_problems: int,
     benchmark_problems: int,
 ) -> dict[str, Rows]:
     """The problems of every split, as rows of records.PROBLEMS; no problem is in two splits.
 
     `same` has the distribution of `train`, `longer` one operand more, `larger` numbers up to twice as large. A share
-    `wider` of the warm start's problems is of the latter two kinds, half and half: it knows their facts, and
+    `harder_share` of the warm start's problems is of the latter two kinds, half and half: it knows their facts, and
     whether the right order carries over from `train` is what these benchmarks ask.
 
     Raises ValueError where the settings do not admit as many different problems.
@@ -116,7 +116,9 @@ def generate_problems(
             )
         return rows
 
-    return draw_splits(draw, ("longer", "larger"), warm_start_problems, wider, train_problems, benchmark_problems)
+    return draw_splits(
+        draw, ("longer", "larger"), warm_start_problems, harder_share, train_problems, benchmark_problems
+    )
 
 
 def demonstrations(problems: list[dict[str, Any]], right_order: float, seed: int) -> list[dict[str, str]]:
@@ -149,7 +151,7 @@ def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
     remaining = {Expression.parse(problem["prompt"].removesuffix(PROMPT_END))}
     answer = ""
     for number, piece in enumerate(pieces, start=1):
-        step = Step.parse(piece)
+        step = Equation.parse(piece)
         if step is None or step.operator == "/":
             if finish_reason == "length" and number == len(pieces):
                 return Judgement("unfinished", answer, f"cut off in step {number}")
@@ -196,7 +198,7 @@ def choice_tokens(prompt: str, text: str) -> list[bool]:
             }
             choices.append(len(possible) > 1)
         choices.append(False)  # the comma
-        step = Step.parse(piece)
+        step = Equation.parse(piece)
         remaining = _after(remaining, step) if step else set()
     return choices[: len(text)]
 
@@ -205,7 +207,7 @@ def _first_by_precedence(expression: Expression) -> int:
     return expression.operators.index("*") if "*" in expression.operators else 0
 
 
-def _after(remaining: set[Expression], step: Step) -> set[Expression]:
+def _after(remaining: set[Expression], step: Equation) -> set[Expression]:
     """What a step may leave to do; nothing where it does not stand in what was left."""
     return {
         expression.reduce(index, step.result)

@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any
 
 from mtpipe.tasks.synthetic.drawing import Rows, draw_different, draw_splits
-from mtpipe.tasks.synthetic.steps import Judgement, Step
+from mtpipe.tasks.synthetic.steps import Equation, Judgement
 
 VOCABULARY = "0123456789+-*/=,>"
 PROMPT_END = ">"
@@ -23,19 +23,19 @@ _MOST_STEPS = 16
 Numbers = tuple[int, ...]
 
 
-def possible_steps(numbers: Numbers, bound: int) -> list[Step]:
+def possible_steps(numbers: Numbers, bound: int) -> list[Equation]:
     """Every step that two of the numbers allow, its result a whole number from 0 to `bound`."""
     steps = set()
     for one, other in combinations(sorted(numbers), 2):
         small, large = one, other
-        steps |= {Step(large, "+", small, large + small), Step(large, "*", small, large * small)}
-        steps.add(Step(large, "-", small, large - small))
+        steps |= {Equation(large, "+", small, large + small), Equation(large, "*", small, large * small)}
+        steps.add(Equation(large, "-", small, large - small))
         if small and large % small == 0:
-            steps.add(Step(large, "/", small, large // small))
+            steps.add(Equation(large, "/", small, large // small))
     return sorted((step for step in steps if step.result <= bound), key=str)
 
 
-def after(numbers: Numbers, step: Step) -> Numbers | None:
+def after(numbers: Numbers, step: Equation) -> Numbers | None:
     """The numbers that a step leaves, sorted; None where it uses a number that is not there."""
     left = Counter(numbers)
     left.subtract([step.left, step.right])
@@ -56,13 +56,13 @@ def reachable(numbers: Numbers, bound: int) -> frozenset[int]:
     return found
 
 
-def _after(numbers: Numbers, step: Step) -> Numbers:
+def _after(numbers: Numbers, step: Equation) -> Numbers:
     left = after(numbers, step)
     assert left is not None
     return left
 
 
-def solve(numbers: Numbers, target: int | None, bound: int, draw: random.Random) -> list[Step]:
+def solve(numbers: Numbers, target: int | None, bound: int, draw: random.Random) -> list[Equation]:
     """One way to a reachable target (None: to anywhere), each step drawn evenly among those that still lead there."""
     taken = []
     while len(numbers) > 1:
@@ -80,15 +80,15 @@ def generate_problems(
     largest: int,
     bound: int,
     warm_start_problems: int,
-    wider: float,
+    harder_share: float,
     train_problems: int,
     benchmark_problems: int,
 ) -> dict[str, Rows]:
     """The problems of every split, as rows of records.PROBLEMS.
 
     No two splits share a problem, and the same numbers in another order count as the same problem. `same` has the
-    distribution of `train`, `fewer` one number less, `larger` numbers up to half as large again. A share `wider` of the
-    warm start's problems is of the latter two kinds, half and half.
+    distribution of `train`, `fewer` one number less, `larger` numbers up to half as large again. Of the warm start's
+    problems, a share `harder_share` is of the latter two kinds, half and half.
 
     Raises ValueError where the settings do not admit as many different problems.
     """
@@ -125,7 +125,7 @@ def generate_problems(
             )
         return rows
 
-    return draw_splits(draw, ("fewer", "larger"), warm_start_problems, wider, train_problems, benchmark_problems)
+    return draw_splits(draw, ("fewer", "larger"), warm_start_problems, harder_share, train_problems, benchmark_problems)
 
 
 def demonstrations(
@@ -164,7 +164,7 @@ def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
     numbers: Numbers = tuple(json.loads(problem["meta"])["numbers"])
     answer = ""
     for number, piece in enumerate(pieces, start=1):
-        step = Step.parse(piece)
+        step = Equation.parse(piece)
         if step is None:
             if finish_reason == "length" and number == len(pieces):
                 return Judgement("unfinished", answer, f"cut off in step {number}")

@@ -32,7 +32,7 @@ def draw_splits(
     draw: Callable[[str, str, int], Rows],
     others: tuple[str, str],
     warm_start_problems: int,
-    wider: float,
+    harder_share: float,
     train_problems: int,
     benchmark_problems: int,
 ) -> dict[str, Rows]:
@@ -41,7 +41,7 @@ def draw_splits(
     Args:
         draw: so many problems of a split and a kind, as rows that lack their id and their split.
         others: the kinds beside `same`, which is that of the training problems.
-        wider: the share of the warm start's problems that are of the others, half and half.
+        harder_share: the share of the warm start's problems that are of the others, half and half.
     """
 
     def named(split: str, kind: str, count: int) -> Rows:
@@ -49,7 +49,7 @@ def draw_splits(
         rows = draw(split, kind, count)
         return [{"problem_id": f"{prefix}-{index}", "split": split, **row} for index, row in enumerate(rows)]
 
-    wide = round(warm_start_problems * wider / 2)
+    wide = round(warm_start_problems * harder_share / 2)
     splits = {kind: named(kind, kind, benchmark_problems) for kind in ("same", *others)}
     splits["train"] = named("train", "same", train_problems)
     splits["warm_start"] = named("warm_start", "same", warm_start_problems - 2 * wide)

@@ -25,7 +25,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Step:
+class Equation:
     """`left operator right = result`, as it was written."""
 
     left: int
@@ -37,7 +37,7 @@ class Step:
         return f"{self.left}{self.operator}{self.right}={self.result}"
 
     @classmethod
-    def parse(cls, text: str) -> "Step | None":
+    def parse(cls, text: str) -> "Equation | None":
         """None where the text is no step. It is only ever matched against a pattern with bounded numbers."""
         match = _STEP.fullmatch(text)
         if match is None:

@@ -46,22 +46,22 @@ class Probed:
 
 
 @dataclass(frozen=True)
-class RoundAhead:
+class BeforeRound:
     """What a controller may ask before a round is sampled.
 
     Attributes:
-        number: the round's own random number in [0, 1).
+        uniform: the round's own random number in [0, 1).
         probe: samples from the round's policy at some temperatures, so many problems and responses to each; the same
             problems and random numbers for every temperature.
     """
 
     round: int
-    number: float
+    uniform: float
     probe: Callable[[list[float], int, int], list[Probed]]
 
 
 @dataclass(frozen=True)
-class RoundSampled:
+class AfterRound:
     """What a controller may know of a round once its responses are judged, before the policy learns from them.
 
     Attributes:
@@ -87,9 +87,9 @@ class Controller(Settings):
         """The lowest and the highest temperature that it ever sets."""
 
     @abstractmethod
-    def before(self, state: State, ahead: RoundAhead) -> State:
+    def before(self, state: State, ahead: BeforeRound) -> State:
         """The state that a round is sampled with, given what the round before left: nothing before round 0."""
 
-    def after(self, state: State, sampled: RoundSampled) -> State:
+    def after(self, state: State, sampled: AfterRound) -> State:
         """The state that a round leaves, given the one that it was sampled with."""
         return state

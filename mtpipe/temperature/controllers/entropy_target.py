@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mtpipe.settings.base import Temperature
-from mtpipe.temperature.controllers.controller import Controller, RoundAhead, RoundSampled, State
+from mtpipe.temperature.controllers.controller import AfterRound, BeforeRound, Controller, State
 from mtpipe.temperature.rules.rule import rounded
 
 LEAST_ENTROPY = 1e-6
@@ -37,10 +37,10 @@ class EntropyTarget(Controller):
     def bounds(self) -> tuple[float, float]:
         return self.lowest, self.highest
 
-    def before(self, state: State, ahead: RoundAhead) -> State:
+    def before(self, state: State, ahead: BeforeRound) -> State:
         return state or {"temperature": self.start, "target": self.target}
 
-    def after(self, state: State, sampled: RoundSampled) -> State:
+    def after(self, state: State, sampled: AfterRound) -> State:
         entropy = max(sampled.entropy, LEAST_ENTROPY)
         target = state["target"] or entropy
         scale = math.log(sampled.vocabulary) + math.log(math.log(sampled.vocabulary))

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from pydantic import Field
 
-from mtpipe.temperature.controllers.controller import Ascending, Controller, Probed, RoundAhead, State
+from mtpipe.temperature.controllers.controller import Ascending, BeforeRound, Controller, Probed, State
 
 
 class Probing(Controller):
@@ -17,7 +17,7 @@ class Probing(Controller):
     def bounds(self) -> tuple[float, float]:
         return self.grid[0], self.grid[-1]
 
-    def probe(self, ahead: RoundAhead) -> list[Probed]:
+    def probe(self, ahead: BeforeRound) -> list[Probed]:
         """What the grid shows."""
         return ahead.probe(self.grid, self.problems, self.responses)
 

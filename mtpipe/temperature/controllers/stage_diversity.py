@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mtpipe.settings.base import Temperature
-from mtpipe.temperature.controllers.controller import RoundAhead, State
+from mtpipe.temperature.controllers.controller import BeforeRound, State
 from mtpipe.temperature.controllers.probing import Probing, crossing
 from mtpipe.temperature.rules.rule import rounded
 
@@ -27,7 +27,7 @@ class StageDiversity(Probing):
             raise ValueError(f"start ({self.start}) has to lie within the grid, {self.grid[0]} to {self.grid[-1]}")
         return self
 
-    def before(self, state: State, ahead: RoundAhead) -> State:
+    def before(self, state: State, ahead: BeforeRound) -> State:
         if not state:
             [first] = ahead.probe([self.start], self.problems, self.responses)
             return {"temperature": self.start, "diversity": first.diversity}

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mtpipe.temperature.controllers.controller import Ascending, Controller, RoundAhead, RoundSampled, State
+from mtpipe.temperature.controllers.controller import AfterRound, Ascending, BeforeRound, Controller, State
 
 Floats = NDArray[np.float64]
 
@@ -28,17 +28,17 @@ class Tampo(Controller):
     def bounds(self) -> tuple[float, float]:
         return self.candidates[0], self.candidates[-1]
 
-    def before(self, state: State, ahead: RoundAhead) -> State:
+    def before(self, state: State, ahead: BeforeRound) -> State:
         scores = state.get("scores", [0.0] * len(self.candidates))
         probabilities = top_p(distribution(np.array(scores)), self.top_p)
-        drawn = int(np.searchsorted(probabilities.cumsum(), ahead.number * probabilities.sum(), side="right"))
+        drawn = int(np.searchsorted(probabilities.cumsum(), ahead.uniform * probabilities.sum(), side="right"))
         return {
             "temperature": self.candidates[min(drawn, int(probabilities.nonzero()[0][-1]))],
             "scores": scores,
             "probabilities": probabilities.tolist(),
         }
 
-    def after(self, state: State, sampled: RoundSampled) -> State:
+    def after(self, state: State, sampled: AfterRound) -> State:
         weights = sparsemax(np.array(sampled.logprobs_at(self.candidates)))
         scores = (weights * np.array(sampled.advantages)[:, None]).mean(0)
         moved = (1 - self.rate) * np.array(state["scores"]) + self.rate * scores

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mtpipe.temperature.controllers.controller import RoundAhead, State
+from mtpipe.temperature.controllers.controller import BeforeRound, State
 from mtpipe.temperature.controllers.probing import Probing, crossing
 from mtpipe.temperature.rules.rule import rounded
 
@@ -20,7 +20,7 @@ class TemperedEntropy(Probing):
     target: float = Field(default=0.3, gt=0, description="nats a token, at the temperature itself")
     every: int = Field(default=1, ge=1, description="rounds from one search to the next")
 
-    def before(self, state: State, ahead: RoundAhead) -> State:
+    def before(self, state: State, ahead: BeforeRound) -> State:
         if state and ahead.round % self.every:
             return state
         found = self.probe(ahead)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mtpipe.temperature.controllers.controller import Ascending, RoundAhead, State
+from mtpipe.temperature.controllers.controller import Ascending, BeforeRound, State
 from mtpipe.temperature.controllers.entropy_target import LEAST_ENTROPY
 from mtpipe.temperature.controllers.probing import Probing
 
@@ -24,7 +24,7 @@ class TurningPoint(Probing):
     responses: int = Field(default=8, ge=2, description="to each of them at each temperature")
     every: int | None = Field(default=None, ge=1, description="rounds from one search to the next; null: search once")
 
-    def before(self, state: State, ahead: RoundAhead) -> State:
+    def before(self, state: State, ahead: BeforeRound) -> State:
         if state and (self.every is None or ahead.round % self.every):
             return state
         found = self.probe(ahead)

@@ -5,19 +5,19 @@ from functools import partial
 import torch
 
 from mtpipe.learn.batching.advantages import group_advantages
-from mtpipe.learn.batching.batches import Scored
 from mtpipe.learn.batching.groups import Group
+from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
 from mtpipe.learn.scoring.shared_prompts import laid_out
 from mtpipe.settings.update import Update
-from mtpipe.temperature.controllers.controller import RoundSampled
+from mtpipe.temperature.controllers.controller import AfterRound
 
 
-def round_sampled(groups: list[Group], scorer: Scorer, settings: Update) -> RoundSampled:
+def after_round(groups: list[Group], scorer: Scorer, settings: Update) -> AfterRound:
     """The round's figures, group by group; log-probs at other temperatures are computed when they are asked for."""
-    logprobs = [value for group in groups for row in group.rollouts for value in row["logprobs"]]
+    logprobs = [value for group in groups for row in group.rollouts for value in row["behaviour_logprobs"]]
     advantages, _ = group_advantages(torch.tensor([group.rewards for group in groups], dtype=torch.float64))
-    return RoundSampled(
+    return AfterRound(
         entropy=-sum(logprobs) / len(logprobs),
         vocabulary=scorer.model.config.get_text_config().vocab_size,
         advantages=advantages.flatten().tolist(),
@@ -32,7 +32,14 @@ def mean_logprobs(groups: list[Group], scorer: Scorer, settings: Update, candida
     One forward pass over the round serves all candidates.
     """
     responses = [
-        Scored(row["problem_id"], row["prompt_ids"], row["response_ids"], row["logprobs"], row["temperatures"], 0.0)
+        TrainingSample(
+            row["problem_id"],
+            row["prompt_ids"],
+            row["response_ids"],
+            row["behaviour_logprobs"],
+            row["temperatures"],
+            0.0,
+        )
         for group in groups
         for row in group.rollouts
     ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import Vocabulary, load_vocabulary
-from mtpipe.sampling.records import Request, Response, SamplingPlan, refuse_batch_dependent
+from mtpipe.sampling.requests import Request, Response, SamplingPlan, refuse_batch_dependent
 from mtpipe.sampling.vllm.request import DRAW, OWN_RULES, SETTING
 from mtpipe.settings.sampling import Vllm
 
@@ -178,7 +178,7 @@ def _response(request: Request, output: Any, tables: list[NDArray[np.float32]]) 
         prompt_ids=request.prompt_ids,
         base_temperature=request.base,
         response_ids=tokens,
-        logprobs=drawn[1].tolist(),
+        behaviour_logprobs=drawn[1].tolist(),
         temperatures=drawn[2].tolist(),
         entropies=drawn[3].tolist(),
         finish_reason="stop" if output.finish_reason == "stop" else "length",
@@ -192,7 +192,7 @@ def _start(folder: Path, options: Vllm, batch_size: int) -> Any:
     from vllm.v1.engine.llm_engine import LLMEngine
 
     from mtpipe.sampling.vllm.plugin import processors
-    from mtpipe.sampling.vllm.worker import PolicyWorker
+    from mtpipe.sampling.vllm.policy_worker import PolicyWorker
 
     on_cpu = current_platform.is_cpu()
     cache_gib = options.kv_cache_gib if options.kv_cache_gib is not None else (1.0 if on_cpu else None)

@@ -46,10 +46,10 @@ class SamplingPlan:
 class Response:
     """A sampled response; entry j of `response_ids` and of the lists of floats belongs to the same token.
 
-    `logprobs` (nats) are those the tokens were sampled with, at `temperatures`; `entropies` (nats) are those of
-    the untempered distributions. `mask_sizes` and `mask_ids` are the columns of a `Masks`, empty where nothing was cut
-    or no masks were asked for. `finish_reason` is "stop" after a stop token or a stop string, which is kept, else
-    "length".
+    `behaviour_logprobs` (nats) are those the tokens were sampled with, at `temperatures`; `entropies` (nats) are
+    those of the untempered distributions. `mask_sizes` and `mask_ids` are the columns of a `Masks`, empty where
+    nothing was cut or no masks were asked for. `finish_reason` is "stop" after a stop token or a stop string, which
+    is kept, else "length".
     """
 
     problem_id: str
@@ -57,7 +57,7 @@ class Response:
     prompt_ids: list[int]
     base_temperature: float
     response_ids: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
+    behaviour_logprobs: list[float] = field(default_factory=list)
     temperatures: list[float] = field(default_factory=list)
     entropies: list[float] = field(default_factory=list)
     mask_sizes: list[int] = field(default_factory=list)

@@ -6,8 +6,9 @@ import pytest
 from test_update import GROUP_SIZE, groups, settings
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batching.batches import Scored, micro_batches, optimizer_steps
 from mtpipe.learn.batching.groups import Group, join_groups
+from mtpipe.learn.batching.micro_batches import micro_batches
+from mtpipe.learn.batching.steps import TrainingSample, optimizer_steps
 from mtpipe.measure.temperature_shares import temperature_shares
 
 __all__ = ["groups", "settings"]
@@ -45,24 +46,27 @@ def test_a_flat_group_counts_in_the_denominator_only_where_asked(policy, groups,
     rewards = [[1.0] * GROUP_SIZE, *[[1.0, 0.0] * (GROUP_SIZE // 2)] * 2]
     flat = [Group(one.problem_id, one.rollouts, own) for one, own in zip(groups[:3], rewards, strict=True)]
     dropped, kept = (
-        optimizer_steps(flat, settings.model_copy(update={"keep_flat_groups": keep}), 16)[0] for keep in (False, True)
+        optimizer_steps(flat, settings.model_copy(update={"keep_zero_advantage_groups": keep}), 16)[0]
+        for keep in (False, True)
     )
     assert len(kept.responses) == len(dropped.responses) + GROUP_SIZE
     assert kept.responses[-1].weight < dropped.responses[-1].weight
 
 
 def test_micro_batches_hold_every_response_once_and_stay_within_their_tokens():
-    responses = [Scored(str(n), [1] * 3, [1] * n, [0.0] * n, [1.0] * n, 1.0) for n in (9, 1, 30, 5, 2, 12)]
+    responses = [TrainingSample(str(n), [1] * 3, [1] * n, [0.0] * n, [1.0] * n, 1.0) for n in (9, 1, 30, 5, 2, 12)]
     batches = list(micro_batches(responses, tokens=30))
     assert sorted(one.problem_id for batch in batches for one in batch) == sorted(one.problem_id for one in responses)
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(3 + len(one.response_ids) for one in batch) <= 30
 
 
-def lengths_of_rollouts(count: int, longest: int) -> list[Scored]:
+def lengths_of_rollouts(count: int, longest: int) -> list[TrainingSample]:
     generator = random.Random(0)
     lengths = [max(4, min(longest, round(generator.lognormvariate(6.0, 0.9)))) for _ in range(count)]
-    return [Scored("p", [1] * generator.randrange(40, 200), [1] * n, [0.0] * n, [1.0] * n, 1.0) for n in lengths]
+    return [
+        TrainingSample("p", [1] * generator.randrange(40, 200), [1] * n, [0.0] * n, [1.0] * n, 1.0) for n in lengths
+    ]
 
 
 @pytest.mark.parametrize("tokens", [4096, 16384, 65536])

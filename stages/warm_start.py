@@ -1,4 +1,4 @@
-"""Stage sft: the warm start, and the entropies that its quantile thresholds start from."""
+"""Stage warm_start: the warm start, and the entropies that its quantile thresholds start from."""
 
 import shutil
 
@@ -20,7 +20,7 @@ def main() -> None:
     """Trains the warm start on worked answers, where the task has any."""
     params = load_params()
     device = prepare_torch(params.compute)
-    examples = read_rows(paths.WARM_START_EXAMPLES, EXAMPLES) if params.sft.steps else []
+    examples = read_rows(paths.WARM_START_EXAMPLES, EXAMPLES) if params.warm_start.steps else []
     problems = read_rows(paths.TRAIN, PROBLEMS)
 
     with atomic(paths.WARM_START / "policy") as folder:
@@ -32,13 +32,15 @@ def main() -> None:
         else:
             shutil.copytree(params.model.checkpoint, source)
         policy = load_policy(source, device)
-        with progress_bar(params.sft.steps, "warm start", "steps") as progress:
-            curve = warm_start(policy, examples, params.sft, params.model.seed, progress)
+        with progress_bar(params.warm_start.steps, "warm start", "steps") as progress:
+            curve = warm_start(policy, examples, params.warm_start, params.model.seed, progress)
         save_policy(policy, folder, tokenizer_from=source)
         shutil.rmtree(source)
         del policy  # its memory is the engine's now
         with open_engine(params, folder) as engine:
-            entropies = calibration_entropies(engine, problems, params.sft.calibration_responses, params.sampling)
+            entropies = calibration_entropies(
+                engine, problems, params.warm_start.calibration_responses, params.sampling
+            )
         write_entropy_table(folder, entropies)
     write_json(paths.WARM_START / "curve.json", curve)
 

@@ -10,7 +10,7 @@ from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.randomness import response_uniform
 from mtpipe.sampling.rounds import sample_uniform
 from mtpipe.settings.sampling import Sampling
-from mtpipe.temperature.controllers.controller import Probed, RoundAhead, State
+from mtpipe.temperature.controllers.controller import BeforeRound, Probed, State
 from mtpipe.temperature.controllers.state import read_state
 from mtpipe.temperature.round_plan import RoundPlan
 
@@ -23,9 +23,9 @@ def set_controller(
     """The state of the round's controller, its temperature set; nothing where the arm has none."""
     if plan.controller is None:
         return {}
-    number = response_uniform(seed, f"round {plan.round}", "controller", 0)
+    uniform = response_uniform(seed, f"round {plan.round}", "controller", 0)
     probing = partial(probe, engine, problems, plan, seed, settings)
-    return plan.controller.before(read_state(policy), RoundAhead(plan.round, number, probing))
+    return plan.controller.before(read_state(policy), BeforeRound(plan.round, uniform, probing))
 
 
 def probe(
@@ -52,7 +52,9 @@ def probe(
         by_problem: dict[str, list[list[int]]] = {}
         for one in drawn:
             by_problem.setdefault(one.problem_id, []).append(one.response_ids)
-        logprobs = sorted(value for one in drawn for value in one.logprobs)  # sums in an order that no engine decides
+        logprobs = sorted(
+            value for one in drawn for value in one.behaviour_logprobs
+        )  # sums in an order that no engine decides
         diversities = sorted(diversity(group) for group in by_problem.values())
         found.append(Probed(-float(np.sum(logprobs)) / len(logprobs), float(np.mean(diversities))))
     return found
