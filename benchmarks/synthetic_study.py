@@ -31,7 +31,7 @@ def write_study(params: Params, problems: int, lift: dict[str, float] | None = N
         rise = (lift or {}).get(arm, 0.02)
         for seed in params.seeds:
             for round in params.rounds:
-                write_json(paths.update_metrics(arm, seed, round.n), _round(params, arm, seed, round.n, rise))
+                write_json(paths.round_metrics(arm, seed, round.n), _round(params, arm, seed, round.n, rise))
             for after in params.evaluate.after:
                 _write_evaluation(params, paths.evaluation(arm, seed, after), problems, rise * after, seed)
             for value in params.evaluate.sweep:

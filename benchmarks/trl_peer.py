@@ -44,13 +44,16 @@ def local_batch(responses: list[TrainingSample], tokens_of_step: int) -> dict[st
             [fill + row if left else row + fill for fill, row in zip(blank, rows, strict=True)], dtype=kind
         )
 
-    prompts, completions = [one.prompt_ids for one in responses], [one.response_ids for one in responses]
+    prompts, completions = (
+        [one.rollout.prompt_ids for one in responses],
+        [one.rollout.response_ids for one in responses],
+    )
     batch = {
         "prompt_ids": padded(prompts, True, torch.long),
         "prompt_mask": padded([[1] * len(row) for row in prompts], True, torch.long),
         "completion_ids": padded(completions, False, torch.long),
         "completion_mask": padded([[1] * len(row) for row in completions], False, torch.long),
-        "old_per_token_logps": padded([one.behaviour_logprobs for one in responses], False, torch.float32),
+        "old_per_token_logps": padded([one.rollout.behaviour_logprobs for one in responses], False, torch.float32),
         "advantages": torch.tensor([one.advantage for one in responses]),
         "num_items_in_batch": torch.tensor(tokens_of_step),
     }

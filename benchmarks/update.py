@@ -22,13 +22,12 @@ from benchmarks.sampling import compare
 from mtpipe.learn.batching.micro_batches import micro_batches
 from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.learn.losses.aggregation import token_mean
-from mtpipe.learn.scoring.scorer import Scorer
 from mtpipe.learn.scoring.shared_prompts import shares_prompts
-from mtpipe.learn.state.optimizer import Optimizer
+from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.update import take_step
 from mtpipe.model.policy import load_policy, new_checkpoint, prepare_torch
 from mtpipe.params import load_params
-from mtpipe.settings.update import Update
+from mtpipe.records import Rollout
 from mtpipe.tasks.synthetic import arithmetic
 
 PROMPTS, GROUP_SIZE = 16, 8
@@ -50,7 +49,7 @@ def main() -> None:
     device = prepare_torch(params.compute)
     settings = params.update.model_copy(update={"tokens_per_micro_batch": MICRO_BATCH, "dual_clip": None})
     responses = rollouts()
-    tokens = sum(len(one.response_ids) for one in responses)
+    tokens = sum(len(one.rollout.response_ids) for one in responses)
     splits = -(-len(responses) // (MICRO_BATCH // max(map(len, responses))))
     with tempfile.TemporaryDirectory() as folder:
         sizes = params.model.model_copy(update={"hidden_size": HIDDEN, "layers": LAYERS})
@@ -61,13 +60,13 @@ def main() -> None:
     peer.current_gradient_accumulation_steps = peer.args.steps_per_generation = splits
     generated = local_batch(responses, tokens)
     items = generated.pop("num_items_in_batch")
-    optimizer = Optimizer(policy.model, 1e-6, 0)
+    learner = Learner.of(policy, settings.model_copy(update={"learning_rate": 1e-6, "warmup_steps": 0}))
     adamw = torch.optim.AdamW(peer.model.parameters(), lr=1e-6, betas=(0.9, 0.95), weight_decay=0.0)
-    scorer = Scorer(policy.model.train())
+    policy.model.train()
     peer.model.train()
 
     def ours() -> int:
-        take_step(scorer, optimizer, responses, settings, check=False)
+        take_step(learner, responses, check=False)
         return tokens
 
     def trl() -> int:
@@ -90,20 +89,21 @@ def main() -> None:
     print(f" in {len(batches)} micro-batches, TRL {1 - real / (width * len(responses)):.1%} in {splits}")
     compare("our update / TRL's GRPOTrainer step", ours, trl)
     for prompt, response in LENGTHS:
-        compare_sharing(scorer, optimizer, settings, prompt, response)
+        compare_sharing(learner, prompt, response)
 
 
-def compare_sharing(scorer: Scorer, optimizer: Optimizer, settings: Update, prompt: int, response: int) -> None:
+def compare_sharing(learner: Learner, prompt: int, response: int) -> None:
     """Prints the ratio at prompts and responses of about these lengths."""
     problems = max(2, TOKENS // (GROUP_SIZE * (prompt + response)))
     responses = rollouts(problems, (prompt // 2, prompt * 3 // 2), math.log(response) - 0.125, 0.5, 3 * response)
-    tokens = sum(len(one.response_ids) for one in responses)
+    tokens = sum(len(one.rollout.response_ids) for one in responses)
 
     def step(share: bool) -> int:
-        take_step(scorer, optimizer, responses, settings.model_copy(update={"share_prompts": share}), check=False)
+        sharing = learner.settings.model_copy(update={"share_prompts": share})
+        take_step(replace(learner, settings=sharing), responses, check=False)
         return tokens
 
-    auto = "shares" if shares_prompts(scorer.model, responses, settings) else "repeats"
+    auto = "shares" if shares_prompts(learner.scorer.model, responses, learner.settings) else "repeats"
     what = f"prompts of about {prompt} tokens, responses of {response}: read once / repeated (auto {auto})"
     compare(what, lambda: step(True), lambda: step(False))
 
@@ -124,8 +124,17 @@ def rollouts(
             length = max(4, min(longest, round(generator.lognormvariate(log_mean, deviation))))
             ids = [generator.randrange(2, 16) for _ in range(length)]
             advantage = generator.choice([-1.0, 1.0])
-            responses.append(TrainingSample(str(problem), prompt, ids, [-2.8] * length, [1.0] * length, advantage))
-    weights = token_mean([len(one.response_ids) for one in responses])
+            rollout = Rollout(
+                problem_id=str(problem),
+                sample=len(responses),
+                base_temperature=1.0,
+                prompt_ids=prompt,
+                response_ids=ids,
+                behaviour_logprobs=[-2.8] * length,
+                temperatures=[1.0] * length,
+            )
+            responses.append(TrainingSample(rollout, advantage))
+    weights = token_mean([len(one.rollout.response_ids) for one in responses])
     return [replace(one, weight=weight) for one, weight in zip(responses, weights, strict=True)]
 
 

@@ -36,13 +36,13 @@ def arm_update(arm: str) -> Path:
 
 
 def round_folder(arm: str, seed: int, round: int) -> Path:
-    """Everything that belongs to one round of one run."""
+    """What one round of one run leaves, but for the policy."""
     return DATA / "runs" / arm / f"seed{seed}" / f"round{round}"
 
 
 def policy(arm: str, seed: int, round: int) -> Path:
     """The policy that round `round` samples from; the update of that round writes the next round's."""
-    return round_folder(arm, seed, round) / "policy"
+    return DATA / "policies" / arm / f"seed{seed}" / f"round{round}"
 
 
 def rollouts(arm: str, seed: int, round: int) -> Path:
@@ -53,14 +53,24 @@ def verdicts(arm: str, seed: int, round: int) -> Path:
     return round_folder(arm, seed, round) / "verdicts.parquet"
 
 
+def steps(arm: str, seed: int, round: int) -> Path:
+    """What the update of one round reports of its optimizer steps."""
+    return round_folder(arm, seed, round) / "steps.json"
+
+
 def resume_point(arm: str, seed: int, round: int) -> Path:
     """The last step of an update that has not ended; untracked."""
     return DATA / "resume" / f"update-{arm}-seed{seed}-round{round}"
 
 
-def update_metrics(arm: str, seed: int, round: int) -> Path:
-    """What the update of one round reports; apart from the heavy files, for the report and MLflow to read."""
-    return METRICS / arm / f"seed{seed}" / f"round{round}.json"
+def metrics(arm: str, seed: int) -> Path:
+    """What the rounds of one run measured."""
+    return METRICS / arm / f"seed{seed}"
+
+
+def round_metrics(arm: str, seed: int, round: int) -> Path:
+    """What one round measured; apart from the heavy files, for the report and MLflow to read."""
+    return metrics(arm, seed) / f"round{round}.json"
 
 
 def samples(arm: str, seed: int, round: int) -> Path:
@@ -81,6 +91,14 @@ def sweep(arm: str, seed: int, after: int, temperature: float | str) -> Path:
 def viewer(arm: str, seed: int, round: int) -> Path:
     """The page that shows a round's rollouts token by token; made by `python -m mtpipe look`, untracked."""
     return REPORT / "rollouts" / f"{arm}-seed{seed}-round{round}.html"
+
+
+def tokenizer_of(rollouts: Path) -> Path:
+    """The tokenizer of a rollouts file by its path; for one that is not a run's, in a folder `policy` beside it."""
+    parts = rollouts.parts
+    if len(parts) >= 5 and parts[-5] == "runs" and parts[-1] == "rollouts.parquet":
+        return Path(*parts[:-5], "policies", *parts[-4:-1], "tokenizer.json")
+    return rollouts.parent / "policy" / "tokenizer.json"
 
 
 def viewer_of(rollouts: Path) -> Path:

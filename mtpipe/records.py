@@ -1,13 +1,12 @@
 """The rows that pass between stages, as Parquet tables with fixed columns.
 
-In `ROLLOUTS`, entry j of `behaviour_logprobs`, `temperatures` and `entropies` belongs to the same token,
-`response_ids[j]`: the log-probability (nats) it was sampled with, the temperature it was sampled at, and the
-untempered entropy (nats) of the distribution it was drawn from. `base_temperature` is the response's own, which its
-tokens' temperatures follow from. `mask_sizes` and `mask_ids` hold what truncation left to draw from, as
-`mtpipe.temperature.masks.Masks` describes; both are empty where nothing is cut.
+A response is a `Rollout` from the engine that samples it to the loss that learns from it; `ROLLOUTS` are its columns.
 """
 
+from __future__ import annotations
+
 import json
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,54 @@ import pyarrow.parquet as pq
 
 from mtpipe.errors import MtpipeError
 from mtpipe.files import atomic
+
+_TYPES = {
+    "str": pa.string(),
+    "int": pa.int32(),
+    "float": pa.float64(),
+    "list[int]": pa.list_(pa.int32()),
+    "list[float]": pa.list_(pa.float32()),
+}
+
+
+@dataclass
+class Rollout:
+    """A sampled response. Entry j of `response_ids` and of each list of floats belongs to the same token.
+
+    Attributes:
+        sample: the response's index in its group.
+        base_temperature: the response's own, which its tokens' temperatures follow from.
+        text: the response as text; empty as an engine returns it.
+        behaviour_logprobs: log-probs (nats) of the tokens under the distributions that they were drawn from.
+        temperatures: what the logits of each token were divided by.
+        entropies: of the untempered distributions (nats).
+        mask_sizes, mask_ids: what truncation left to draw from (`mtpipe.temperature.masks.Masks`); both are empty if
+            nothing was cut, or no masks were asked for.
+        finish_reason: "stop" after a stop token or a stop string, which is kept, else "length".
+    """
+
+    problem_id: str
+    sample: int
+    base_temperature: float
+    prompt_ids: list[int]
+    response_ids: list[int] = field(default_factory=list)
+    text: str = ""
+    behaviour_logprobs: list[float] = field(default_factory=list)
+    temperatures: list[float] = field(default_factory=list)
+    entropies: list[float] = field(default_factory=list)
+    mask_sizes: list[int] = field(default_factory=list)
+    mask_ids: list[int] = field(default_factory=list)
+    finish_reason: str = "length"
+
+    def __len__(self) -> int:
+        """Tokens of prompt and response."""
+        return len(self.prompt_ids) + len(self.response_ids)
+
+
+def schema_of(carrier: type) -> pa.Schema:
+    """The Parquet columns of a dataclass, from its fields' types."""
+    return pa.schema([(column.name, _TYPES[str(column.type)]) for column in fields(carrier)])
+
 
 PROBLEMS = pa.schema(
     [
@@ -28,22 +75,7 @@ PROBLEMS = pa.schema(
     ]
 )
 EXAMPLES = pa.schema([("problem_id", pa.string()), ("prompt", pa.string()), ("response", pa.string())])
-ROLLOUTS = pa.schema(
-    [
-        ("problem_id", pa.string()),
-        ("sample", pa.int32()),
-        ("base_temperature", pa.float64()),
-        ("prompt_ids", pa.list_(pa.int32())),
-        ("response_ids", pa.list_(pa.int32())),
-        ("text", pa.string()),
-        ("behaviour_logprobs", pa.list_(pa.float32())),
-        ("temperatures", pa.list_(pa.float32())),
-        ("entropies", pa.list_(pa.float32())),
-        ("mask_sizes", pa.list_(pa.int32())),
-        ("mask_ids", pa.list_(pa.int32())),
-        ("finish_reason", pa.string()),
-    ]
-)
+ROLLOUTS = schema_of(Rollout)
 VERDICTS = pa.schema(
     [
         ("problem_id", pa.string()),
@@ -69,16 +101,34 @@ EVALUATION = pa.schema(
 )
 
 
-_CONTROLLER = b"controller"
+_ROUND = b"round"
 
 
-def write_rows(
-    target: Path, rows: list[dict[str, Any]], schema: pa.Schema, controller: dict[str, Any] | None = None
-) -> None:
-    """Writes rows as one Parquet file, atomically; with a controller's state, in the file's own metadata."""
-    table = pa.Table.from_pylist(rows, schema=schema)
-    if controller:
-        table = table.replace_schema_metadata({_CONTROLLER: json.dumps(controller, allow_nan=False)})
+@dataclass(frozen=True)
+class SampledRound:
+    """What was settled when a round was sampled; it stands in the metadata of the rollouts' file.
+
+    Attributes:
+        controller: the state of the arm's controller; empty if it has none.
+        threshold: the entropy (nats) that divides the round's tokens; None for rules without such a number.
+    """
+
+    controller: dict[str, Any] = field(default_factory=dict)
+    threshold: float | None = None
+
+
+def write_rows(target: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    """Writes rows as one Parquet file, atomically."""
+    _write_table(target, pa.Table.from_pylist(rows, schema=schema))
+
+
+def write_rollouts(target: Path, rollouts: list[Rollout], settled: SampledRound = SampledRound()) -> None:
+    """Writes a round's rollouts as one Parquet file, atomically."""
+    table = pa.Table.from_pylist([vars(rollout) for rollout in rollouts], schema=ROLLOUTS)
+    _write_table(target, table.replace_schema_metadata({_ROUND: json.dumps(vars(settled), allow_nan=False)}))
+
+
+def _write_table(target: Path, table: pa.Table) -> None:
     with atomic(target) as partial:
         pq.write_table(table, partial, compression="zstd")
 
@@ -108,10 +158,15 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     return table
 
 
-def read_controller(path: Path) -> dict[str, Any]:
-    """The state of the controller that a round was sampled with; empty where no controller was."""
+def read_sampled_round(path: Path) -> SampledRound:
+    """What was settled when a round was sampled, from its rollouts' file."""
     metadata = pq.read_schema(path).metadata or {}
-    return json.loads(metadata[_CONTROLLER]) if _CONTROLLER in metadata else {}
+    return SampledRound(**json.loads(metadata[_ROUND])) if _ROUND in metadata else SampledRound()
+
+
+def read_rollouts(path: Path) -> list[Rollout]:
+    """A round's rollouts; raises MtpipeError as `read_table` does."""
+    return [Rollout(**row) for row in read_table(path, ROLLOUTS).to_pylist()]
 
 
 def read_rows(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:

@@ -1,9 +1,11 @@
 """Stage rollout: one round's responses, sampled from the round's policy at the planned temperatures."""
 
+from dataclasses import replace
+
 from mtpipe import paths
 from mtpipe.params import load_params
 from mtpipe.progress import progress_bar
-from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
+from mtpipe.records import PROBLEMS, SampledRound, read_rows, write_rollouts
 from mtpipe.run.stage import run_stage
 from mtpipe.sampling.opening import open_engine
 from mtpipe.sampling.rounds import draw_problems, sample_round
@@ -19,7 +21,7 @@ def main(arm: str, seed: int, round: int) -> None:
     plan = RoundPlan.read(paths.round_plan(arm, round))
     problems = draw_problems(read_rows(paths.TRAIN, PROBLEMS), seed, round, params.sampling.prompts)
 
-    rows = []
+    rollouts = []
     total, tokens = len(problems) * params.sampling.group_size, 0
     with (
         open_engine(params, folder) as engine,
@@ -28,14 +30,14 @@ def main(arm: str, seed: int, round: int) -> None:
     ):
         control = set_controller(engine, problems, plan, folder, seed, params.sampling)
         temperatures = RoundTemperatures(plan.at(control), folder)
-        for response in sample_round(engine, problems, temperatures, seed, round, params.sampling):
-            rows.append({**vars(response), "text": engine.vocabulary.decode(response.response_ids)})
-            tokens += len(response.response_ids)
-            if bar.update() or len(rows) == total:
-                log("rollout", {"tokens": tokens}, round * total + len(rows))
+        for rollout in sample_round(engine, problems, temperatures, seed, round, params.sampling):
+            rollouts.append(replace(rollout, text=engine.vocabulary.decode(rollout.response_ids)))
+            tokens += len(rollout.response_ids)
+            if bar.update() or len(rollouts) == total:
+                log("rollout", {"tokens": tokens}, round * total + len(rollouts))
     order = {problem["problem_id"]: index for index, problem in enumerate(problems)}
-    rows.sort(key=lambda row: (order[row["problem_id"]], row["sample"]))
-    write_rows(paths.rollouts(arm, seed, round), rows, ROLLOUTS, control)
+    rollouts.sort(key=lambda rollout: (order[rollout.problem_id], rollout.sample))
+    write_rollouts(paths.rollouts(arm, seed, round), rollouts, SampledRound(control, temperatures.threshold()))
 
 
 if __name__ == "__main__":

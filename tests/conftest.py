@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
+from builders import ROOT
 from hypothesis import settings
 
 from mtpipe.params import Params, load_params
 
 settings.register_profile("mtpipe", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("mtpipe")
-
-ROOT = Path(__file__).parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

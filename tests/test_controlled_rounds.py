@@ -4,15 +4,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from builders import judged, write_params
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
 from mtpipe import paths
 from mtpipe.files import read_json
 from mtpipe.model.policy import save_policy
-from mtpipe.records import ROLLOUTS, VERDICTS, read_controller, read_rows, write_rows
-from stages import plan, prepare, rollout, start, update
+from mtpipe.records import VERDICTS, read_rollouts, read_sampled_round, write_rows
+from stages import measure, plan, prepare, rollout, start, update
 
 PROBE = {"grid": [0.7, 1.0, 1.4], "problems": 4, "responses": 2}
 ARMS = {
@@ -30,14 +30,17 @@ ARMS = {
 def project(policy, policy_folder, tmp_path, monkeypatch) -> Path:
     """A folder with problems and a warm start, as the working directory."""
     monkeypatch.chdir(tmp_path)
-    content = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
-    content |= {"arms": list(ARMS), "temperature": ARMS}
-    content["task"] |= {"warm_start_problems": 20, "train_problems": 40, "benchmark_problems": 4}
-    content["compute"] |= {"device": "cpu", "threads": 1}
-    content["sampling"] |= {"group_size": 4, "prompts": 6, "max_new_tokens": 12}
-    content["update"] |= {"prompts_per_step": 2, "learning_rate": 1e-3, "warmup_steps": 0}
-    with open("params.yaml", "w") as file:
-        YAML(typ="safe").dump(content, file)
+    write_params(
+        {
+            "arms": list(ARMS),
+            "rounds": [{"n": n, "next": n + 1} for n in range(3)],
+            "evaluate.after": [3],
+            "temperature": ARMS,
+            "task": {"warm_start_problems": 20, "train_problems": 40, "benchmark_problems": 4},
+            "sampling": {"group_size": 4, "prompts": 6, "max_new_tokens": 12},
+            "update": {"prompts_per_step": 2, "learning_rate": 1e-3, "warmup_steps": 0},
+        }
+    )
     Path("inputs").mkdir()
     prepare.main()
     save_policy(policy, paths.WARM_START / "policy", tokenizer_from=policy_folder)
@@ -51,29 +54,26 @@ def run(arm: str, rounds: range) -> None:
         start.main(arm, 1)
     for round in rounds:
         rollout.main(arm, 1, round)
-        verdicts = [
-            {key: row[key] for key in ("problem_id", "sample")}
-            | {"reward": float(len(row["response_ids"]) % 2 == 0), "verdict": "correct"}
-            for row in read_rows(paths.rollouts(arm, 1, round), ROLLOUTS)
-        ]
+        verdicts = judged(read_rollouts(paths.rollouts(arm, 1, round)))
         write_rows(paths.verdicts(arm, 1, round), verdicts, VERDICTS)
         update.main(arm, 1, round)
 
 
 def check_temperatures(arm: str, round: int) -> None:
     """Holds what was sampled against the controller's temperature and the spread's offsets."""
-    temperature = read_json(paths.update_metrics(arm, 1, round))["round"]["controller_temperature"]
-    assert read_controller(paths.rollouts(arm, 1, round))["temperature"] == temperature
+    temperature = read_json(paths.round_metrics(arm, 1, round))["round"]["controller_temperature"]
+    assert read_sampled_round(paths.rollouts(arm, 1, round)).controller["temperature"] == temperature
     offsets = ARMS[arm].get("spread", {"offsets": [0.0] * 4})["offsets"]
-    for row in read_rows(paths.rollouts(arm, 1, round), ROLLOUTS):
-        base = temperature + offsets[row["sample"]]
-        assert row["base_temperature"] == pytest.approx(base)
-        assert row["temperatures"] == pytest.approx([base] * len(row["temperatures"]), abs=1e-6)
+    for sampled in read_rollouts(paths.rollouts(arm, 1, round)):
+        base = temperature + offsets[sampled.sample]
+        assert sampled.base_temperature == pytest.approx(base)
+        assert sampled.temperatures == pytest.approx([base] * len(sampled.temperatures), abs=1e-6)
 
 
 @pytest.mark.parametrize("arm", [arm for arm, settings in ARMS.items() if "controller" in settings])
 def test_a_run_killed_between_rounds_goes_on_with_the_same_states_and_weights(project, arm):
     run(arm, range(3))
+    measure.main(arm, 1)
     for round in range(3):
         check_temperatures(arm, round)
     last = paths.policy(arm, 1, 3)
@@ -105,9 +105,9 @@ def test_an_arm_without_controller_has_no_state_and_one_with_its_own_loss_carrie
         run(arm, range(2))
     assert not (paths.policy("uniform", 1, 2) / "controller.json").exists()
     assert not (paths.policy("uniform", 1, 2) / "training" / "entropy_bonus.json").exists()
-    assert read_controller(paths.rollouts("uniform", 1, 1)) == {}
+    assert read_sampled_round(paths.rollouts("uniform", 1, 1)).controller == {}
     assert read_json(paths.arm_update("uniform"))["top_entropy"] is None
-    steps = [step for round in (0, 1) for step in read_json(paths.update_metrics("own_loss", 1, round))["steps"]]
+    steps = [step for round in (0, 1) for step in read_json(paths.steps("own_loss", 1, round))["steps"]]
     coefficients = [step["entropy_coefficient"] for step in steps if "loss" in step]
     assert coefficients == pytest.approx([0.01 * n for n in range(len(coefficients))]), "it goes on in the second round"
     assert all(0.3 <= step["surrogate_share"] < 0.4 for step in steps if "loss" in step)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT
+from builders import ROOT
 from test_pipeline import ENVIRONMENT, PUBLISHING, make_project, read_params, repro
 
 SHARED = ROOT.parent / "shared" / "data"

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from builders import ROOT
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
 

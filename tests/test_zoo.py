@@ -3,8 +3,7 @@
 import shutil
 
 import pytest
-from conftest import ROOT
-from ruamel.yaml import YAML
+from builders import ROOT, write_params
 
 from mtpipe import paths
 from mtpipe.files import read_json
@@ -22,12 +21,14 @@ def project(tmp_path_factory, policy_folder):
     from mtpipe.temperature.entropy_table import write_entropy_table
 
     folder = tmp_path_factory.mktemp("zoo")
-    content = YAML(typ="safe").load(ZOO.read_text())
-    content["compute"] |= {"device": "cpu", "threads": 1}
-    content["sampling"] |= {"prompts": 4, "max_new_tokens": 10}
-    content["reward"] |= {"format": 0.5, "overlong": -1.0}
-    content["update"] |= {"prompts_per_step": 4, "logprob_tolerance": 1e-4}
-    YAML(typ="safe").dump(content, folder / "params.yaml")
+    changes = {
+        "rounds": [{"n": 0, "next": 1}],
+        "evaluate.after": [1],
+        "sampling": {"prompts": 4, "max_new_tokens": 10},
+        "reward": {"format": 0.5, "overlong": -1.0},
+        "update": {"prompts_per_step": 4, "logprob_tolerance": 1e-4},
+    }
+    write_params(changes, folder / "params.yaml", source=ZOO)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         write_rows(paths.TRAIN, generate_problems(0, 3, 9, 99, 1, 0.0, 4, 1)["train"], PROBLEMS)
@@ -41,14 +42,15 @@ def project(tmp_path_factory, policy_folder):
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_every_arm_of_the_zoo_trains_a_round(project, arm, monkeypatch):
-    from stages import rollout, start, update, verify
+    from stages import measure, rollout, start, update, verify
 
     monkeypatch.chdir(project)
     start.main(arm, 1)
     rollout.main(arm, 1, 0)
     verify.main(arm, 1, 0)
     update.main(arm, 1, 0)
+    measure.main(arm, 1)
     rows = read_rows(paths.rollouts(arm, 1, 0), ROLLOUTS)
     assert all(bool(row["mask_sizes"]) == load_params().temperature[arm].truncation.cuts for row in rows)
     assert (paths.policy(arm, 1, 1) / "model.safetensors").is_file()
-    assert read_json(paths.update_metrics(arm, 1, 0))["profile"]["entropy"]["mean"]
+    assert read_json(paths.round_metrics(arm, 1, 0))["profile"]["entropy"]["mean"]

@@ -16,7 +16,7 @@ def _finished_rounds(params: Params) -> list[tuple[str, int, int]]:
         for arm in params.arms
         for seed in params.seeds
         for round in params.rounds
-        if paths.update_metrics(arm, seed, round.n).is_file()
+        if paths.round_metrics(arm, seed, round.n).is_file()
     ]
 
 
@@ -53,7 +53,7 @@ def _rate(stage: str, rounds: list[tuple[str, int, int]]) -> float | None:
 
 
 def _round_metrics(arm: str, seed: int, round: int) -> dict[str, float]:
-    return json.loads(paths.update_metrics(arm, seed, round).read_text())["round"]
+    return json.loads(paths.round_metrics(arm, seed, round).read_text())["round"]
 
 
 def _seconds(name: str) -> float | None:

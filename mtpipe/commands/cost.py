@@ -23,7 +23,7 @@ def format_cost(params: Params) -> str:
     missing = 0
     for arm in params.arms:
         tokens = sum(
-            read_json(paths.update_metrics(arm, seed, round.n))["round"]["tokens"]
+            read_json(paths.round_metrics(arm, seed, round.n))["round"]["tokens"]
             for seed in params.seeds
             for round in params.rounds
         )

@@ -42,10 +42,10 @@ def flatten(batch: list[TrainingSample], response_index: Tensor) -> MicroBatch:
         return torch.tensor([value for part in values for value in part], device=response_index.device)
 
     return MicroBatch(
-        behaviour_logprobs=flat([one.behaviour_logprobs for one in batch]),
-        temperatures=flat([one.temperatures for one in batch]),
-        advantages=flat([[one.advantage] * len(one.response_ids) for one in batch]),
-        weights=flat([[one.weight] * len(one.response_ids) for one in batch]),
+        behaviour_logprobs=flat([one.rollout.behaviour_logprobs for one in batch]),
+        temperatures=flat([one.rollout.temperatures for one in batch]),
+        advantages=flat([[one.advantage] * len(one.rollout.response_ids) for one in batch]),
+        weights=flat([[one.weight] * len(one.rollout.response_ids) for one in batch]),
         response_index=response_index,
         round_start_logprobs=flat([one.round_start_logprobs for one in batch]),
         reference_logprobs=flat([one.reference_logprobs for one in batch]),
@@ -57,10 +57,10 @@ def flatten(batch: list[TrainingSample], response_index: Tensor) -> MicroBatch:
 
 
 def _masks(batch: list[TrainingSample], device: torch.device) -> Masks | None:
-    if not any(one.mask_sizes for one in batch):
+    if not any(one.rollout.mask_sizes for one in batch):
         return None
-    sizes = [size for one in batch for size in one.mask_sizes or [0] * len(one.response_ids)]
-    return Masks.of(sizes, [token for one in batch for token in one.mask_ids], device)
+    sizes = [size for one in batch for size in one.rollout.mask_sizes or [0] * len(one.rollout.response_ids)]
+    return Masks.of(sizes, [token for one in batch for token in one.rollout.mask_ids], device)
 
 
 def policy_loss(

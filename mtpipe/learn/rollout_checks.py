@@ -10,16 +10,18 @@ from mtpipe.learn.scoring.sequences import Sequences
 def check_tokens(responses: list[TrainingSample], vocabulary: int) -> None:
     """Raises MtpipeError for a token outside the policy's vocabulary, and for a response without tokens."""
     for response in responses:
-        if not response.response_ids or not response.prompt_ids:
+        if not response.rollout.response_ids or not response.rollout.prompt_ids:
             raise MtpipeError(
-                f"problem {response.problem_id!r} has a response without tokens, or no prompt; "
+                f"problem {response.rollout.problem_id!r} has a response without tokens, or no prompt; "
                 f"run the rollout stage again"
             )
-        largest, smallest = (pick(map(pick, (response.prompt_ids, response.response_ids))) for pick in (max, min))
+        ids = (response.rollout.prompt_ids, response.rollout.response_ids)
+        largest, smallest = (pick(map(pick, ids)) for pick in (max, min))
         if not 0 <= smallest <= largest < vocabulary:
             raise MtpipeError(
-                f"problem {response.problem_id!r} has the token {largest if largest >= vocabulary else smallest}, the "
-                f"policy's vocabulary ends at {vocabulary - 1}: another policy sampled it; run the rollout stage again"
+                f"problem {response.rollout.problem_id!r} has the token "
+                f"{largest if largest >= vocabulary else smallest}, the policy's vocabulary ends at "
+                f"{vocabulary - 1}: another policy sampled it; run the rollout stage again"
             )
 
 
@@ -35,11 +37,11 @@ def check_logprobs(
     worst = int(gap.argmax())
     if gap[worst] <= tolerance:
         return
-    response = batch[int(sequences.response_index[worst])]
+    rollout = batch[int(sequences.response_index[worst])].rollout
     token = worst - int((sequences.response_index < sequences.response_index[worst]).sum())
     raise MtpipeError(
-        f"the rollouts' log-probs do not fit the policy: problem {response.problem_id!r}, token {token} was sampled "
-        f"with {float(sampled[worst]):.6f} nats at temperature {response.temperatures[token]:g}, the policy gives "
+        f"the rollouts' log-probs do not fit the policy: problem {rollout.problem_id!r}, token {token} was sampled "
+        f"with {float(sampled[worst]):.6f} nats at temperature {rollout.temperatures[token]:g}, the policy gives "
         f"{float(logprobs[worst]):.6f} (allowed difference {tolerance:g}: update.logprob_tolerance). Either another "
         f"policy sampled them, or their temperatures are not aligned with their tokens, or not the masks of a "
         f"truncation; run the rollout stage again"

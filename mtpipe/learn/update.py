@@ -10,92 +10,75 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batching.micro_batches import prompt_batches
 from mtpipe.learn.batching.steps import OptimizerStep, TrainingSample
-from mtpipe.learn.distributed.ranks import Ranks
 from mtpipe.learn.losses.entropy_bonus import Coefficient
 from mtpipe.learn.objective import flatten, policy_loss
 from mtpipe.learn.rollout_checks import check_logprobs, check_tokens
 from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
 from mtpipe.learn.scoring.sequences import Sequences
 from mtpipe.learn.scoring.shared_prompts import laid_out, lay_out, read_prompts, shares_prompts
-from mtpipe.learn.state.optimizer import Optimizer
+from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.resume import ResumePoint
 from mtpipe.learn.step_metrics import StepMetrics
-from mtpipe.model.policy import Policy
 from mtpipe.settings.update import Update
 
-_UNUSED = Coefficient()
 _Which = Literal["round_start_logprobs", "reference_logprobs"]
 
 
 def update_policy(
-    policy: Policy,
-    optimizer: Optimizer,
+    learner: Learner,
     steps: list[OptimizerStep],
-    settings: Update,
     progress: tqdm,
-    reference: Policy | None = None,
     resume_point: ResumePoint | None = None,
-    ranks: Ranks | None = None,
-    coefficient: Coefficient = _UNUSED,
     after_step: Callable[[int, dict[str, float]], None] = lambda step, metrics: None,
 ) -> list[dict[str, float]]:
     """Takes the steps and returns the metrics of each, in order; a step without responses is skipped.
 
     Args:
-        reference: the policy that `kl_coefficient` pulls towards.
+        progress: counts groups.
         resume_point: where a killed update left its last step and this one leaves its own.
-        ranks: the processes that share the update; the policy's parameters are divided among them already.
-        coefficient: of the entropy bonus, as the round before left it; by default as it starts.
         after_step: called with each step's number in the round, from 1, and its metrics.
 
-    Raises MtpipeError where the policy's log-probs do not match the rollouts' before the first step, where a loss or
-    gradient is not finite, or where memory does not suffice.
+    Raises MtpipeError if the policy's log-probs do not match the rollouts' before the first step, if a loss or gradient
+    is not finite, or if memory does not suffice.
     """
-    scorer = ranks.scorer if ranks else Scorer(policy.model)
+    settings, model = learner.settings, learner.policy.model
     for step in steps:
-        check_tokens(step.responses, policy.model.config.get_text_config().vocab_size)
+        check_tokens(step.responses, model.config.get_text_config().vocab_size)
     with _memory(settings):
         if settings.target == "untempered":
-            steps = [_with_logprobs(step, scorer, settings, "round_start_logprobs") for step in steps]
-        if settings.kl_coefficient:
-            assert reference is not None
-            steps = [_with_logprobs(step, Scorer(reference.model), settings, "reference_logprobs") for step in steps]
+            steps = [_with_logprobs(step, learner.scorer, settings, "round_start_logprobs") for step in steps]
+        if learner.reference is not None:
+            reference = Scorer(learner.reference.model)
+            steps = [_with_logprobs(step, reference, settings, "reference_logprobs") for step in steps]
         if settings.gradient_checkpointing:
-            policy.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        policy.model.train()
-        metrics = resume_point.resume(policy, optimizer, ranks) if resume_point else []
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.train()
+        metrics = resume_point.resume(learner) if resume_point else []
         progress.update(sum(step.groups for step in steps[: len(metrics)]))
         for step in steps[len(metrics) :]:
             taken = {}
             if step.responses:
                 checked = any("loss" in earlier for earlier in metrics)
-                used = coefficient_after(metrics, settings, coefficient).used
-                taken = take_step(scorer, optimizer, step.responses, settings, not checked, ranks, used)
+                coefficient = coefficient_after(metrics, settings, learner.coefficient)
+                taken = take_step(learner, step.responses, not checked, coefficient.used)
             metrics.append(step.described | taken)
             if resume_point:
-                resume_point.save(policy, optimizer, metrics, ranks)
+                resume_point.save(learner, metrics)
             after_step(len(metrics), metrics[-1])
             progress.update(step.groups)
     return metrics
 
 
 def take_step(
-    scorer: Scorer,
-    optimizer: Optimizer,
-    responses: list[TrainingSample],
-    settings: Update,
-    check: bool,
-    ranks: Ranks | None = None,
-    entropy_coefficient: float = 0.0,
+    learner: Learner, responses: list[TrainingSample], check: bool, entropy_coefficient: float = 0.0
 ) -> dict[str, float]:
-    """One optimizer step."""
-    torch.manual_seed(optimizer.step_count)  # dropout, where a model has any, is the same after a resume
-    totals = StepMetrics()
-    share_prompts = shares_prompts(scorer.model, responses, settings, ranks.count if ranks else 1)
-    deal = ranks.prompt_batches if ranks else prompt_batches
-    for prompt_batch in deal(responses, settings.tokens_per_micro_batch, share_prompts):
+    """One optimizer step; with `check` the recorded log-probs are compared with the policy's first."""
+    settings, scorer, ranks = learner.settings, learner.scorer, learner.ranks
+    torch.manual_seed(learner.optimizer.step_count)  # dropout, where a model has any, is the same after a resume
+    metrics = StepMetrics()
+    share_prompts = shares_prompts(scorer.model, responses, settings, ranks.count)
+    for prompt_batch in ranks.prompt_batches(responses, settings.tokens_per_micro_batch, share_prompts):
         prompts = read_prompts(scorer, prompt_batch, settings)
         for batch, scale in prompt_batch.batches:
             sequences = lay_out(batch, prompts, scorer.model.device)
@@ -107,20 +90,19 @@ def take_step(
                 )
             (loss * scale).backward()
             if scale:
-                totals.add(loss, logged)
+                metrics.add(loss, logged)
         if prompts:
             prompts.backward()
-    if ranks:
-        totals = ranks.join(totals)
-    norm = optimizer.clip()
+    metrics = ranks.join(metrics)
+    norm = learner.optimizer.clip()
     if not torch.isfinite(torch.tensor(norm)):
         raise MtpipeError(
             f"the gradient norm is {norm} in the batch of {_named(responses)}; "
             f"the round stops here, its inputs are kept"
         )
-    optimizer.step()
+    learner.optimizer.step()
     bonus = {"entropy_coefficient": entropy_coefficient} if settings.entropy_bonus else {}
-    return {**totals.described(), "grad_norm": norm, **bonus}
+    return {**metrics.described(), "grad_norm": norm, **bonus}
 
 
 def coefficient_after(metrics: list[dict[str, float]], settings: Update, start: Coefficient) -> Coefficient:
@@ -164,7 +146,7 @@ def _with_logprobs(step: OptimizerStep, scorer: Scorer, settings: Update, which:
         tokens = flatten(batch, sequences.response_index)
         scores = scorer(sequences, tokens.temperatures, PRECISIONS[settings.precision], tokens.masks)
         logprobs = scores.tempered if tempered else scores.untempered
-        parts = logprobs.split([len(one.response_ids) for one in batch])
+        parts = logprobs.split([len(one.rollout.response_ids) for one in batch])
         for one, part in zip(batch, parts, strict=True):
             values = part.tolist()
             responses.append(replace(one, **{which: values}))
@@ -188,5 +170,5 @@ def _memory(settings: Update) -> Iterator[None]:
 
 
 def _named(batch: list[TrainingSample]) -> str:
-    problems = sorted({response.problem_id for response in batch})
+    problems = sorted({response.rollout.problem_id for response in batch})
     return f"problems {', '.join(problems[:5])}" + (f" and {len(problems) - 5} more" if len(problems) > 5 else "")

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_text
 from mtpipe.records import ROLLOUTS, VERDICTS, read_rows, read_table
@@ -40,7 +41,7 @@ def write_viewer(rollouts: Path, target: Path, tokenizer: Path | None = None) ->
     table = _within_limit(read_table(rollouts, ROLLOUTS))
     tokens, quantities = _tokens(table, rollouts)
     used, places = np.unique(tokens, return_inverse=True)
-    texts = _Texts(tokenizer or rollouts.parent / "policy" / "tokenizer.json")
+    texts = _Texts(tokenizer or paths.tokenizer_of(rollouts))
     data = {
         "file": rollouts.as_posix(),
         "steps": STEPS,

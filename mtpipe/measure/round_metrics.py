@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from mtpipe.measure.temperature_shares import temperature_shares
+from mtpipe.records import Rollout, SampledRound
+
 HISTOGRAM_EDGES = np.linspace(0.0, 3.0, 61)
 """Nats; what lies above counts in the last bin."""
 
@@ -29,15 +32,36 @@ STEP_MEANS = (
 """What a round reports of its optimizer steps, as means over those taken; some exist under some settings only."""
 
 
+def measure_round(
+    rollouts: list[Rollout], verdicts: list[dict[str, Any]], update: dict[str, Any], settled: SampledRound
+) -> dict[str, Any]:
+    """All that is reported of one round; data/README.md has the keys and their units.
+
+    Args:
+        update: what `stages/update.py` wrote of its steps.
+        settled: what was settled when the round was sampled.
+    """
+    controller = settled.controller
+    controlled = {"controller_temperature": controller["temperature"]} if controller else {}
+    first = update["steps_before"] + 1
+    return {
+        "round": round_metrics(rollouts, verdicts, update["steps"]) | controlled,
+        "steps": [{"step": first + index, **metrics} for index, metrics in enumerate(update["steps"])],
+        "temperatures": temperature_shares(rollouts, verdicts),
+        "profile": temperature_profile(rollouts),
+        "entropy": entropy_histogram(rollouts, settled.threshold),
+    }
+
+
 def round_metrics(
-    rollouts: list[dict[str, Any]], verdicts: list[dict[str, Any]], steps: list[dict[str, float]]
+    rollouts: list[Rollout], verdicts: list[dict[str, Any]], steps: list[dict[str, float]]
 ) -> dict[str, Any]:
     """Means over a round's responses, over its tokens, and over its optimizer steps; verdicts as counts.
 
     `entropy` is that of the untempered next-token distributions during sampling, in nats a token.
     """
-    lengths = [len(row["response_ids"]) for row in rollouts]
-    temperatures = np.concatenate([row["temperatures"] for row in rollouts])
+    lengths = [len(rollout.response_ids) for rollout in rollouts]
+    temperatures = np.concatenate([rollout.temperatures for rollout in rollouts])
     trained = [step for step in steps if "loss" in step]
     return {
         "reward": float(np.mean([row["reward"] for row in verdicts])),
@@ -46,8 +70,8 @@ def round_metrics(
         "responses": len(rollouts),
         "tokens": sum(lengths),
         "response_tokens": float(np.mean(lengths)),
-        "overlong": float(np.mean([row["finish_reason"] == "length" for row in rollouts])),
-        "entropy": float(np.mean(np.concatenate([row["entropies"] for row in rollouts]))),
+        "overlong": float(np.mean([rollout.finish_reason == "length" for rollout in rollouts])),
+        "entropy": float(np.mean(np.concatenate([rollout.entropies for rollout in rollouts]))),
         "temperature_mean": float(temperatures.mean()),
         "temperature_min": float(temperatures.min()),
         "temperature_max": float(temperatures.max()),
@@ -57,23 +81,23 @@ def round_metrics(
     }
 
 
-def entropy_histogram(rollouts: list[dict[str, Any]], threshold: float | None) -> dict[str, Any]:
+def entropy_histogram(rollouts: list[Rollout], threshold: float | None) -> dict[str, Any]:
     """Counts of the tokens' untempered entropies (nats), and the share at or above the round's threshold."""
-    entropies = np.concatenate([row["entropies"] for row in rollouts]).astype(np.float32)
+    entropies = np.concatenate([rollout.entropies for rollout in rollouts]).astype(np.float32)
     counts, _ = np.histogram(np.minimum(entropies, HISTOGRAM_EDGES[-1]), HISTOGRAM_EDGES)
     hot = None if threshold is None else float((entropies >= np.float32(threshold)).mean())
     return {"edges": HISTOGRAM_EDGES.tolist(), "counts": counts.tolist(), "threshold": threshold, "hot_share": hot}
 
 
-def temperature_profile(rollouts: list[dict[str, Any]]) -> dict[str, Any]:
+def temperature_profile(rollouts: list[Rollout]) -> dict[str, Any]:
     """How the sampling temperatures of a round go with the tokens' untempered entropies, and with their positions.
 
     Each part has the `edges` of bins, of which the last holds all beyond it, and by bin the `mean`, `low` and `high`
     temperature of its tokens, null where there are none.
     """
-    temperatures = np.concatenate([row["temperatures"] for row in rollouts])
-    entropies = np.concatenate([row["entropies"] for row in rollouts])
-    positions = np.concatenate([np.arange(len(row["temperatures"])) for row in rollouts])
+    temperatures = np.concatenate([rollout.temperatures for rollout in rollouts])
+    entropies = np.concatenate([rollout.entropies for rollout in rollouts])
+    positions = np.concatenate([np.arange(len(rollout.temperatures)) for rollout in rollouts])
     width = max(1, -(-int(positions.max() + 1) // _POSITION_BINS))
     position_edges = np.arange(0, int(positions.max()) + 1 + width, width)
     return {

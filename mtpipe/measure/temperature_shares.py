@@ -2,39 +2,53 @@
 
 from typing import Any
 
-import torch
+import numpy as np
 
-from mtpipe.learn.batching.advantages import group_advantages
-from mtpipe.learn.batching.groups import Group
+from mtpipe.records import Rollout
 
 LISTED = 16
+EPSILON = 1e-4
+"""Added to a group's standard deviation, as the update does with `advantage: std`."""
 
 
-def temperature_shares(groups: list[Group]) -> list[dict[str, Any]]:
-    """Rewards and GRPO advantages (`std`, compared with the whole group) by base temperature.
+def temperature_shares(rollouts: list[Rollout], verdicts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rewards and GRPO advantages (compared with the whole group) by base temperature.
 
-    Where there are more than `LISTED` temperatures, because they were drawn, they are taken together by tenths.
+    If there are more than `LISTED` temperatures, because they were drawn, they are taken together by tenths.
 
     Returns:
         for each temperature, ascending: the number of responses, their mean reward, and their share of the sum of
-        positive advantages (0 where no group has any).
+        positive advantages (0 if no group has any).
     """
-    rewards = torch.tensor([group.rewards for group in groups], dtype=torch.float64)
-    base = torch.tensor([group.base for group in groups], dtype=torch.float64)
-    advantages, _ = group_advantages(rewards)
-    positive = advantages.clamp(min=0)
+    reward = {(row["problem_id"], row["sample"]): row["reward"] for row in verdicts}
+    base = np.array([rollout.base_temperature for rollout in rollouts])
+    rewards = np.array([reward[rollout.problem_id, rollout.sample] for rollout in rollouts])
+    _, group = np.unique([rollout.problem_id for rollout in rollouts], return_inverse=True)
+    positive = np.maximum(_standardised(rewards, group), 0.0)
     total = float(positive.sum())
+    if len(np.unique(base)) > LISTED:
+        base = np.round(base * 10) / 10
     shares = []
-    if len(base.unique()) > LISTED:
-        base = (base * 10).round() / 10
-    for temperature in base.unique().tolist():
+    for temperature in np.unique(base):
         of_temperature = base == temperature
         shares.append(
             {
-                "temperature": temperature,
+                "temperature": float(temperature),
                 "responses": int(of_temperature.sum()),
                 "reward": float(rewards[of_temperature].mean()),
                 "positive_advantage_share": float(positive[of_temperature].sum()) / total if total else 0.0,
             }
         )
     return shares
+
+
+def _standardised(rewards: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """(reward - mean) / (standard deviation + EPSILON) within each group, 0 in groups of equal rewards."""
+    count = np.bincount(group)
+    mean = np.bincount(group, rewards) / count
+    gap = rewards - mean[group]
+    deviation = np.sqrt(np.bincount(group, gap**2) / np.maximum(count - 1, 1))
+    lowest, highest = np.full(len(count), np.inf), np.full(len(count), -np.inf)
+    np.minimum.at(lowest, group, rewards)
+    np.maximum.at(highest, group, rewards)
+    return np.where((highest > lowest)[group], gap / (deviation[group] + EPSILON), 0.0)

@@ -90,9 +90,7 @@ def collect(params: Params) -> Study:
         evaluations=evaluations,
         sweep=sweep,
         updates={
-            (arm, seed, round): _update(paths.update_metrics(arm, seed, round))
-            for arm, seed in runs
-            for round in rounds
+            (arm, seed, round): _update(paths.round_metrics(arm, seed, round)) for arm, seed in runs for round in rounds
         },
         plans={(arm, round): RoundPlan.read(paths.round_plan(arm, round)) for arm in params.arms for round in rounds},
         curve=read_json(paths.WARM_START / "curve.json"),

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 from mtpipe.model.policy import Vocabulary
-from mtpipe.sampling.requests import Request, Response, SamplingPlan
+from mtpipe.records import Rollout
+from mtpipe.sampling.requests import Request, SamplingPlan
 
 
 class Engine(Protocol):
@@ -20,7 +21,7 @@ class Engine(Protocol):
     def load(self, folder: Path) -> None:
         """Goes on with the policy in another folder; raises MtpipeError where it does not fit the running one."""
 
-    def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
+    def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Rollout]:
         """Samples one response to each request, in any order; raises MtpipeError before the first for bad input."""
 
     def close(self) -> None:

@@ -20,29 +20,16 @@ import pyarrow as pa
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import Vocabulary, load_vocabulary
-from mtpipe.sampling.requests import Request, Response, SamplingPlan, by_length, refuse_batch_dependent
+from mtpipe.records import ROLLOUTS, Rollout
+from mtpipe.sampling.requests import Request, SamplingPlan, by_length, refuse_batch_dependent
 
 if TYPE_CHECKING:
     from mtpipe.sampling.engine import Engine
 
 INSTALL = "pip install -e '.[ray]'"
 
-_RESPONSES = pa.schema(
-    [
-        ("problem_id", pa.string()),
-        ("sample", pa.int64()),
-        ("base_temperature", pa.float64()),
-        ("prompt_ids", pa.list_(pa.int64())),
-        ("response_ids", pa.list_(pa.int64())),
-        ("behaviour_logprobs", pa.list_(pa.float64())),
-        ("temperatures", pa.list_(pa.float64())),
-        ("entropies", pa.list_(pa.float64())),
-        ("mask_sizes", pa.list_(pa.int64())),
-        ("mask_ids", pa.list_(pa.int64())),
-        ("finish_reason", pa.string()),
-        ("error", pa.string()),
-    ]
-)
+_ROWS = ROLLOUTS.append(pa.field("error", pa.string()))
+"""What a worker returns: rollouts, or one row with nothing but the reason why there are none."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +60,7 @@ class RayEngine:
         """Goes on with the policy in another folder."""
         self.vocabulary, self._folder = load_vocabulary(folder), folder.resolve()
 
-    def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
+    def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Rollout]:
         """Samples one response to each request, in the order of one process."""
         refuse_batch_dependent(requests, "Ray's workers, each with a batch of its own")
         from ray.data import ActorPoolStrategy, DataContext, range
@@ -95,7 +82,7 @@ class RayEngine:
                 for row in table.to_pylist():
                     if refused := row.pop("error"):
                         raise MtpipeError(refused)
-                    yield Response(**row)
+                    yield Rollout(**row)
         except self._ray.exceptions.RayError as error:
             raise MtpipeError(f"sampling on Ray's workers failed: {error}") from error
 
@@ -123,7 +110,7 @@ class _Worker:
             rows = [vars(response) for response in responses]
         except MtpipeError as error:
             rows = [{"error": str(error)}]
-        return pa.Table.from_pylist(rows, schema=_RESPONSES)
+        return pa.Table.from_pylist(rows, schema=_ROWS)
 
 
 def _knock(address: str) -> None:

@@ -1,7 +1,7 @@
-"""What a sampling engine is asked for, and what it gives back."""
+"""What a sampling engine is asked for; it returns `mtpipe.records.Rollout`s."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mtpipe.errors import MtpipeError
 from mtpipe.temperature.rules.rule import ResolvedRule
@@ -40,29 +40,6 @@ class SamplingPlan:
     truncation: Truncation = NONE
     record_masks: bool = False
     stop: tuple[str, ...] = ()
-
-
-@dataclass
-class Response:
-    """A sampled response; entry j of `response_ids` and of the lists of floats belongs to the same token.
-
-    `behaviour_logprobs` (nats) are those the tokens were sampled with, at `temperatures`; `entropies` (nats) are
-    those of the untempered distributions. `mask_sizes` and `mask_ids` are the columns of a `Masks`, empty where
-    nothing was cut or no masks were asked for. `finish_reason` is "stop" after a stop token or a stop string, which
-    is kept, else "length".
-    """
-
-    problem_id: str
-    sample: int
-    prompt_ids: list[int]
-    base_temperature: float
-    response_ids: list[int] = field(default_factory=list)
-    behaviour_logprobs: list[float] = field(default_factory=list)
-    temperatures: list[float] = field(default_factory=list)
-    entropies: list[float] = field(default_factory=list)
-    mask_sizes: list[int] = field(default_factory=list)
-    mask_ids: list[int] = field(default_factory=list)
-    finish_reason: str = "length"
 
 
 def by_length(requests: Sequence[Request], size: int) -> Iterator[list[Request]]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mtpipe.errors import MtpipeError
+from mtpipe.records import Rollout
 from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.randomness import response_uniform
-from mtpipe.sampling.requests import Request, Response, SamplingPlan
+from mtpipe.sampling.requests import Request, SamplingPlan
 from mtpipe.settings.evaluate import EvaluationSampling
 from mtpipe.settings.sampling import Sampling
 from mtpipe.temperature.round_plan import ResponsePlan, RoundTemperatures
@@ -40,7 +41,7 @@ def sample_round(
     seed: int,
     round: int,
     settings: Sampling,
-) -> Iterator[Response]:
+) -> Iterator[Rollout]:
     """Samples a group of responses to each of a round's problems."""
     purpose = f"round {round}"
     plan = SamplingPlan(
@@ -68,7 +69,7 @@ def sample_uniform(
     purpose: str,
     settings: Sampling,
     truncation: Truncation = NONE,
-) -> Iterator[Response]:
+) -> Iterator[Rollout]:
     """Samples so many responses to each problem, every token at one temperature."""
     plan = SamplingPlan(
         seed,
@@ -87,7 +88,7 @@ def sample_evaluation(
     settings: EvaluationSampling,
     seed: int,
     batch_size: int,
-) -> Iterator[Response]:
+) -> Iterator[Rollout]:
     """Samples the responses of an evaluation: `settings.samples` to each problem, at one temperature."""
     plan = SamplingPlan(
         seed,

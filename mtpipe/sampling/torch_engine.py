@@ -9,10 +9,11 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from mtpipe.model.policy import Policy, Vocabulary, load_policy
+from mtpipe.records import Rollout
 from mtpipe.sampling.draw import draw_tokens
 from mtpipe.sampling.line_ends import line_ends
 from mtpipe.sampling.randomness import token_uniforms
-from mtpipe.sampling.requests import Request, Response, SamplingPlan, by_length
+from mtpipe.sampling.requests import Request, SamplingPlan, by_length
 from mtpipe.sampling.stop_strings import StopStrings
 from mtpipe.temperature.apply import RowTemperatures, RuleContext
 from mtpipe.temperature.masks import Masks
@@ -37,7 +38,7 @@ class TorchEngine:
         """Goes on with the policy in another folder."""
         self._policy = self.vocabulary = load_policy(folder, self._policy.device)
 
-    def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
+    def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Rollout]:
         """Samples one response to each request."""
         return sample(self._policy, requests, plan)
 
@@ -45,7 +46,7 @@ class TorchEngine:
         """Nothing outlives the object."""
 
 
-def sample(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
+def sample(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Rollout]:
     """Samples one response to each request, yielding them batch by batch, in the order of their prompts' lengths."""
     vocabulary: int = policy.model.config.get_text_config().vocab_size
     rule_context = RuleContext(line_ends(policy.tokenizer, vocabulary, policy.device))
@@ -61,7 +62,7 @@ def _sample_batch(
     plan: SamplingPlan,
     stops: StopStrings | None,
     rule_context: RuleContext,
-) -> list[Response]:
+) -> list[Rollout]:
     count, steps, device = len(requests), plan.max_new_tokens, policy.device
     tokens = torch.zeros(count, steps, dtype=torch.long, device=device)
     logprobs, temperatures, entropies = (torch.zeros(count, steps, device=device) for _ in range(3))
@@ -174,10 +175,10 @@ def _responses(
     entropies: Tensor,
     lengths: Tensor,
     stopped: Tensor,
-) -> list[Response]:
+) -> list[Rollout]:
     columns = [column.cpu().tolist() for column in (tokens, logprobs, temperatures, entropies, lengths, stopped)]
     return [
-        Response(
+        Rollout(
             problem_id=request.problem_id,
             sample=request.sample,
             prompt_ids=request.prompt_ids,

@@ -96,7 +96,7 @@ def read_record(params: Params, arm: str, seed: int) -> RunRecord:
         values += [Value(f"eval/{_safe(name)}", share, after, time) for name, share in shares.items()]
 
     for round, (began, ended) in enumerate(times):
-        found = read_json(paths.update_metrics(arm, seed, round))
+        found = read_json(paths.round_metrics(arm, seed, round))
         values += [Value(key, value, round, ended) for key, value in _of_round(found)]
         for index, step in enumerate(found["steps"], 1):
             time = began + (ended - began) * index // len(found["steps"])

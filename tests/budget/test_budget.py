@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import ROOT
+from builders import ROOT
 from transformers import AutoModelForCausalLM, Qwen2Config
 
 from mtpipe import paths
@@ -121,7 +121,7 @@ def test_rates_come_from_finished_rounds_and_their_clocks(params, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     assert measured_throughput(params) == Throughput()
     for round, tokens in ((0, 1000), (1, 3000)):
-        write_json(paths.update_metrics("uniform", 1, round), {"round": {"tokens": tokens, "responses": 100}})
+        write_json(paths.round_metrics("uniform", 1, round), {"round": {"tokens": tokens, "responses": 100}})
         write_json(paths.CLOCK / f"rollout-uniform-1-{round}.json", {"started": 0.0, "seconds": 4.0})
     write_json(paths.CLOCK / "update-uniform-1-1.json", {"started": 0.0, "seconds": 6.0})
     found = measured_throughput(params)

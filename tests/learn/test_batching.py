@@ -3,15 +3,13 @@
 import random
 
 import pytest
-from test_update import GROUP_SIZE, groups, settings
+from builders import rollout
+from updating import GROUP_SIZE
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batching.groups import Group, join_groups
+from mtpipe.learn.batching.groups import RolloutGroup, join_groups
 from mtpipe.learn.batching.micro_batches import micro_batches
 from mtpipe.learn.batching.steps import TrainingSample, optimizer_steps
-from mtpipe.measure.temperature_shares import temperature_shares
-
-__all__ = ["groups", "settings"]
 
 
 def test_a_response_without_verdict_and_an_incomplete_group_are_refused(groups):
@@ -27,24 +25,9 @@ def test_a_response_without_verdict_and_an_incomplete_group_are_refused(groups):
         join_groups(rollouts[1:], verdicts, GROUP_SIZE)
 
 
-def test_shares_by_temperature_follow_the_responses_own_temperature():
-    groups = [
-        Group(problem, [{"base_temperature": base} for base in bases], rewards)
-        for problem, bases, rewards in (
-            ("p", [0.7, 1.3, 1.3, 0.7], [1.0, 0.0, 0.0, 0.0]),
-            ("q", [1.3, 0.7, 1.3, 0.7], [1.0, 1.0, 0.0, 0.0]),
-        )
-    ]
-    cold, hot = temperature_shares(groups)
-    assert (cold["temperature"], cold["responses"], cold["reward"]) == (0.7, 4, 0.5)
-    assert (hot["temperature"], hot["responses"], hot["reward"]) == (1.3, 4, 0.25)
-    assert cold["positive_advantage_share"] + hot["positive_advantage_share"] == pytest.approx(1.0)
-    assert cold["positive_advantage_share"] > hot["positive_advantage_share"]
-
-
 def test_a_flat_group_counts_in_the_denominator_only_where_asked(policy, groups, settings):
     rewards = [[1.0] * GROUP_SIZE, *[[1.0, 0.0] * (GROUP_SIZE // 2)] * 2]
-    flat = [Group(one.problem_id, one.rollouts, own) for one, own in zip(groups[:3], rewards, strict=True)]
+    flat = [RolloutGroup(one.problem_id, one.rollouts, own) for one, own in zip(groups[:3], rewards, strict=True)]
     dropped, kept = (
         optimizer_steps(flat, settings.model_copy(update={"keep_zero_advantage_groups": keep}), 16)[0]
         for keep in (False, True)
@@ -54,19 +37,17 @@ def test_a_flat_group_counts_in_the_denominator_only_where_asked(policy, groups,
 
 
 def test_micro_batches_hold_every_response_once_and_stay_within_their_tokens():
-    responses = [TrainingSample(str(n), [1] * 3, [1] * n, [0.0] * n, [1.0] * n, 1.0) for n in (9, 1, 30, 5, 2, 12)]
+    responses = [TrainingSample(rollout([1] * n, [1] * 3, problem_id=str(n)), 1.0) for n in (9, 1, 30, 5, 2, 12)]
     batches = list(micro_batches(responses, tokens=30))
-    assert sorted(one.problem_id for batch in batches for one in batch) == sorted(one.problem_id for one in responses)
+    assert sorted(id(one) for batch in batches for one in batch) == sorted(map(id, responses))
     for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(3 + len(one.response_ids) for one in batch) <= 30
+        assert len(batch) == 1 or len(batch) * max(3 + len(one.rollout.response_ids) for one in batch) <= 30
 
 
 def lengths_of_rollouts(count: int, longest: int) -> list[TrainingSample]:
     generator = random.Random(0)
     lengths = [max(4, min(longest, round(generator.lognormvariate(6.0, 0.9)))) for _ in range(count)]
-    return [
-        TrainingSample("p", [1] * generator.randrange(40, 200), [1] * n, [0.0] * n, [1.0] * n, 1.0) for n in lengths
-    ]
+    return [TrainingSample(rollout([1] * n, [1] * generator.randrange(40, 200)), 1.0) for n in lengths]
 
 
 @pytest.mark.parametrize("tokens", [4096, 16384, 65536])

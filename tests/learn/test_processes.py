@@ -9,10 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import builders
 import pytest
 import torch
-from conftest import ROOT
-from ruamel.yaml import YAML
+from builders import ROOT, judged
 from safetensors.torch import load_file
 
 from mtpipe import paths
@@ -21,7 +21,7 @@ from mtpipe.files import write_json, write_text
 from mtpipe.learn.state.optimizer import STATE_FILE
 from mtpipe.model.policy import load_policy, save_policy
 from mtpipe.params import load_params
-from mtpipe.records import ROLLOUTS, VERDICTS, read_rows, write_rows
+from mtpipe.records import VERDICTS, read_rollouts, read_rows, write_rollouts, write_rows
 from mtpipe.sampling.requests import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.planning import plan_round
@@ -33,11 +33,7 @@ TOKEN_CONTROLS = {"top_entropy": 0.6, "entropy_bonus": {"target": 9.0, "change":
 
 
 def write_params(processes: int, **settings) -> None:
-    content = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
-    content["compute"] |= {"device": "cpu", "threads": 1}
-    content["sampling"] |= {"group_size": GROUP_SIZE, "prompts": len(PROMPTS), "max_new_tokens": 16}
-    content["temperature"]["spread"]["spread"]["offsets"] = [0.0, 0.0, -0.2, 0.2]
-    content["update"] |= {
+    update = {
         "prompts_per_step": 2,
         "tokens_per_micro_batch": 60,
         "learning_rate": 3e-4,
@@ -46,8 +42,9 @@ def write_params(processes: int, **settings) -> None:
         "processes": processes,
         **settings,
     }
-    with open("params.yaml", "w") as file:
-        YAML(typ="safe").dump(content, file)
+    sampling = {"group_size": GROUP_SIZE, "prompts": len(PROMPTS), "max_new_tokens": 16}
+    offsets = {"offsets": [0.0, 0.0, -0.2, 0.2]}
+    builders.write_params({"sampling": sampling, "temperature.spread.spread": offsets, "update": update})
     write_json(paths.arm_update("spread"), load_params().update.model_dump(mode="json"))
 
 
@@ -62,18 +59,9 @@ def sample_round(arm: str, round: int) -> None:
         for index, response in enumerate(plan.responses())
     ]
     sampling = SamplingPlan(1, f"round {round}", max_new_tokens=16, batch_size=100)
-    rows = [{**vars(each), "text": policy.decode(each.response_ids)} for each in sample(policy, requests, sampling)]
-    verdicts = [
-        {
-            "problem_id": row["problem_id"],
-            "sample": row["sample"],
-            "reward": float(len(row["response_ids"]) % 2 == 0),
-            "verdict": "correct" if len(row["response_ids"]) % 2 == 0 else "wrong",
-        }
-        for row in rows
-    ]
-    write_rows(paths.rollouts(arm, 1, round), rows, ROLLOUTS)
-    write_rows(paths.verdicts(arm, 1, round), verdicts, VERDICTS)
+    rollouts = list(sample(policy, requests, sampling))
+    write_rollouts(paths.rollouts(arm, 1, round), rollouts)
+    write_rows(paths.verdicts(arm, 1, round), judged(rollouts), VERDICTS)
     write_text(paths.round_plan(arm, round), plan.model_dump_json())
 
 
@@ -93,9 +81,7 @@ def project(policy, policy_folder, tmp_path, monkeypatch) -> Path:
 def results(rounds: int) -> tuple[list[dict], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Metrics of all steps, the last policy's weights, and its optimizer's state."""
     steps = [
-        step
-        for round in range(rounds)
-        for step in json.loads(paths.update_metrics("spread", 1, round).read_text())["steps"]
+        step for round in range(rounds) for step in json.loads(paths.steps("spread", 1, round).read_text())["steps"]
     ]
     last = paths.policy("spread", 1, rounds)
     return steps, load_file(last / "model.safetensors"), load_file(last / STATE_FILE)
@@ -146,9 +132,9 @@ from mtpipe.learn.state.resume import ResumePoint
 
 save = ResumePoint.save
 
-def save_and_die(self, policy, optimizer, metrics, ranks=None):
-    self._seconds = 0
-    save(self, policy, optimizer, metrics, ranks)
+def save_and_die(self, learner, metrics):
+    self._seconds, ranks = 0, learner.ranks
+    save(self, learner, metrics)
     if ranks.first:
         with open("taken", "a") as taken:
             taken.write(f"{len(metrics)} ")
@@ -188,7 +174,7 @@ def test_a_killed_update_of_two_processes_goes_on_from_its_last_step_and_one_of_
 
     whole, alone = run(2), run(1)
     run(2, kill=True)
-    kept = shutil.copytree(paths.resume_point("spread", 1, 0), project / "surrogate_share")
+    kept = shutil.copytree(paths.resume_point("spread", 1, 0), project / "kept")
     resumed = run(2)
     assert (project / "taken").read_text().split() == ["3", "4"], "the first two steps are not taken again"
     assert same(resumed, whole)
@@ -197,14 +183,13 @@ def test_a_killed_update_of_two_processes_goes_on_from_its_last_step_and_one_of_
 
 
 def test_an_error_in_one_process_ends_all_with_its_message_alone(project, capfd):
-    rows = read_rows(paths.rollouts("spread", 1, 0), ROLLOUTS)
+    rollouts = read_rollouts(paths.rollouts("spread", 1, 0))
     rewards: dict[str, set[float]] = {}
     for verdict in read_rows(paths.verdicts("spread", 1, 0), VERDICTS):
         rewards.setdefault(verdict["problem_id"], set()).add(verdict["reward"])
-    trained = [row for row in rows if len(rewards[row["problem_id"]]) > 1]
-    longest = max(trained, key=lambda row: len(row["prompt_ids"]) + len(row["response_ids"]))
-    longest["behaviour_logprobs"] = [-50.0] * len(longest["behaviour_logprobs"])
-    write_rows(paths.rollouts("spread", 1, 0), rows, ROLLOUTS)
+    longest = max((rollout for rollout in rollouts if len(rewards[rollout.problem_id]) > 1), key=len)
+    longest.behaviour_logprobs = [-50.0] * len(longest.behaviour_logprobs)
+    write_rollouts(paths.rollouts("spread", 1, 0), rollouts)
     write_params(2, logprob_tolerance=1e-3, prompts_per_step=len(PROMPTS))
     with pytest.raises(MtpipeError, match=r"^the rollouts' log-probs do not fit the policy: problem "):
         update.main("spread", 1, 0)
@@ -219,7 +204,7 @@ def test_a_round_whose_groups_are_all_flat_says_so_and_leaves_the_weights(projec
     verdicts = read_rows(paths.verdicts("spread", 1, 0), VERDICTS)
     write_rows(paths.verdicts("spread", 1, 0), [{**row, "reward": 1.0} for row in verdicts], VERDICTS)
     update.main("spread", 1, 0)
-    assert "in none of the 7 groups do rewards differ, so there was nothing to learn" in capfd.readouterr().err
+    assert "in none of the groups do rewards differ, so there was nothing to learn" in capfd.readouterr().err
     steps, weights, state = results(1)
     assert [step["groups_dropped"] for step in steps] == [2, 2, 2, 1]
     before = load_file(paths.policy("spread", 1, 0) / "model.safetensors")

@@ -8,18 +8,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT
+from builders import ROOT
 from safetensors.torch import load_file
 
+from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.resume import ResumePoint, fingerprint
 
 SCRIPT = """
 import os, random, signal, sys
 from dataclasses import replace
 from pathlib import Path
+from builders import rollout
 from tqdm import tqdm
 from mtpipe.learn.batching.steps import OptimizerStep, TrainingSample
-from mtpipe.learn.state.optimizer import Optimizer, write_state
+from mtpipe.learn.state.learner import Learner
+from mtpipe.learn.state.optimizer import write_state
 from mtpipe.settings.update import EntropyBonus
 from mtpipe.learn.update import update_policy
 from mtpipe.learn.state.resume import ResumePoint
@@ -30,34 +33,36 @@ source, target, work_folder, kill_after = Path(sys.argv[1]), Path(sys.argv[2]), 
 params = load_params()
 prepare_torch(params.compute)
 bonus = EntropyBonus(target=10.0, change=0.05, largest=0.12)
-changes = {"logprob_tolerance": 1e9, "target": "untempered", "learning_rate": 1e-3, "entropy_bonus": bonus}
-settings = params.update.model_copy(update=changes)
+changes = {"logprob_tolerance": 1e9, "target": "untempered", "learning_rate": 1e-3, "warmup_steps": 2}
+settings = params.update.model_copy(update={**changes, "entropy_bonus": bonus})
 generator = random.Random(0)
 def response():
     ids = [generator.randrange(2, 16) for _ in range(generator.randrange(2, 12))]
-    return TrainingSample("p", [3, 4, 5], ids, [-2.5] * len(ids), [1.2] * len(ids), generator.choice([-1.0, 1.0]), 0.02)
+    return TrainingSample(rollout(ids, [3, 4, 5], 1.2), generator.choice([-1.0, 1.0]), 0.02)
 steps = [OptimizerStep(1, [response() for _ in range(6)], {"reward": float(index)}) for index in range(4)]
 
 class Killed(ResumePoint):
-    def save(self, policy, optimizer, metrics, ranks):
-        super().save(policy, optimizer, metrics, ranks)
+    def save(self, learner, metrics):
+        super().save(learner, metrics)
         print("step", len(metrics), flush=True)
         if len(metrics) == kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
 
 policy = load_policy(source)
-optimizer = Optimizer(policy.model, settings.learning_rate, 2)
+learner = Learner.of(policy, settings)
 work = Killed(work_folder, lambda: "inputs", source, seconds=0)
-metrics = update_policy(policy, optimizer, steps, settings, tqdm(disable=True), resume_point=work)
+metrics = update_policy(learner, steps, tqdm(disable=True), work)
 save_policy(policy, target, source)
-write_state(optimizer.tensors(), target)
+write_state(learner.optimizer.tensors(), target)
 (target / "metrics").write_text(repr(metrics))
 """
 
 
 def run(source: Path, target: Path, work: Path, kill_after: int = 0) -> tuple[int, list[str]]:
     command = [sys.executable, "-c", SCRIPT, *map(str, (source, target, work, kill_after))]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "."})
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ".:tests"}
+    )
     return ended.returncode, ended.stdout.splitlines()
 
 
@@ -83,22 +88,21 @@ def inputs(tmp_path) -> Path:
     return folder
 
 
-def test_a_save_of_other_inputs_is_dropped(policy, policy_folder, inputs, tmp_path):
-    from mtpipe.learn.state.optimizer import Optimizer
-
-    optimizer = Optimizer(policy.model, 1e-3, 0)
+def test_a_save_of_other_inputs_is_dropped(policy, settings, policy_folder, inputs, tmp_path):
+    learner = Learner.of(policy, settings)
     work = ResumePoint(tmp_path / "work", lambda: fingerprint([inputs], {"loss": "dapo"}), policy_folder, seconds=0)
-    work.save(policy, optimizer, [{"loss": 1.0}])
-    assert work.resume(policy, optimizer) == [{"loss": 1.0}]
+    work.save(learner, [{"loss": 1.0}])
+    assert work.resume(learner) == [{"loss": 1.0}]
     (inputs / "rollouts").write_text("two")
-    assert work.resume(policy, optimizer) == []
+    assert work.resume(learner) == []
     assert not (tmp_path / "work").exists()
 
 
-def test_a_short_update_saves_nothing_and_never_reads_its_inputs(policy, policy_folder, tmp_path):
+def test_a_short_update_saves_nothing_and_never_reads_its_inputs(policy, settings, policy_folder, tmp_path):
+    learner = Learner.of(policy, settings)
     work = ResumePoint(tmp_path / "work", lambda: pytest.fail("the fingerprint was computed"), policy_folder)
-    assert work.resume(policy, None) == []
-    work.save(policy, None, [{}])
+    assert work.resume(learner) == []
+    work.save(learner, [{}])
     assert not (tmp_path / "work").exists()
 
 

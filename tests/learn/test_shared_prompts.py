@@ -1,18 +1,21 @@
 """Prompts that are read once for all their responses, against prompts that are repeated for each."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
+from builders import rollout
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.after_round import mean_logprobs
-from mtpipe.learn.batching.groups import Group
+from mtpipe.learn.batching.groups import RolloutGroup
 from mtpipe.learn.batching.micro_batches import PADDING, prompt_batches
 from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.learn.scoring.scorer import Scorer
 from mtpipe.learn.scoring.shared_prompts import can_share, laid_out, shares_prompts
+from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.optimizer import Optimizer
 from mtpipe.learn.update import take_step
 from mtpipe.model.policy import load_policy
@@ -32,17 +35,19 @@ def responses_to(prompts: list[int], group_size: int = 4, longest: int = 14, see
             kept = [sorted({token, *generator.sample(range(VOCABULARY), 5)}) for token in ids]
             found.append(
                 TrainingSample(
-                    str(problem),
-                    prompt,
-                    ids,
-                    [-generator.uniform(1.0, 4.0) for _ in ids],
-                    [generator.uniform(0.5, 1.5) for _ in ids],
+                    rollout(
+                        ids,
+                        prompt,
+                        problem_id=str(problem),
+                        behaviour_logprobs=[-generator.uniform(1.0, 4.0) for _ in ids],
+                        temperatures=[generator.uniform(0.5, 1.5) for _ in ids],
+                        mask_sizes=[len(tokens) for tokens in kept],
+                        mask_ids=[token for tokens in kept for token in tokens],
+                    ),
                     generator.choice([-1.0, 1.0]),
                     weight=0.05,
                     round_start_logprobs=[-generator.uniform(1.0, 4.0) for _ in ids],
                     reference_logprobs=[-generator.uniform(1.0, 4.0) for _ in ids],
-                    mask_sizes=[len(tokens) for tokens in kept],
-                    mask_ids=[token for tokens in kept for token in tokens],
                 )
             )
     return found
@@ -59,7 +64,9 @@ def step_of(policy, responses: list[TrainingSample], settings: Update, entropy: 
     """The step's metrics and gradients."""
     policy.model.zero_grad(set_to_none=True)
     halted = Halted(policy.model, 1e-3, 0, max_grad_norm=1e9)
-    metrics = take_step(Scorer(policy.model.train()), halted, responses, settings, False, entropy_coefficient=entropy)
+    learner = replace(Learner.of(policy, settings), optimizer=halted)
+    policy.model.train()
+    metrics = take_step(learner, responses, check=False, entropy_coefficient=entropy)
     return metrics, halted.gradients
 
 
@@ -97,8 +104,8 @@ def test_in_bfloat16_they_are_as_near_to_the_exact_ones_as_repeated_prompts_are(
 
 
 def test_log_probs_at_candidate_temperatures_are_those_of_repeated_prompts(policy, params):
-    rows = [vars(one) for one in responses_to([3, 40, 17], group_size=2)]
-    groups = [Group("p", rows, [0.0] * len(rows))]
+    rollouts = [one.rollout for one in responses_to([3, 40, 17], group_size=2)]
+    groups = [RolloutGroup("p", rollouts, [0.0] * len(rollouts))]
     repeated, shared = (
         mean_logprobs(groups, Scorer(policy.model), settings, [0.7, 1.0, 1.3])
         for settings in (params.update.model_copy(update={"share_prompts": share}) for share in (False, True))
@@ -129,7 +136,7 @@ def test_other_architectures_score_alike(params, made):
         scored = {}
         for batch, sequences in laid_out(scorer, responses, params.update.model_copy(update={"share_prompts": share})):
             logprobs = scorer(sequences, torch.ones(len(sequences.response_index)), torch.float32).untempered.detach()
-            parts = logprobs.split([len(one.response_ids) for one in batch])
+            parts = logprobs.split([len(one.rollout.response_ids) for one in batch])
             scored |= {id(one): part for one, part in zip(batch, parts, strict=True)}
         found.append(torch.cat([scored[id(one)] for one in responses]))
     torch.testing.assert_close(*found, rtol=1e-5, atol=1e-5)
@@ -146,7 +153,7 @@ def test_a_sliding_window_is_refused_or_left_to_repeated_prompts(params):
 
 def test_auto_shares_where_thirty_percent_of_the_tokens_are_saved(policy, params):
     def shares(prompt: int, response: int, group_size: int = 8, **changes) -> bool:
-        group = [TrainingSample("p", [1] * prompt, [1] * response, [], [], 1.0) for _ in range(group_size)]
+        group = [TrainingSample(rollout([1] * response, [1] * prompt), 1.0) for _ in range(group_size)]
         return shares_prompts(policy.model, group, params.update.model_copy(update=changes))
 
     assert shares(600, 150)
@@ -171,11 +178,11 @@ def test_a_portion_has_whole_groups_and_its_batches_stay_within_their_tokens():
     assert sorted(id(one) for batch in batches for one in batch) == sorted(map(id, responses))
     assert len(found) == len({tuple(prompt) for prompt_batch in found for prompt in prompt_batch.prompts}) - 4
     for prompt_batch in found:
-        given = {tuple(one.prompt_ids) for batch, _ in prompt_batch.batches for one in batch}
+        given = {tuple(one.rollout.prompt_ids) for batch, _ in prompt_batch.batches for one in batch}
         assert given == {tuple(prompt) for prompt in prompt_batch.prompts}
         read = len(prompt_batch.prompts) * max(map(len, prompt_batch.prompts))
         assert len(prompt_batch.prompts) == 1 or read <= 60
         for batch, _ in prompt_batch.batches:
-            lengths = [len(one.response_ids) for one in batch]
+            lengths = [len(one.rollout.response_ids) for one in batch]
             computed = len(batch) * max(lengths)
             assert len(batch) == 1 or (read + computed <= 120 and computed - sum(lengths) <= PADDING * computed)

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from test_update import groups, settings, update, weights  # noqa: F401  (two of them are fixtures)
+from updating import update, weights
 
 from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.batching.token_masks import token_masks
@@ -90,12 +90,12 @@ def test_the_bonus_rises_below_the_target_falls_above_it_and_keeps_its_bounds(tm
     assert read_coefficient(tmp_path / "none") == Coefficient()
 
 
-def test_by_default_no_token_is_treated_apart(groups, settings):  # noqa: F811
+def test_by_default_no_token_is_treated_apart(groups, settings):
     rows = [row for group in groups for row in group.rollouts]
     assert token_masks(rows, [1.0] * len(rows), settings) == [{}] * len(rows)
 
 
-def test_a_control_that_holds_for_every_token_leaves_the_update_bit_by_bit(policy, groups, settings):  # noqa: F811
+def test_a_control_that_holds_for_every_token_leaves_the_update_bit_by_bit(policy, groups, settings):
     twin = copy.deepcopy(policy)
     plain = update(policy, groups, settings)
     controlled = update(twin, groups, settings.model_copy(update={"top_entropy": 1.0}))
@@ -104,7 +104,7 @@ def test_a_control_that_holds_for_every_token_leaves_the_update_bit_by_bit(polic
 
 
 @pytest.mark.parametrize("control", CONTROLS)
-def test_no_control_depends_on_the_micro_batches_and_each_has_an_effect(policy, groups, settings, control):  # noqa: F811
+def test_no_control_depends_on_the_micro_batches_and_each_has_an_effect(policy, groups, settings, control):
     twin, without = copy.deepcopy(policy), copy.deepcopy(policy)
     plain = settings.model_copy(update={"prompts_per_step": 2, "learning_rate": 1e-2, "loss": "grpo"})
     chosen = plain.model_copy(update=CONTROLS[control])
@@ -116,7 +116,7 @@ def test_no_control_depends_on_the_micro_batches_and_each_has_an_effect(policy, 
     assert (weights(policy) - weights(without)).abs().max() > 1e-3
 
 
-def test_tokens_that_are_not_kept_have_no_gradient_and_the_others_count_as_before(groups, settings):  # noqa: F811
+def test_tokens_that_are_not_kept_have_no_gradient_and_the_others_count_as_before(groups, settings):
     steps = optimizer_steps(groups, settings.model_copy(update={"top_entropy": 0.2}), 16)
     plain = optimizer_steps(groups, settings, 16)
     for step, before in zip(steps, plain, strict=True):
@@ -125,7 +125,7 @@ def test_tokens_that_are_not_kept_have_no_gradient_and_the_others_count_as_befor
         assert [one.weight for one in step.responses] == [one.weight for one in before.responses]
 
 
-def test_the_bonus_keeps_the_policy_more_even_and_its_coefficient_is_logged(policy, groups, settings):  # noqa: F811
+def test_the_bonus_keeps_the_policy_more_even_and_its_coefficient_is_logged(policy, groups, settings):
     twin = copy.deepcopy(policy)
     chosen = settings.model_copy(update={"prompts_per_step": 1, "learning_rate": 3e-3})
     bonus = EntropyBonus(target=9.0, change=0.2, largest=1.0)

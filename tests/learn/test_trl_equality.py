@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from builders import rollout
 
 from benchmarks.trl_peer import local_batch, trainer
-from mtpipe.learn.batching.groups import Group
+from mtpipe.learn.batching.groups import RolloutGroup
 from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.scoring.scorer import Scorer
 from mtpipe.learn.scoring.shared_prompts import lay_out
@@ -20,7 +21,7 @@ GROUP_SIZE = 4
 
 
 @pytest.fixture
-def groups(policy) -> list[Group]:
+def groups(policy) -> list[RolloutGroup]:
     """Two problems with random responses; their log-probs are set by `perturbed`."""
     generator = random.Random(0)
     groups = []
@@ -28,19 +29,8 @@ def groups(policy) -> list[Group]:
         rows = []
         for sample in range(GROUP_SIZE):
             ids = [generator.randrange(2, 16) for _ in range(generator.randrange(2, MAX_RESPONSE + 1))]
-            rows.append(
-                {
-                    "problem_id": prompt,
-                    "sample": sample,
-                    "prompt_ids": policy.encode(prompt),
-                    "response_ids": ids,
-                    "behaviour_logprobs": [0.0] * len(ids),
-                    "temperatures": [TEMPERATURE] * len(ids),
-                    "mask_sizes": [],
-                    "mask_ids": [],
-                }
-            )
-        groups.append(Group(prompt, rows, rewards))
+            rows.append(rollout(ids, policy.encode(prompt), TEMPERATURE, problem_id=prompt, sample=sample))
+        groups.append(RolloutGroup(prompt, rows, rewards))
     return groups
 
 
@@ -51,14 +41,15 @@ def perturbed(policy, responses, spread: float):
     generator = torch.Generator().manual_seed(1)
     changed = []
     for one in responses:
-        sequences = pad([one.prompt_ids], [one.response_ids])
+        rollout = one.rollout
+        sequences = pad([rollout.prompt_ids], [rollout.response_ids])
         with torch.no_grad():
-            scores = Scorer(policy.model)(sequences, torch.tensor(one.temperatures), torch.float32)
-        noise, other = spread * torch.randn(2, len(one.response_ids), generator=generator)
+            scores = Scorer(policy.model)(sequences, torch.tensor(rollout.temperatures), torch.float32)
+        noise, other = spread * torch.randn(2, len(rollout.response_ids), generator=generator)
         changed.append(
             replace(
                 one,
-                behaviour_logprobs=(scores.tempered + noise).tolist(),
+                rollout=replace(rollout, behaviour_logprobs=(scores.tempered + noise).tolist()),
                 reference_logprobs=(scores.tempered + other).tolist(),
             )
         )
@@ -110,7 +101,7 @@ def test_losses_and_gradients_are_those_of_trl(policy, params, groups, tmp_path,
     )
     peer.current_gradient_accumulation_steps = 2
     peer.model.train()
-    tokens = sum(len(one.response_ids) for one in responses)
+    tokens = sum(len(one.rollout.response_ids) for one in responses)
     total = 0.0
     for start in (0, GROUP_SIZE):
         loss = peer.compute_loss(peer.model, local_batch(responses[start : start + GROUP_SIZE], tokens))
@@ -118,7 +109,7 @@ def test_losses_and_gradients_are_those_of_trl(policy, params, groups, tmp_path,
         total += loss.item()
 
     found, expected = gradients(policy.model), gradients(peer.model)
-    scale = sum(abs(one.advantage) * one.weight * len(one.response_ids) for one in responses)
+    scale = sum(abs(one.advantage) * one.weight * len(one.rollout.response_ids) for one in responses)
     assert abs(ours - total) <= 1e-5 * max(abs(total), scale)
     assert (found - expected).norm() <= 1e-5 * expected.norm()
     assert expected.norm() > 0

@@ -3,64 +3,14 @@ import re
 
 import pytest
 import torch
-from tqdm import tqdm
+from updating import GROUP_SIZE, RULE, sampled_groups, update, weights, with_rollouts
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.batching.groups import Group, join_groups
-from mtpipe.learn.batching.steps import optimizer_steps
-from mtpipe.learn.state.optimizer import Optimizer, write_state
-from mtpipe.learn.update import update_policy
-from mtpipe.sampling.requests import Request, SamplingPlan
-from mtpipe.sampling.torch_engine import sample
-from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.learn.batching.groups import RolloutGroup
+from mtpipe.learn.state.learner import Learner
+from mtpipe.learn.state.optimizer import write_state
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import Truncation
-
-GROUP_SIZE = 4
-RULE = ResolvedEntropyThreshold(low=0.8, high=1.4, threshold=2.2)
-
-
-@pytest.fixture
-def groups(policy) -> list[Group]:
-    """Real rollouts at two temperatures within each response; a reward for an even number of tokens."""
-    prompts = ["2+9*3-4>", "1+2>", "3*3*3>", "7-5+1>", "8-1>", "4*4+4>"]
-    requests = [
-        Request(prompt, index, policy.encode(prompt), 1.0, RULE) for prompt in prompts for index in range(GROUP_SIZE)
-    ]
-    plan = SamplingPlan(0, "round 0", max_new_tokens=16, batch_size=100)
-    rollouts = [vars(response) for response in sample(policy, requests, plan)]
-    verdicts = [
-        {"problem_id": row["problem_id"], "sample": row["sample"], "reward": float(len(row["response_ids"]) % 2 == 0)}
-        for row in rollouts
-    ]
-    return join_groups(rollouts, verdicts, GROUP_SIZE)
-
-
-@pytest.fixture
-def settings(params):
-    return params.update.model_copy(update={"prompts_per_step": 3, "warmup_steps": 1, "learning_rate": 1e-3})
-
-
-def optimizer(policy, settings) -> Optimizer:
-    return Optimizer(policy.model, settings.learning_rate, settings.warmup_steps)
-
-
-def update(policy, groups, settings, **options):
-    using = options.pop("optimizer", None) or optimizer(policy, settings)
-    steps = optimizer_steps(groups, settings, max_response=16)
-    return update_policy(policy, using, steps, settings, tqdm(disable=True), **options)
-
-
-def weights(policy) -> torch.Tensor:
-    return torch.cat([parameter.detach().flatten().clone() for parameter in policy.model.parameters()])
-
-
-def with_rows(groups: list[Group], change) -> list[Group]:
-    """The groups with each rollout changed."""
-    return [
-        Group(group.problem_id, [change(copy.deepcopy(row)) for row in group.rollouts], group.rewards)
-        for group in groups
-    ]
 
 
 def test_before_the_first_step_every_ratio_is_one(policy, groups, settings):
@@ -72,13 +22,12 @@ def test_before_the_first_step_every_ratio_is_one(policy, groups, settings):
 
 
 def test_temperatures_shifted_by_one_token_are_caught_before_any_weight_changes(policy, groups, settings):
-    def shift(row):
-        row["temperatures"] = row["temperatures"][:1] + row["temperatures"][:-1]
-        return row
+    def shift(rollout):
+        rollout.temperatures = rollout.temperatures[:1] + rollout.temperatures[:-1]
 
     before = weights(policy)
     with pytest.raises(MtpipeError, match=r"do not fit the policy.*temperatures are not aligned"):
-        update(policy, with_rows(groups, shift), settings)
+        update(policy, with_rollouts(groups, shift), settings)
     assert torch.equal(weights(policy), before)
 
 
@@ -91,17 +40,17 @@ def test_rollouts_of_another_policy_are_caught(policy, groups, settings):
 
 @pytest.mark.parametrize("share_prompts", [False, True])
 def test_a_log_prob_that_does_not_fit_is_named_by_problem_and_token(policy, groups, settings, share_prompts):
-    chosen = next(row for row in groups[1].rollouts if len(row["response_ids"]) > 2)
-    chosen["behaviour_logprobs"][2] -= 5.0
+    chosen = next(rollout for rollout in groups[1].rollouts if len(rollout.response_ids) > 2)
+    chosen.behaviour_logprobs[2] -= 5.0
     everything = settings.model_copy(
         update={"prompts_per_step": len(groups), "keep_zero_advantage_groups": True, "share_prompts": share_prompts}
     )
-    with pytest.raises(MtpipeError, match=rf"problem '{re.escape(chosen['problem_id'])}', token 2 was sampled with"):
+    with pytest.raises(MtpipeError, match=rf"problem '{re.escape(chosen.problem_id)}', token 2 was sampled with"):
         update(policy, groups, everything)
 
 
 def test_rewarded_responses_become_likelier(policy, groups, settings):
-    again = [Group(group.problem_id, group.rollouts, group.rewards) for group in groups]
+    again = [RolloutGroup(group.problem_id, group.rollouts, group.rewards) for group in groups]
     update(policy, groups, settings.model_copy(update={"prompts_per_step": 6}))
     loose = settings.model_copy(update={"logprob_tolerance": 1e9, "prompts_per_step": 6})
     after = update(policy, again, loose)[0]
@@ -109,7 +58,7 @@ def test_rewarded_responses_become_likelier(policy, groups, settings):
 
 
 def test_groups_of_equal_rewards_are_dropped_and_counted(policy, groups, settings):
-    flat = [Group(group.problem_id, group.rollouts, [1.0] * GROUP_SIZE) for group in groups]
+    flat = [RolloutGroup(group.problem_id, group.rollouts, [1.0] * GROUP_SIZE) for group in groups]
     before = weights(policy)
     steps = update(policy, flat, settings)
     assert [step["groups_dropped"] for step in steps] == [3, 3]
@@ -126,29 +75,28 @@ def test_micro_batches_change_the_gradient_by_rounding_only(policy, groups, sett
 
 
 def test_nan_names_the_batch(policy, groups, settings):
-    def poison(row):
-        row["behaviour_logprobs"] = [float("nan")] * len(row["behaviour_logprobs"])
-        return row
+    def poison(rollout):
+        rollout.behaviour_logprobs = [float("nan")] * len(rollout.behaviour_logprobs)
 
     with pytest.raises(MtpipeError, match=r"loss is nan in the batch of problems .*; the round stops here, its inputs"):
-        update(policy, [*groups[:3], *with_rows(groups[3:], poison)], settings)
+        update(policy, [*groups[:3], *with_rollouts(groups[3:], poison)], settings)
     with pytest.raises(MtpipeError, match="sampled with nan nats"):
-        update(policy, with_rows(groups, poison), settings)
+        update(policy, with_rollouts(groups, poison), settings)
 
 
 def test_optimizer_state_makes_two_rounds_the_same_as_one_run(policy, groups, settings, tmp_path):
     whole, halves = copy.deepcopy(policy), copy.deepcopy(policy)
-    through = optimizer(whole, settings)
-    update(whole, groups, settings, optimizer=through)
+    through = Learner.of(whole, settings)
+    update(whole, groups, settings, through)
 
-    first = optimizer(halves, settings)
-    update(halves, groups[:3], settings, optimizer=first)
-    write_state(first.tensors(), tmp_path)
-    second = optimizer(halves, settings)
-    second.load(tmp_path)
+    first = Learner.of(halves, settings)
+    update(halves, groups[:3], settings, first)
+    write_state(first.optimizer.tensors(), tmp_path)
     loose = settings.model_copy(update={"logprob_tolerance": 1e9})
-    update(halves, groups[3:], loose, optimizer=second)
-    assert second.step_count == through.step_count == 2
+    second = Learner.of(halves, loose)
+    second.optimizer.load(tmp_path)
+    update(halves, groups[3:], loose, second)
+    assert second.optimizer.step_count == through.optimizer.step_count == 2
     assert torch.equal(weights(halves), weights(whole))
 
 
@@ -157,7 +105,7 @@ def test_an_optimizer_state_of_another_model_is_refused(policy, settings, tmp_pa
     state.parent.mkdir()
     state.write_bytes(b"not safetensors")
     with pytest.raises(MtpipeError, match=r"optimizer\.safetensors is not the optimizer state"):
-        optimizer(policy, settings).load(tmp_path)
+        Learner.of(policy, settings).optimizer.load(tmp_path)
 
 
 @pytest.mark.parametrize("importance", ["token_truncate", "sequence_mask"])
@@ -171,18 +119,9 @@ def test_the_untempered_target_scores_at_one_and_weighs_what_temperature_changed
     assert 0 < first["effective_share"] < 1
 
 
-def test_where_every_temperature_is_one_both_targets_take_the_same_step(policy, groups, settings):
+def test_where_every_temperature_is_one_both_targets_take_the_same_step(policy, settings):
     twin = copy.deepcopy(policy)
-    plan, rule = SamplingPlan(0, "round 0", 16, 100), ResolvedUniform(temperature=1.0)
-    requests = [
-        Request(row["problem_id"], row["sample"], row["prompt_ids"], 1.0, rule) for g in groups for row in g.rollouts
-    ]
-    rows = [vars(response) for response in sample(policy, requests, plan)]
-    verdicts = [
-        {"problem_id": row["problem_id"], "sample": row["sample"], "reward": float(len(row["response_ids"]) % 2)}
-        for row in rows
-    ]
-    groups = join_groups(rows, verdicts, GROUP_SIZE)
+    groups = sampled_groups(policy, ResolvedUniform(temperature=1.0))
     tempered = update(policy, groups, settings)
     untempered = update(twin, groups, settings.model_copy(update={"target": "untempered"}))
     assert tempered[0]["loss"] == pytest.approx(untempered[0]["loss"], abs=1e-5)
@@ -227,12 +166,11 @@ def test_bfloat16_keeps_float32_weights(policy, groups, settings):
 
 
 def test_a_token_outside_the_vocabulary_is_refused(policy, groups, settings):
-    def widen(row):
-        row["response_ids"] = [*row["response_ids"][:-1], 5000]
-        return row
+    def widen(rollout):
+        rollout.response_ids[-1] = 5000
 
     with pytest.raises(MtpipeError, match=r"has the token 5000, the policy's vocabulary ends at \d+"):
-        update(policy, with_rows(groups, widen), settings)
+        update(policy, with_rollouts(groups, widen), settings)
 
 
 @pytest.mark.parametrize(
@@ -263,17 +201,12 @@ def test_any_other_error_of_torch_keeps_its_own_words(policy, groups, settings, 
 
 
 @pytest.fixture
-def truncated(policy, groups) -> list[Group]:
-    """The groups' prompts sampled again, with the least likely tokens left out."""
-    requests = [
-        Request(row["problem_id"], row["sample"], row["prompt_ids"], 1.0, RULE) for g in groups for row in g.rollouts
-    ]
-    cut = SamplingPlan(0, "round 0", 16, 100, truncation=Truncation(top_p=0.8, min_p=0.05), record_masks=True)
-    rows = [vars(response) for response in sample(policy, requests, cut)]
-    verdicts = [{**row, "reward": float(len(row["response_ids"]) % 2)} for row in rows]
-    assert any(size > 0 for row in rows for size in row["mask_sizes"])
-    assert any(size < 0 for row in rows for size in row["mask_sizes"])
-    return join_groups(rows, verdicts, GROUP_SIZE)
+def truncated(policy) -> list[RolloutGroup]:
+    """The same prompts, with the least likely tokens left out."""
+    groups = sampled_groups(policy, RULE, truncation=Truncation(top_p=0.8, min_p=0.05), record_masks=True)
+    sizes = [size for group in groups for rollout in group.rollouts for size in rollout.mask_sizes]
+    assert min(sizes) < 0 < max(sizes)
+    return groups
 
 
 def test_with_the_masks_of_a_truncation_log_probs_are_those_of_the_rollouts(policy, truncated, settings):
@@ -284,9 +217,11 @@ def test_with_the_masks_of_a_truncation_log_probs_are_those_of_the_rollouts(poli
 
 
 def test_a_truncation_without_its_masks_is_caught(policy, truncated, settings):
-    bare = with_rows(truncated, lambda row: {**row, "mask_sizes": [], "mask_ids": []})
+    def bare(rollout):
+        rollout.mask_sizes, rollout.mask_ids = [], []
+
     with pytest.raises(MtpipeError, match="do not fit the policy"):
-        update(policy, bare, settings)
+        update(policy, with_rollouts(truncated, bare), settings)
 
 
 def test_a_reference_is_cut_as_the_rollouts_were(policy, truncated, settings):

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from builders import ROOT
 
 from benchmarks.synthetic_study import write_rollouts
 from mtpipe import paths

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from builders import ROOT
 from ruamel.yaml import YAML
 
 from benchmarks.synthetic_study import write_study

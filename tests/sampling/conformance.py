@@ -3,12 +3,13 @@
 import torch
 
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
+from mtpipe.records import Rollout
 from mtpipe.sampling.line_ends import line_ends
-from mtpipe.sampling.requests import Request, Response
+from mtpipe.sampling.requests import Request
 from mtpipe.temperature.apply import RowTemperatures, RuleContext
 
 
-def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Response], tolerance: float) -> None:
+def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Rollout], tolerance: float) -> None:
     """At the recorded temperatures, with no cache, no batching tricks and no left padding; and so the entropies.
 
     A temperature below 1 enlarges what the logits differ by in rounding, and the tolerance of a log-prob with it.
@@ -27,7 +28,7 @@ def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Response
         torch.testing.assert_close(entropies, torch.tensor(response.entropies), atol=tolerance, rtol=0)
 
 
-def assert_temperatures_follow_from_entropies(policy, responses: list[Response], requests: list[Request]) -> None:
+def assert_temperatures_follow_from_entropies(policy, responses: list[Rollout], requests: list[Request]) -> None:
     """Every recorded temperature is that of the request's rule, given the recorded entropy of the same token."""
     rule_context = RuleContext(line_ends(policy.tokenizer, policy.model.config.vocab_size, "cpu"))
     asked = {(request.problem_id, request.sample): request for request in requests}
@@ -41,7 +42,7 @@ def assert_temperatures_follow_from_entropies(policy, responses: list[Response],
         assert response.base_temperature == request.base
 
 
-def assert_lists_are_aligned(responses: list[Response], stop_ids: tuple[int, ...], max_new_tokens: int) -> None:
+def assert_lists_are_aligned(responses: list[Rollout], stop_ids: tuple[int, ...], max_new_tokens: int) -> None:
     """One entry a token; only the last token may stop, and it does so exactly where finish_reason says."""
     for response in responses:
         length = len(response.response_ids)

@@ -67,9 +67,9 @@ class Witness:
             if self.trouble == "dies":
                 os._exit(1)
             raise {"refuses": MtpipeError("bad input"), "breaks": ZeroDivisionError("a defect")}[self.trouble]
-        from mtpipe.sampling.requests import Response
+        from mtpipe.records import Rollout
 
-        return [Response(each.problem_id, each.sample, each.prompt_ids, each.base) for each in requests]
+        return [Rollout(each.problem_id, each.sample, each.prompt_ids, each.base) for each in requests]
 
 
 @pytest.fixture(scope="module")

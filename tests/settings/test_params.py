@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from builders import ROOT
 
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params, load_params

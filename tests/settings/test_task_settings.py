@@ -1,5 +1,5 @@
 import pytest
-from conftest import ROOT
+from builders import ROOT
 from ruamel.yaml import YAML
 
 from mtpipe.errors import MtpipeError

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import ROOT
+from builders import ROOT
 
 from mtpipe.settings.task import MathTask
 from mtpipe.tasks.judging import judge_responses

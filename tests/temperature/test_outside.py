@@ -6,8 +6,7 @@ import shutil
 import sys
 
 import pytest
-from conftest import ROOT
-from ruamel.yaml import YAML
+from builders import ROOT, write_params
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
@@ -35,16 +34,18 @@ def project(tmp_path, monkeypatch, policy_folder):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "plugins").mkdir()
     write_rule("pulse", SHOWN)
-    content = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
-    content["temperature"]["pulse"] = {"token": {"kind": "plugins.pulse.Pulse", "hot": 1.6, "every": 4}}
-    content |= {"arms": ["pulse"], "rounds": [{"n": 0, "next": 1}]}
-    content["evaluate"]["after"] = [1]
-    content["report"]["baseline"] = "pulse"
-    content["compute"] |= {"device": "cpu", "threads": 1}
-    content["sampling"] |= {"prompts": 8, "max_new_tokens": 12}
-    content["reward"] |= {"format": 0.5, "overlong": -1.0}
-    content["update"] |= {"prompts_per_step": 4, "logprob_tolerance": 1e-4}
-    YAML(typ="safe").dump(content, tmp_path / "params.yaml")
+    write_params(
+        {
+            "temperature": {"pulse": {"token": {"kind": "plugins.pulse.Pulse", "hot": 1.6, "every": 4}}},
+            "arms": ["pulse"],
+            "rounds": [{"n": 0, "next": 1}],
+            "evaluate.after": [1],
+            "report.baseline": "pulse",
+            "sampling": {"prompts": 8, "max_new_tokens": 12},
+            "reward": {"format": 0.5, "overlong": -1.0},
+            "update": {"prompts_per_step": 4, "logprob_tolerance": 1e-4},
+        }
+    )
     write_rows(paths.TRAIN, generate_problems(0, 3, 9, 99, 1, 0.0, 8, 1)["train"], PROBLEMS)
     for folder in (paths.WARM_START / "policy", paths.policy("pulse", 1, 0)):
         shutil.copytree(policy_folder, folder)

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from builders import ROOT
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from ruamel.yaml import YAML
@@ -55,7 +55,7 @@ def write_metrics(arm: str, seed: int, round: int, steps: int = 2) -> None:
     shares = [{"temperature": 0.9, "responses": 10, "reward": right / 10, "positive_advantage_share": 0.25}]
     entropy = {"edges": [0.0, 3.0], "counts": [10], "threshold": None, "hot_share": None}
     found = {"round": mean, "steps": listed, "temperatures": shares, "entropy": entropy}
-    write_json(paths.update_metrics(arm, seed, round), found)
+    write_json(paths.round_metrics(arm, seed, round), found)
 
 
 def write_data(params: Params) -> None:

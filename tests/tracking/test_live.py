@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from builders import ROOT
 from mlflow.artifacts import download_artifacts
 from published import client, edit_params, history, project, run_of, runs
 from ruamel.yaml import YAML

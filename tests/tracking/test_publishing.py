@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from builders import ROOT
 from mlflow import MlflowClient
 from published import SOURCES, artifact, client, edit_params, history, project, run_of, runs, state, write_metrics
 
@@ -206,7 +206,7 @@ def test_a_copied_project_does_not_write_into_the_original(project, tmp_path, mo
 
 
 def test_a_missing_file_is_named_and_changes_nothing(project):
-    paths.update_metrics("token", 2, 1).unlink()
+    paths.round_metrics("token", 2, 1).unlink()
     with pytest.raises(MtpipeError, match=r"token/seed2/round1\.json is missing"):
         publish(load_params())
     assert client(project).get_experiment_by_name("mtpipe") is None

@@ -5,7 +5,7 @@ import sys
 from fractions import Fraction
 
 import pytest
-from conftest import ROOT
+from builders import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 

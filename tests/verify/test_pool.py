@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from builders import ROOT
 
 from mtpipe.verify.answers import Gold, judge_answers
 from mtpipe.verify.extraction import extract

@@ -41,7 +41,7 @@ def prompt_batches(responses: list[TrainingSample], tokens: int, share_prompts: 
     for prompts in _batches(by_prompt, tokens // 2, len, padding=1.0):
         theirs = [response for prompt in prompts for response in by_prompt[prompt]]
         left = tokens - len(prompts) * len(prompts[-1])
-        batches = _batches(theirs, left, lambda one: len(one.response_ids), PADDING)
+        batches = _batches(theirs, left, lambda one: len(one.rollout.response_ids), PADDING)
         found.append(PromptBatch([(batch, 1) for batch in batches], [list(prompt) for prompt in prompts]))
     return found
 
@@ -50,7 +50,7 @@ def responses_by_prompt(responses: list[TrainingSample]) -> dict[tuple[int, ...]
     """The responses to each prompt."""
     found: dict[tuple[int, ...], list[TrainingSample]] = {}
     for response in responses:
-        found.setdefault(tuple(response.prompt_ids), []).append(response)
+        found.setdefault(tuple(response.rollout.prompt_ids), []).append(response)
     return found
 
 

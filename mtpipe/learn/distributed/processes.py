@@ -26,15 +26,27 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.distributed.ranks import Ranks
+from mtpipe.learn.distributed.ranks import ALONE, Ranks, SharedRanks
 
 COMMAND = "MTPIPE_TORCHRUN"
 _LAUNCHER = "MTPIPE_LAUNCHER"
 _FAILURE = "MTPIPE_FAILURE"
-"""Where the first process that fails leaves its message; the others fail after it for want of it, and stay silent."""
+"""The file for the message of the process that fails first; the others fail as a consequence and write nothing."""
 
 
-def started() -> bool:
+def start_all(count: int, stage: str, **arguments: object) -> bool:
+    """Runs the stage as `count` processes and waits for them; False if this process is to do the work itself.
+
+    That is so if one process is asked for, and in each of the processes that were started.
+    Raises MtpipeError with the message of the first that fails, after all have ended.
+    """
+    if count == 1 or _started():
+        return False
+    start(count, stage, [part for name, value in arguments.items() for part in (f"--{name}", str(value))])
+    return True
+
+
+def _started() -> bool:
     """Whether this process is one of those that torchrun started."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
@@ -77,13 +89,13 @@ def start(count: int, stage: str, arguments: list[str]) -> None:
 
 
 @contextmanager
-def joined(count: int, device: str) -> Iterator[Ranks | None]:
-    """This process's place among the `count` that `start` started; None in a process that works alone.
+def joined(count: int, device: str) -> Iterator[Ranks]:
+    """This process's place among the `count` that `start` started, or alone.
 
     Whatever is raised inside ends all of them: it is left as a message for `start`, and this process exits at once.
     """
-    if not started():
-        yield None
+    if not _started():
+        yield ALONE
         return
     _end_with_launcher()
     try:
@@ -94,7 +106,7 @@ def joined(count: int, device: str) -> Iterator[Ranks | None]:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         # A rank may wait for another that scores a long batch, or writes the checkpoint.
         dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=timedelta(minutes=30))
-        yield Ranks(device)
+        yield SharedRanks(device)
         dist.barrier()
         dist.destroy_process_group()
     except BaseException as error:

@@ -4,7 +4,7 @@ Every token's weight in the loss is fixed before the step is shared (`mtpipe.lea
 is a plain sum and does not depend on who computes which part: any number of processes serves any batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from typing import Any
 
@@ -27,9 +27,40 @@ _pytree.register_dataclass(TokenScores)
 
 
 class Ranks:
-    """The processes of one update, seen from one of them; `first` is the one that writes and reports."""
+    """The processes that share one update, seen from one of them: here one process, which shares with none.
 
-    scorer: Scorer
+    Attributes:
+        count: processes.
+        first: whether this is the process that writes and reports.
+    """
+
+    count = 1
+    first = True
+
+    def divide(self, model: PreTrainedModel) -> Scorer:
+        """The scorer that the update uses; with several processes it divides the model's parameters among them."""
+        return Scorer(model)
+
+    def prompt_batches(
+        self, responses: list[TrainingSample], tokens: int, share_prompts: bool
+    ) -> Iterable[PromptBatch]:
+        """This process's micro-batches; with `share_prompts` it has all responses to each of its prompts."""
+        return prompt_batches(responses, tokens, share_prompts)
+
+    def join(self, metrics: StepMetrics) -> StepMetrics:
+        """The sums of all processes together."""
+        return metrics
+
+    def agree(self, decision: bool) -> bool:
+        """The first process's decision, in all of them."""
+        return decision
+
+
+ALONE = Ranks()
+
+
+class SharedRanks(Ranks):
+    """Several processes, each with a part of the parameters, their gradients and the optimizer's state (FSDP2)."""
 
     def __init__(self, device: str):
         self.count = dist.get_world_size()
@@ -37,10 +68,10 @@ class Ranks:
         self._rank = dist.get_rank()
         self._mesh = init_device_mesh(device, (self.count,))
 
-    def divide(self, model: PreTrainedModel) -> None:
+    def divide(self, model: PreTrainedModel) -> Scorer:
         """Divides the parameters of each layer, and of what is left, among the processes, in place.
 
-        `scorer` scores with them from then on. A model on the CPU moves to the processes' devices by layers, so no
+        The scorer that it returns scores with them. A model on the CPU moves to the processes' devices by layers, so no
         device ever holds all of it.
 
         Raises MtpipeError for a model without a list of layers.
@@ -55,12 +86,12 @@ class Ranks:
             fully_shard(layer, mesh=self._mesh)
         fully_shard(scorer, mesh=self._mesh)
         register_fsdp_forward_method(scorer, "read")
-        self.scorer = scorer
+        return scorer
 
     def prompt_batches(
         self, responses: list[TrainingSample], tokens: int, share_prompts: bool
     ) -> Iterator[PromptBatch]:
-        """This process's micro-batches; with `share_prompts` it has all responses to each of its prompts.
+        """This process's micro-batches.
 
         FSDP2 takes the mean of the processes' gradients, the loss asks for their sum: hence a factor, which is the
         number of processes.
@@ -69,7 +100,7 @@ class Ranks:
         fewer micro-batches runs extra ones with loss factor 0.
         """
         plans = [prompt_batches(part, tokens, share_prompts) for part in self._dealt(responses, share_prompts)]
-        empty = PromptBatch([], [responses[0].prompt_ids] if share_prompts else [])
+        empty = PromptBatch([], [responses[0].rollout.prompt_ids] if share_prompts else [])
         for together in zip_longest(*plans, fillvalue=empty):
             mine = together[self._rank]
             counted = [(batch, self.count) for batch, _ in mine.batches]
@@ -86,11 +117,11 @@ class Ranks:
             min(parts, key=lambda part: sum(map(len, part))).extend(group)
         return parts
 
-    def join(self, totals: StepMetrics) -> StepMetrics:
-        """The totals of all processes together; a process without batches has none of its own."""
+    def join(self, metrics: StepMetrics) -> StepMetrics:
+        """A process without batches has no sums of its own."""
         gathered: list[Any] = [None] * self.count
-        sums = {key: value.item() for key, value in totals.sums.items()}
-        dist.all_gather_object(gathered, (sums, None if totals.ratio_max is None else totals.ratio_max.item()))
+        sums = {key: value.item() for key, value in metrics.sums.items()}
+        dist.all_gather_object(gathered, (sums, None if metrics.ratio_max is None else metrics.ratio_max.item()))
         joined = StepMetrics()
         for sums, ratio_max in gathered:
             for key, value in sums.items():
@@ -101,7 +132,6 @@ class Ranks:
         return joined
 
     def agree(self, decision: bool) -> bool:
-        """The first process's decision, in all of them."""
         said = [decision]
         dist.broadcast_object_list(said, src=0)
         return said[0]

@@ -33,10 +33,14 @@ class Coefficient:
         return Coefficient(min(max(moved, 0.0), bonus.largest), entropy <= bonus.target)
 
 
+UNUSED = Coefficient()
+"""Of an update without a bonus, and of a first one with it."""
+
+
 def read_coefficient(policy: Path) -> Coefficient:
     """Where the rounds before left it; 0 in a policy that had none."""
     file = policy / STATE_FILE
-    return Coefficient(**read_json(file)) if file.is_file() else Coefficient()
+    return Coefficient(**read_json(file)) if file.is_file() else UNUSED
 
 
 def write_coefficient(policy: Path, coefficient: Coefficient) -> None:

@@ -43,12 +43,12 @@ class SharedPrompts:
 
     def sequences(self, batch: list[TrainingSample]) -> Sequences:
         """Lays the responses out for one forward pass, with their prompts as its context."""
-        laid_out = pad([[] for _ in batch], [one.response_ids for one in batch], self._device)
-        rows = torch.tensor([self._row[tuple(one.prompt_ids)] for one in batch], device=self._device)
+        laid_out = pad([[] for _ in batch], [one.rollout.response_ids for one in batch], self._device)
+        rows = torch.tensor([self._row[tuple(one.rollout.prompt_ids)] for one in batch], device=self._device)
         lengths = self._lengths[rows, None]
         prompt_columns = torch.arange(int(lengths.max()), device=self._device)
         columns = torch.arange(laid_out.ids.shape[1], device=self._device)
-        ends = torch.tensor([[len(one.response_ids)] for one in batch], device=self._device)
+        ends = torch.tensor([[len(one.rollout.response_ids)] for one in batch], device=self._device)
         last, *states = self._given_on
         cache = DynamicCache()
         chosen = [state[:, :, : len(prompt_columns)].index_select(0, rows) for state in states]
@@ -71,7 +71,7 @@ def lay_out(batch: list[TrainingSample], prompts: SharedPrompts | None, device: 
     """The batch for one forward pass, after prompts that were read or together with its own."""
     if prompts is not None:
         return prompts.sequences(batch)
-    return pad([one.prompt_ids for one in batch], [one.response_ids for one in batch], device)
+    return pad([one.rollout.prompt_ids for one in batch], [one.rollout.response_ids for one in batch], device)
 
 
 def laid_out(
@@ -98,7 +98,7 @@ def shares_prompts(
     if settings.share_prompts == "auto":
         prompts = responses_by_prompt(responses)
         tokens = sum(map(len, responses))
-        once = sum(map(len, prompts)) + sum(len(one.response_ids) for one in responses)
+        once = sum(map(len, prompts)) + sum(len(one.rollout.response_ids) for one in responses)
         pays = tokens - once >= SAVED * tokens and len(prompts) >= processes
         return pays and not settings.gradient_checkpointing and can_share(model)
     if settings.share_prompts and not can_share(model):

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mtpipe.learn.distributed.ranks import Ranks
 from mtpipe.learn.distributed.shards import fill, whole
-from mtpipe.learn.state.optimizer import Optimizer, write_state
+from mtpipe.learn.state.learner import Learner
+from mtpipe.learn.state.optimizer import write_state
 from mtpipe.model.policy import Policy, save_policy
 
 
@@ -29,10 +29,11 @@ class Checkpoint:
         write_state(self.state, folder)
 
 
-def checkpoint(policy: Policy, optimizer: Optimizer, ranks: Ranks | None) -> Checkpoint | None:
+def checkpoint(learner: Learner) -> Checkpoint | None:
     """Gathers the checkpoint in the first process, with the help of all; None in the others."""
-    state = optimizer.tensors()
-    if ranks is None:
+    policy, ranks = learner.policy, learner.ranks
+    state = learner.optimizer.tensors()
+    if ranks.count == 1:
         return Checkpoint(policy, None, state)
     weights = {name: whole(tensor) for name, tensor in policy.model.named_parameters()}
     kept = policy.model.state_dict().keys()  # other buffers are made anew when the model is

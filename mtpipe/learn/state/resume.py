@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from mtpipe.files import atomic, read_json, write_json
-from mtpipe.learn.distributed.ranks import Ranks
 from mtpipe.learn.state.checkpoint import checkpoint, load_weights
-from mtpipe.learn.state.optimizer import Optimizer
-from mtpipe.model.policy import Policy, load_policy
+from mtpipe.learn.state.learner import Learner
+from mtpipe.model.policy import load_policy
 
 SECONDS_BETWEEN_SAVES = 120.0
 """A kill loses at most about this much work; an update that takes less never saves."""
@@ -39,16 +38,15 @@ class ResumePoint:
         self._seconds = seconds
         self._saved_at = time.monotonic()
 
-    def resume(self, policy: Policy, optimizer: Optimizer, ranks: Ranks | None = None) -> list[dict[str, float]]:
+    def resume(self, learner: Learner) -> list[dict[str, float]]:
         """Takes up the saved step in place and returns the metrics of all steps so far; none where nothing fits.
 
         Processes that share the update call this together.
         """
-        fits = (ranks is None or ranks.first) and self._fits()
-        if not (ranks.agree(fits) if ranks else fits):
+        if not learner.ranks.agree(learner.ranks.first and self._fits()):
             return []
-        load_weights(policy.model, dict(load_policy(self._folder).model.named_parameters()))
-        optimizer.load(self._folder)
+        load_weights(learner.policy.model, dict(load_policy(self._folder).model.named_parameters()))
+        learner.optimizer.load(self._folder)
         return read_json(self._folder / _STATE)["metrics"]
 
     def _fits(self) -> bool:
@@ -60,14 +58,11 @@ class ResumePoint:
         self.remove()
         return False
 
-    def save(
-        self, policy: Policy, optimizer: Optimizer, metrics: list[dict[str, float]], ranks: Ranks | None = None
-    ) -> None:
+    def save(self, learner: Learner, metrics: list[dict[str, float]]) -> None:
         """Keeps the present step, unless the last save is recent; processes that share it call this together."""
-        due = time.monotonic() - self._saved_at >= self._seconds
-        if not (ranks.agree(due) if ranks else due):
+        if not learner.ranks.agree(time.monotonic() - self._saved_at >= self._seconds):
             return
-        if saved := checkpoint(policy, optimizer, ranks):
+        if saved := checkpoint(learner):
             with atomic(self._folder) as folder:
                 saved.write(folder, self._tokenizer_from)
                 write_json(folder / _STATE, {"fingerprint": self._fingerprint(), "metrics": metrics})

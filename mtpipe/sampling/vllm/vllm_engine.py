@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import Vocabulary, load_vocabulary
-from mtpipe.sampling.requests import Request, Response, SamplingPlan, refuse_batch_dependent
+from mtpipe.records import Rollout
+from mtpipe.sampling.requests import Request, SamplingPlan, refuse_batch_dependent
 from mtpipe.sampling.vllm.request import DRAW, OWN_RULES, SETTING
 from mtpipe.settings.sampling import Vllm
 
@@ -68,7 +69,7 @@ class VllmEngine:
             raise MtpipeError(f"{folder}: vLLM could not clear its prefix cache, which holds the old policy's states")
         self._folder, self.vocabulary = folder, vocabulary
 
-    def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Response]:
+    def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Rollout]:
         """Samples one response to each request, yielding them as they end."""
         if plan.record_masks and plan.truncation.cuts:
             raise MtpipeError(
@@ -161,7 +162,7 @@ def _extra_args(request: Request, plan: SamplingPlan, record: str) -> dict[str, 
     return {SETTING: request.rule.model_dump(), DRAW: draw}
 
 
-def _response(request: Request, output: Any, tables: list[NDArray[np.float32]]) -> Response:
+def _response(request: Request, output: Any, tables: list[NDArray[np.float32]]) -> Rollout:
     """Joins vLLM's tokens with what the processor recorded; raises where the two disagree."""
     tokens = list(output.token_ids)
     drawn = np.full((4, len(tokens)), np.nan, dtype=np.float32)
@@ -172,7 +173,7 @@ def _response(request: Request, output: Any, tables: list[NDArray[np.float32]]) 
         raise RuntimeError(
             f"problem {request.problem_id}, response {request.sample}: vLLM gave other tokens than its processor drew"
         )
-    return Response(
+    return Rollout(
         problem_id=request.problem_id,
         sample=request.sample,
         prompt_ids=request.prompt_ids,

@@ -1,0 +1,61 @@
+"""A policy in training, with all that its update carries from step to step and from round to round."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from mtpipe.learn.distributed.ranks import ALONE, Ranks
+from mtpipe.learn.losses.entropy_bonus import UNUSED, Coefficient, read_coefficient
+from mtpipe.learn.scoring.scorer import Scorer
+from mtpipe.learn.state.optimizer import Optimizer
+from mtpipe.model.policy import Policy, load_policy
+from mtpipe.settings.update import Update
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What an update trains and by which settings.
+
+    Attributes:
+        scorer: scores tokens under the policy's present weights; with several processes each holds a part of them.
+        reference: the policy that `kl_coefficient` pulls towards; None if that is 0.
+        coefficient: of the entropy bonus, as the round before left it.
+    """
+
+    policy: Policy
+    settings: Update
+    optimizer: Optimizer
+    scorer: Scorer
+    ranks: Ranks = ALONE
+    reference: Policy | None = None
+    coefficient: Coefficient = UNUSED
+
+    @classmethod
+    def of(cls, policy: Policy, settings: Update, ranks: Ranks = ALONE, reference: Policy | None = None) -> "Learner":
+        """A policy with a new optimizer."""
+        scorer = ranks.divide(policy.model)
+        optimizer = Optimizer(
+            policy.model,
+            settings.learning_rate,
+            settings.warmup_steps,
+            settings.betas,
+            settings.weight_decay,
+            settings.max_grad_norm,
+            settings.optimizer,
+        )
+        return cls(policy, settings, optimizer, scorer, ranks, reference)
+
+    @classmethod
+    def load(
+        cls, folder: Path, settings: Update, device: torch.device, reference_folder: Path, ranks: Ranks = ALONE
+    ) -> "Learner":
+        """A policy with the optimizer and the entropy coefficient that lie in its folder.
+
+        Raises MtpipeError if a folder is not a complete policy, or its optimizer state does not fit.
+        """
+        policy = load_policy(folder, device if ranks.count == 1 else "cpu")
+        reference = load_policy(reference_folder, device) if settings.kl_coefficient else None
+        learner = cls.of(policy, settings, ranks, reference)
+        learner.optimizer.load(folder)
+        return replace(learner, coefficient=read_coefficient(folder))

@@ -1,0 +1,64 @@
+"""What tests of several folders build: rollouts, their verdicts, and a small params.yaml."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from mtpipe.records import Rollout
+
+ROOT = Path(__file__).parent.parent
+EVERY_COMPUTER = {"device": "cpu", "threads": 1}
+
+
+def rollout(ids: list[int], prompt: Iterable[int] = (1, 2), temperature: float = 1.0, **columns: Any) -> Rollout:
+    """A response of these tokens, all at one temperature and a log-prob of -2.5; `columns` are other values."""
+    defaults: dict[str, Any] = {
+        "problem_id": "p",
+        "sample": 0,
+        "base_temperature": temperature,
+        "prompt_ids": list(prompt),
+        "response_ids": ids,
+        "behaviour_logprobs": [-2.5] * len(ids),
+        "temperatures": [temperature] * len(ids),
+        "entropies": [1.0] * len(ids),
+        "finish_reason": "stop",
+    }
+    return Rollout(**defaults | columns)
+
+
+def judged(rollouts: Iterable[Rollout], right: Callable[[Rollout], bool] | None = None) -> list[dict[str, Any]]:
+    """Verdicts on rollouts; without `right`, a response with an even number of tokens is."""
+    right = right or (lambda rollout: len(rollout.response_ids) % 2 == 0)
+    return [
+        {
+            "problem_id": rollout.problem_id,
+            "sample": rollout.sample,
+            "reward": float(right(rollout)),
+            "verdict": "correct" if right(rollout) else "wrong",
+        }
+        for rollout in rollouts
+    ]
+
+
+def changed_params(changes: dict[str, Any], source: Path = ROOT / "params.yaml") -> dict[str, Any]:
+    """A params.yaml with changes: a section that is a mapping is updated, anything else is replaced.
+
+    A change is made within a section by a dotted key: {"sampling.prompts": 4}.
+    """
+    content = YAML(typ="safe").load(source.read_text())
+    content["compute"] |= EVERY_COMPUTER
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        place = content
+        for section in sections:
+            place = place[section]
+        place[last] = place[last] | value if isinstance(value, dict) and key != "temperature" else value
+    return content
+
+
+def write_params(changes: dict[str, Any], target: Path = Path("params.yaml"), **options: Any) -> None:
+    """Writes `changed_params`."""
+    with open(target, "w") as file:
+        YAML(typ="safe").dump(changed_params(changes, **options), file)
