@@ -64,6 +64,21 @@ def is_formula(text: str) -> bool:
     return not words_in(text) and number(text) is None and value(text) is not None
 
 
+def is_fixed(text: str) -> bool:
+    """A formula without a constant to choose: a `C` may take up a changed term or sign."""
+    return is_formula(text) and not any(str(letter)[0] in "Cc" for letter in value(text).free_symbols)
+
+
+def raised(text: str) -> str:
+    """One more."""
+    return str(int(text) + 1) if INTEGER.fullmatch(text) else f"{text}+1"
+
+
+def all_scalars(members: list[str] | None) -> list[str] | None:
+    """The members, if each is a formula and none a tuple."""
+    return members if members and all(value(member) is not None for member in members) else None
+
+
 def list_of(text: str) -> list[str] | None:
     """The members of a list without brackets, all of them formulas or tuples, two or more, none of them dots."""
     parts = split(text, ",")

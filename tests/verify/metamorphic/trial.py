@@ -7,11 +7,26 @@ from dataclasses import dataclass, field
 from mtpipe.verify.answers import Gold, judge_answers
 from mtpipe.verify.pool import Pool
 
-from . import changing_numbers, changing_structures, keeping_numbers, keeping_structures, keeping_typography, units
+from . import (
+    changing_answers,
+    changing_formulas,
+    changing_numbers,
+    changing_relations,
+    changing_sets,
+    keeping_formulas,
+    keeping_numbers,
+    keeping_relations,
+    keeping_sets,
+    keeping_typography,
+    units,
+)
 from .exceptions import EXCEPTIONS
 from .rewriting import TABLE, Rewriting
 
-MODULES = (keeping_typography, keeping_numbers, keeping_structures, changing_numbers, changing_structures, units)
+MODULES = (
+    keeping_typography, keeping_numbers, keeping_formulas, keeping_sets, keeping_relations,
+    changing_numbers, changing_formulas, changing_sets, changing_relations, changing_answers, units,
+)  # fmt: skip
 """Importing them fills the table."""
 
 

@@ -102,6 +102,16 @@ def same(left: str, right: str) -> bool | None:
     return True
 
 
+def alike(text: str, written: str | None) -> str | None:
+    """The new text, if it is another text and the same formula."""
+    return written if written is not None and written != text and same(text, written) else None
+
+
+def unlike(text: str, written: str | None) -> str | None:
+    """The new text, if it is another formula."""
+    return written if written is not None and same(text, written) is False else None
+
+
 class _Reader:
     """Recursive descent over the tokens of one formula."""
 
