@@ -22,7 +22,7 @@ def hedged_the_other_way_round(text: str) -> str | None:
 
 @TABLE.changes
 def unfinished_product(text: str) -> str | None:
-    return f"2x={2 * int(text)}" if INTEGER.fullmatch(text) else None
+    return f"2x={2 * int(text)}" if INTEGER.fullmatch(text) and int(text) else None
 
 
 @TABLE.changes

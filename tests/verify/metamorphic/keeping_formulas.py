@@ -185,19 +185,20 @@ def logarithm_as_a_quotient(text: str) -> str | None:
     return rf"\frac{{\ln {found[2]}}}{{\ln {found[1]}}}" if found else None
 
 
+def _powers_of_e(text: str, by: str) -> str | None:
+    """With other powers of e; beside ħ the letter is the elementary charge."""
+    written = re.sub(r"(?<![\\A-Za-z_])e\^\{([^{}]+)\}", by, text)
+    return written if written != text and value(text) is not None and r"\hbar" not in text else None
+
+
 @TABLE.keeps
 def roman_e(text: str) -> str | None:
-    found = value(text)
-    return (
-        re.sub(r"(?<![\\A-Za-z_])e(?=\^)", r"\\mathrm{e}", text)
-        if found is not None and re.search(r"(?<![\\A-Za-z_])e\^", text)
-        else None
-    )
+    return _powers_of_e(text, r"\\mathrm{e}^{\1}")
 
 
 @TABLE.keeps
 def exp_function(text: str) -> str | None:
-    return alike(text, re.sub(r"(?<![\\A-Za-z_])e\^\{([^{}]+)\}", r"\\exp(\1)", text))
+    return _powers_of_e(text, r"\\exp(\1)")
 
 
 COMPLEX = re.compile(r"(-?\d*) ?([+-]) ?(\d*) ?i")

@@ -7,6 +7,9 @@ from .rewriting import TABLE
 from .value import same
 
 COMMAND_END = r"(?![A-Za-z])"
+THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
+LIST_COMMA = r"(?<=[\w}\])]),(?!\d{3}(?!\d))\s*(?=\S)"
+"""A comma with something on both sides that cannot part thousands."""
 
 
 def _if_same(text: str, written: str) -> str | None:
@@ -85,28 +88,34 @@ def big_brackets(text: str) -> str | None:
 @TABLE.keeps
 def thin_spaces(text: str) -> str | None:
     """Behind commas and around signs."""
-    return None if words_in(text) else _replaced(text, r"(?<=[\w}\])])\s*([-+=,])\s*(?=[\w\\(\[])(?!\\})", r"\\,\1\\,")
+    return (
+        None
+        if words_in(text) or THOUSANDS.search(text)
+        else _replaced(text, r"(?<=[\w}\])])\s*([-+=,])\s*(?=[\w\\(\[])(?!\\})", r"\\,\1\\,")
+    )
 
 
 @TABLE.keeps
 def thick_spaces_behind_commas(text: str) -> str | None:
-    return _replaced(text, r"(?<=[\w}\])]),\s*(?=\S)", r",\\; ")
+    return _replaced(text, LIST_COMMA, r",\\; ")
 
 
 @TABLE.keeps
 def negative_spaces_behind_commas(text: str) -> str | None:
-    """`(1,\\!2)`: in brackets, so that no thousands are meant."""
-    return _replaced(text, r",\s*(?=\S)", r",\\!") if text[:1] in "([" and text[-1:] in ")]" else None
+    """`(1,\\!2)`; before three digits it would be the way to write thousands."""
+    if text[:1] not in "([" or re.search(r",\s*\d{3}(?!\d)", text):
+        return None
+    return _replaced(text, r",\s*(?=\S)", r",\\!")
 
 
 @TABLE.keeps
 def ties_behind_commas(text: str) -> str | None:
-    return _replaced(text, r"(?<=[\w}\])]),\s*(?=\S)", ",~")
+    return _replaced(text, LIST_COMMA, ",~")
 
 
 @TABLE.keeps
 def quads_behind_commas(text: str) -> str | None:
-    return _replaced(text, r"(?<=[\w}\])]),\s*(?=\S)", r",\\quad ")
+    return _replaced(text, LIST_COMMA, r",\\quad ")
 
 
 @TABLE.keeps
