@@ -4,11 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_LARGEST = 128
-"""Logits that are put in order at first; a language model's nucleus is nearly always among them."""
-
-_PIECE = 128
-"""Neighbouring logits of which only the highest is looked at first."""
+_LARGEST = (128, 4096)
+"""How many logits are put in order, at first and then; rows whose nucleus does not end among them are sorted."""
 
 
 def nucleus_end(
@@ -23,13 +20,17 @@ def nucleus_end(
         highest, temperatures: [rows].
         total: [rows], float64, the sums of exp((z - highest) / T).
     """
-    count = min(_LARGEST, logits.shape[1])
-    values = _largest(logits, count)
-    floor, equal, size, tied = _end(values, highest, temperatures, total, top_p)
-    outside = (size == count).nonzero().squeeze(1)
-    if len(outside) and count < logits.shape[1]:
-        of_rows = highest[outside], temperatures[outside], total[outside]
-        floor[outside], equal[outside], _, tied[outside] = _end(_descending(logits[outside]), *of_rows, top_p)
+    vocabulary = logits.shape[1]
+    values = logits.topk(min(_LARGEST[0], vocabulary), dim=-1).values
+    floor, equal, ends, tied = _end(values, highest, temperatures, total, top_p)
+    for count in (_LARGEST[1], vocabulary):
+        rows = (~ends).nonzero().squeeze(1)
+        if not len(rows) or vocabulary <= _LARGEST[0]:
+            break
+        values = logits[rows].topk(count, dim=-1).values if count < vocabulary else _descending(logits[rows])
+        floor[rows], equal[rows], ends[rows], tied[rows] = _end(
+            values, highest[rows], temperatures[rows], total[rows], top_p
+        )
     last = torch.full_like(equal, logits.shape[1])
     rows = tied.nonzero().squeeze(1)
     if len(rows):
@@ -41,8 +42,8 @@ def nucleus_end(
 def _end(
     values: Tensor, highest: Tensor, temperatures: Tensor, total: Tensor, top_p: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of the largest logits in descending order, [rows] each: the nucleus's least, how many inside equal it, the
-    nucleus's size as far as it is seen here, and whether more that equal the least are outside.
+    """Of the largest logits in descending order, [rows] each: the nucleus's least, how many inside equal it,
+    whether it ends before the last of them, and whether more that equal the least are outside.
     """
     below = (values - highest[:, None]).div_(temperatures[:, None])
     shares = below.exp_().double().div_(total[:, None])
@@ -51,21 +52,7 @@ def _end(
     places = torch.arange(values.shape[1], device=values.device)
     equal = values == floor
     inside = (equal & (places < size)).sum(-1)
-    return floor.squeeze(1), inside, size.squeeze(1), equal.sum(-1) > inside
-
-
-def _largest(logits: Tensor, count: int) -> Tensor:
-    """The largest logits [rows, count] of each row in descending order.
-
-    They lie in the `count` pieces with the highest maxima: a logit elsewhere has as many above it or equal to it.
-    """
-    pieces = logits.shape[1] // _PIECE
-    if pieces <= count:
-        return logits.topk(count, dim=-1).values
-    whole = logits[:, : pieces * _PIECE].unflatten(1, (pieces, _PIECE))
-    best = whole.amax(-1).topk(count, dim=-1).indices
-    candidates = whole.gather(1, best[..., None].expand(-1, -1, _PIECE)).flatten(1)
-    return torch.cat([candidates, logits[:, pieces * _PIECE :]], 1).topk(count, dim=-1).values
+    return floor.squeeze(1), inside, (size < values.shape[1]).squeeze(1), equal.sum(-1) > inside
 
 
 def _descending(values: Tensor) -> Tensor:
