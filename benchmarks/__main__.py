@@ -3,7 +3,7 @@
 import argparse
 from importlib import import_module
 
-NAMES = ("sampling", "update", "memory", "verify", "report", "vllm", "pipeline")
+NAMES = ("sampling", "draw", "update", "memory", "verify", "metamorphic", "verifiers", "report", "vllm", "pipeline")
 
 
 def main() -> None:

@@ -84,8 +84,8 @@ def _sample_batch(
         drawn = draw_tokens(context.logits, rules, positions, previous, uniforms[rows, step], plan.truncation)
         tokens[rows, step], logprobs[rows, step] = drawn.tokens, drawn.logprobs
         temperatures[rows, step], entropies[rows, step] = drawn.temperatures, drawn.entropies
-        if plan.record_masks and drawn.dropped is not None:
-            masks.append((rows, Masks.pack(drawn.dropped)))
+        if plan.record_masks and drawn.cut is not None:
+            masks.append((rows, Masks.pack(drawn.cut.dropped(context.logits))))
         ends = torch.isin(drawn.tokens, stop_ids)
         if stops is not None:
             ends |= stops.ended(tokens, rows, step)

@@ -10,8 +10,8 @@ class Truncation(Settings):
 
     * `top_p`: the likeliest tokens, the fewest that together reach it. Nucleus sampling, arXiv 1904.09751.
     * `min_p`: the tokens whose probability is at least this share of the likeliest one's. arXiv 2407.01082.
-    * `top_n_sigma`: the tokens whose logit is at most so many standard deviations of all logits below the highest;
-      the same tokens at every temperature. arXiv 2411.07641.
+    * `top_n_sigma`: the tokens whose logit is at most so many standard deviations of all finite ones below the
+      highest; the same tokens at every temperature. arXiv 2411.07641.
     """
 
     top_p: float | None = Field(default=None, gt=0, le=1)

@@ -1,0 +1,167 @@
+"""The draw against the same arithmetic in float64, at a small vocabulary and at a real one."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from mtpipe.sampling.draw import Cut, DrawnTokens, draw_tokens
+from mtpipe.temperature.apply import RowTemperatures
+from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.temperature.rules.uniform import ResolvedUniform
+from mtpipe.temperature.truncation import NONE, Truncation
+
+SMALL, LARGE = 18, 151_936
+EDGE = 1e-6
+DRAWS_OF_A_ROW = 1000
+TRUNCATIONS = [
+    Truncation(top_p=0.95),
+    Truncation(min_p=0.05),
+    Truncation(top_n_sigma=1.0),
+    Truncation(top_p=0.9, min_p=0.01, top_n_sigma=2.0),
+]
+
+
+def language_like(rows: int, vocabulary: int, seed: int = 0) -> Tensor:
+    """Logits that fall with the logarithm of a token's rank, in a random order of the vocabulary, as a model's do."""
+    generator = torch.Generator().manual_seed(seed)
+    ranks = torch.rand(rows, vocabulary, generator=generator).argsort(-1) + 1.0
+    slopes = torch.linspace(0.8, 2.5, rows)[:, None]
+    return -slopes * ranks.log() + 0.3 * torch.randn(rows, vocabulary, generator=generator)
+
+
+def peaked(rows: int, vocabulary: int) -> Tensor:
+    """Entropies of about 1e-4: one token has all but 1e-5 of the mass."""
+    logits = torch.zeros(rows, vocabulary)
+    logits[:, vocabulary // 2] = math.log((vocabulary - 1) / (4e-6 if vocabulary == LARGE else 1e-5))
+    return logits
+
+
+def with_impossible_tokens(rows: int, vocabulary: int) -> Tensor:
+    logits = language_like(rows, vocabulary, seed=1)
+    logits[:, ::2] = -math.inf
+    logits[:, -vocabulary // 4 :] = -math.inf
+    return logits
+
+
+KINDS = {
+    "like a language model's": language_like,
+    "flat": lambda rows, vocabulary: 1e-3 * language_like(rows, vocabulary),
+    "equal": lambda rows, vocabulary: torch.zeros(rows, vocabulary),
+    "peaked": peaked,
+    "with -inf": with_impossible_tokens,
+}
+
+
+def uniforms(rows: int) -> Tensor:
+    return torch.rand(rows, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+
+
+def draw(logits: Tensor, temperature: float, numbers: Tensor, truncation: Truncation = NONE) -> DrawnTokens:
+    rules = RowTemperatures([ResolvedUniform(temperature=temperature)] * len(logits))
+    return draw_tokens(logits, rules, torch.zeros(len(logits), dtype=torch.long), None, numbers, truncation)
+
+
+def kept_by_definition(logits: Tensor, temperature: float, truncation: Truncation) -> Tensor:
+    """What a truncation keeps of one row [vocabulary], from float64 probabilities and a whole order."""
+    logprobs = (logits.double() / temperature).log_softmax(-1)
+    kept = torch.ones_like(logits, dtype=torch.bool)
+    if truncation.top_p is not None:
+        ordered, order = logprobs.exp().sort(descending=True, stable=True)
+        kept[order] = ordered.cumsum(-1) - ordered < truncation.top_p
+    if truncation.min_p:
+        kept &= logprobs >= logprobs.max() + math.log(truncation.min_p)
+    if truncation.top_n_sigma is not None:
+        kept &= logprobs >= logprobs.max() - truncation.top_n_sigma * logprobs[logprobs.isfinite()].std()
+    return kept
+
+
+@pytest.mark.parametrize("vocabulary", [SMALL, LARGE])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("temperature", [0.05, 1.0, 10.0])
+def test_log_probs_and_entropies_are_those_of_a_forward_pass(kind, temperature, vocabulary):
+    logits = KINDS[kind](16, vocabulary)
+    drawn = draw(logits, temperature, uniforms(16))
+    assert logits.gather(1, drawn.tokens[:, None]).isfinite().all()
+    in_float32 = (logits / temperature).log_softmax(-1).gather(1, drawn.tokens[:, None]).squeeze(1)
+    exact = (logits.double() / temperature).log_softmax(-1).gather(1, drawn.tokens[:, None]).squeeze(1)
+    torch.testing.assert_close(drawn.logprobs, exact.float(), atol=1e-5, rtol=0)
+    if vocabulary == SMALL:  # at the large one float32's own log_softmax is further than this from exact arithmetic
+        torch.testing.assert_close(drawn.logprobs, in_float32, atol=1e-5, rtol=0)
+    entropies = torch.special.entr(logits.double().softmax(-1)).sum(-1)
+    torch.testing.assert_close(drawn.entropies, entropies.float(), atol=1e-5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("vocabulary", [SMALL, LARGE])
+def test_a_hundred_thousand_tokens_are_those_of_exact_arithmetic_but_at_edges(vocabulary):
+    rows, differing = language_like(100, vocabulary), 0
+    for index, row in enumerate(rows):
+        temperature = (0.05, 0.6, 1.0, 1.5, 10.0)[index % 5]
+        numbers = torch.rand(DRAWS_OF_A_ROW, dtype=torch.float64, generator=torch.Generator().manual_seed(index))
+        found = torch.cat([draw(row.expand(50, -1), temperature, part).tokens for part in numbers.split(50)])
+        upto = (row.double() / temperature).softmax(-1).cumsum(-1)
+        exact = torch.searchsorted(upto, numbers * upto[-1], right=True)
+        for token in (found != exact).nonzero().squeeze(1):
+            lower, upper = sorted((int(found[token]), int(exact[token])))
+            assert (upto[lower] - numbers[token]).abs() < EDGE
+            assert (upto[upper - 1] - numbers[token]).abs() < EDGE
+            differing += 1
+    print(f"{differing} of {len(rows) * DRAWS_OF_A_ROW} tokens differ at {vocabulary}, all within {EDGE} of an edge")
+
+
+@pytest.mark.parametrize("vocabulary", [SMALL, 5000, LARGE])
+@pytest.mark.parametrize("truncation", [NONE, TRUNCATIONS[-1]])
+def test_a_row_is_the_same_to_the_bit_in_batches_of_any_size_and_with_any_number_of_threads(vocabulary, truncation):
+    logits, numbers = language_like(256, vocabulary), uniforms(256)
+    rule = ResolvedEntropyThreshold(low=0.7, high=1.3, threshold=3.0)
+
+    def in_batches(size: int) -> list[Tensor]:
+        parts = []
+        for start in range(0, 256, size):
+            own = logits[start : start + size].clone()
+            at = torch.zeros(len(own), dtype=torch.long)
+            rules = RowTemperatures([rule] * len(own))
+            drawn = draw_tokens(own, rules, at, None, numbers[start : start + size], truncation)
+            parts.append([*drawn[:4], *(drawn.cut or ())])
+        return [torch.cat(column) for column in zip(*parts, strict=True)]
+
+    threads = torch.get_num_threads()
+    expected = in_batches(256)
+    try:
+        for count in (1, 2, 4):
+            torch.set_num_threads(count)
+            for size in (1, 7, 256):
+                assert all(a.equal(b) for a, b in zip(in_batches(size), expected, strict=True))
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("vocabulary", [SMALL, 5000, LARGE])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("temperature", [0.3, 1.0])
+@pytest.mark.parametrize("truncation", TRUNCATIONS)
+def test_truncation_keeps_what_its_definition_keeps(kind, temperature, truncation, vocabulary):
+    logits = KINDS[kind](2, vocabulary)
+    drawn = draw(logits, temperature, uniforms(2), truncation)
+    kept = ~drawn.cut.dropped(logits)
+    for row in range(2):
+        expected = kept_by_definition(logits[row], temperature, truncation)
+        assert kept[row, drawn.tokens[row]]
+        probabilities = (logits[row].double() / temperature).softmax(-1)
+        assert probabilities[kept[row] ^ expected].sum() < EDGE
+        ours = (logits[row].double() / temperature).masked_fill(~kept[row], -math.inf).log_softmax(-1)
+        torch.testing.assert_close(drawn.logprobs[row], ours[drawn.tokens[row]].float(), atol=1e-5, rtol=0)
+
+
+def test_of_equal_logits_the_first_tokens_are_in_the_nucleus():
+    logits = torch.tensor([[0.0, 2.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, -math.inf]])
+    cut = draw(logits, 1.0, uniforms(2), Truncation(top_p=0.7)).cut
+    assert isinstance(cut, Cut)
+    assert (~cut.dropped(logits)).tolist() == [[True, True, False, False, False], [True, True, True, False, False]]
+
+
+def test_top_n_sigma_cuts_where_a_token_cannot_come():
+    logits = torch.tensor([[3.0, 2.9, -3.0, -2.0, -math.inf]])
+    cut = draw(logits, 1.0, uniforms(1), Truncation(top_n_sigma=1.0)).cut
+    assert cut.dropped(logits).tolist() == [[False, False, True, True, True]]
