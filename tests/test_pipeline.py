@@ -87,7 +87,7 @@ def repro(project: Path, *flags: str) -> set[str]:
 
 
 def stages_of_round(arm: str, round: int) -> set[str]:
-    return {f"{stage}@{arm}-1-round{round}" for stage in ("rollout", "verify", "update")}
+    return {f"{stage}@{arm}-1-round{round}" for stage in ("rollout", "verify", "update")} | {f"measure@{arm}-1"}
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_after_a_prune_nothing_runs_and_a_new_round_runs_alone(project):
     ended = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "dvc repro --allow-missing" in ended.stdout
-    assert [path.parent.name for path in sorted(project.glob("data/runs/*/*/*/policy"))] == ["round2", "round2"]
+    assert [path.name for path in sorted(project.glob("data/policies/*/*/*"))] == ["round2", "round2"]
     assert repro(project, "--allow-missing") <= {"track"}, "the copy has no MLflow yet"
 
     edited = read_params(project)

@@ -18,22 +18,22 @@ ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ
 DVC_YAML = """
 stages:
   start:
-    cmd: mkdir -p data/runs/a/seed1/round0 && cp -r warm data/runs/a/seed1/round0/policy
+    cmd: mkdir -p data/policies/a/seed1 && cp -r warm data/policies/a/seed1/round0
     deps: [warm]
-    outs: [data/runs/a/seed1/round0/policy]
+    outs: [data/policies/a/seed1/round0]
   update:
     matrix: {round: "${rounds}"}
     cmd: >-
-      mkdir -p data/runs/a/seed1/round${item.round.next}/policy && cd data/runs/a/seed1/round${item.round.next}/policy
-      && cp ../../round${item.round.n}/policy/tokenizer .
+      mkdir -p data/policies/a/seed1/round${item.round.next} && cd data/policies/a/seed1/round${item.round.next}
+      && cp ../round${item.round.n}/tokenizer .
       && head -c ${bytes} /dev/zero | tr '\\0' ${item.round.n} > weights
     params: [bytes]
-    deps: ["data/runs/a/seed1/round${item.round.n}/policy"]
-    outs: ["data/runs/a/seed1/round${item.round.next}/policy"]
+    deps: ["data/policies/a/seed1/round${item.round.n}"]
+    outs: ["data/policies/a/seed1/round${item.round.next}"]
   evaluate:
     matrix: {after: "${evaluate.after}"}
-    cmd: mkdir -p out && cp data/runs/a/seed1/round${item.after}/policy/weights out/${item.after}
-    deps: ["data/runs/a/seed1/round${item.after}/policy"]
+    cmd: mkdir -p out && cp data/policies/a/seed1/round${item.after}/weights out/${item.after}
+    deps: ["data/policies/a/seed1/round${item.after}"]
     outs: ["out/${item.after}"]
 """
 BYTES = 1000
@@ -142,7 +142,7 @@ def test_the_last_policy_of_an_unfinished_run_stays(project, params):
 
 def test_an_interrupted_prune_is_finished_by_the_next(project, params):
     old = paths.policy("a", 1, 1)
-    os.replace(old, old.with_name(".policy.partial"))
+    os.replace(old, old.with_name(".round1.partial"))
     assert repro("--allow-missing") == set()
     prune(of_rounds(params, 4), keep=1)
     assert policies(project) == [4]

@@ -81,6 +81,7 @@ def test_the_command_writes_where_the_page_links_to_and_says_its_errors_without_
     target = tmp_path / paths.rollouts("token", 1, 4).parent
     target.parent.mkdir(parents=True)
     shutil.copytree(folder, target)
+    shutil.copytree(folder / "policy", tmp_path / paths.policy("token", 1, 4))
     command = [sys.executable, "-m", "mtpipe", "look"]
     given = {"cwd": tmp_path, "env": {"PYTHONPATH": str(ROOT)}, "capture_output": True, "text": True, "check": False}
     ended = subprocess.run([*command, str(paths.rollouts("token", 1, 4))], **given)

@@ -156,7 +156,7 @@ def test_registering_twice_adds_no_version_and_another_name_does(project, traine
 
 def test_a_policy_that_dvc_lock_does_not_describe_is_refused(trained):
     write_text(trained / "model.safetensors", "edited")
-    with pytest.raises(MtpipeError, match=r"round2/policy is not what dvc\.lock says"):
+    with pytest.raises(MtpipeError, match=r"round2 is not what dvc\.lock says"):
         register(load_params(), "token", 1)
 
 
