@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
-_WITHOUT_INFLUENCE = ("errors", "files", "params", "paths", "progress", "settings/base", "run/stage", "tracking/live")
+_SCHEMAS = [f"settings/{name}" for name in ("base", "model", "sampling", "reward", "evaluate", "outputs")]
+_WITHOUT_INFLUENCE = ("errors", "files", "params", "paths", "progress", "run/stage", "tracking/live", *_SCHEMAS)
 WITHOUT_INFLUENCE = {f"mtpipe/{name}.py" for name in _WITHOUT_INFLUENCE}
 """What stages use and no result depends on: errors, atomic writing, the schema, paths, progress bars, live metrics."""
 
@@ -33,6 +34,25 @@ def imported(file: Path, seen: set[str] | None = None) -> set[str]:
                 if key not in WITHOUT_INFLUENCE:
                     imported(found, seen)
     return seen
+
+
+def declared(stage: str) -> dict[str, set[str]]:
+    """What a stage's deps name of mtpipe, with the modules of each."""
+    deps = [dep for dep in STAGES[stage]["deps"] if dep.startswith("mtpipe/")]
+    files = {dep: (ROOT / dep).rglob("*.py") if (ROOT / dep).is_dir() else [ROOT / dep] for dep in deps}
+    return {dep: {str(file.relative_to(ROOT)) for file in found} for dep, found in files.items()}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_the_modules_that_the_stage_imports_or_their_folders(stage):
+    script = ROOT / "stages" / f"{stage}.py"
+    used = {file for file in imported(script) - WITHOUT_INFLUENCE if not file.endswith("__init__.py")}
+    if stage == "plan":  # params.py resolves the temperatures, so what it imports counts here
+        used |= imported(ROOT / "mtpipe" / "params.py") - WITHOUT_INFLUENCE
+    assert used <= set().union(*declared(stage).values())
+    assert not [dep for dep, files in declared(stage).items() if not files & used]
+    assert f"stages/{stage}.py" in STAGES[stage]["deps"]
+    assert all((ROOT / dep).exists() for dep in STAGES[stage]["deps"] if dep.startswith(("mtpipe/", "stages/")))
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -59,9 +59,10 @@ def write_next_policy(
     if saved is None:
         return False
     if not any("loss" in step for step in metrics):
+        groups = len({rollout.problem_id for rollout in rollouts})
         print(
-            f"update {arm} round {round}: in none of the groups do rewards differ, so there was nothing to learn; "
-            f"the weights stay as they are",
+            f"update {arm} round {round}: in none of the {groups} groups do rewards differ, so there was nothing to "
+            f"learn; the weights stay as they are",
             file=sys.stderr,
         )
     with atomic(paths.policy(arm, seed, round + 1)) as target:

@@ -204,7 +204,7 @@ def test_a_round_whose_groups_are_all_flat_says_so_and_leaves_the_weights(projec
     verdicts = read_rows(paths.verdicts("spread", 1, 0), VERDICTS)
     write_rows(paths.verdicts("spread", 1, 0), [{**row, "reward": 1.0} for row in verdicts], VERDICTS)
     update.main("spread", 1, 0)
-    assert "in none of the groups do rewards differ, so there was nothing to learn" in capfd.readouterr().err
+    assert "in none of the 7 groups do rewards differ, so there was nothing to learn" in capfd.readouterr().err
     steps, weights, state = results(1)
     assert [step["groups_dropped"] for step in steps] == [2, 2, 2, 1]
     before = load_file(paths.policy("spread", 1, 0) / "model.safetensors")
