@@ -104,7 +104,7 @@ def sources_table(study: Study) -> Table | None:
         where = [str(source.get("hub") or ", ".join(source.get("files", [])))]
         where += [*source.get("config", []), *(source[key] for key in ("split", "revision") if source.get(key))]
         dropped = ", ".join(f"{count} {reason}" for reason, count in source["dropped"].items())
-        cells = [", ".join(where), source["rows"], source["surrogate_share"], dropped or "–", source["digest"][:12]]
+        cells = [", ".join(where), source["rows"], source["kept"], dropped or "–", source["digest"][:12]]
         return source["name"], [Cell(str(cell)) for cell in cells]
 
     if not study.sources:
@@ -114,7 +114,7 @@ def sources_table(study: Study) -> Table | None:
         title="Data sets",
         note="Rows as loaded, problems kept, and why the others were not; data/problems/dropped.jsonl lists faults.",
         label="data set",
-        columns=["loaded from", "rows", "surrogate_share", "left out", "digest"],
+        columns=["loaded from", "rows", "kept", "left out", "digest"],
         groups=[(role, [row(source) for source in study.sources if source["role"] == role]) for role in roles],
     )
 
