@@ -69,7 +69,7 @@ class Witness:
             raise {"refuses": MtpipeError("bad input"), "breaks": ZeroDivisionError("a defect")}[self.trouble]
         from mtpipe.records import Rollout
 
-        return [Rollout(each.problem_id, each.sample, each.prompt_ids, each.base) for each in requests]
+        return [Rollout(each.problem_id, each.sample, each.base, each.prompt_ids) for each in requests]
 
 
 @pytest.fixture(scope="module")
