@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import chdir
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,9 @@ def main() -> None:
         with chdir(folder):
             params = _enlarged()
             write_study(params, PROBLEMS)
-            from stages.report import main as report
+            from stages.report import main
+
+            report = partial(main, params=params)
 
             seconds = [_seconds(report) for _ in range(TURNS)]
             size = Path("report/index.html").stat().st_size

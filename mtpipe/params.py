@@ -1,23 +1,21 @@
-"""The schema of params.yaml: every setting, its type, its bound, and one sentence about it.
+"""The schema of params.yaml as a whole: its sections, what they ask of each other, and the plans they lead to.
 
-Settings without a default have to stand in params.yaml, where DVC sees them change. That is why no stage
-lists this file among its dependencies: it checks values and adds none (an arm's optional parts resolve into
-the plan, which DVC tracks too).
+Stages read their settings from their own plan (mtpipe.run.stage_plan), so an edit of this file re-runs the stages that
+take all of params.yaml, and no other.
 """
 
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from mtpipe.errors import MtpipeError
-from mtpipe.settings.base import Settings, faults
+from mtpipe.settings.base import PARAMS, Settings, faults, read_yaml
 from mtpipe.settings.evaluate import Evaluate
 from mtpipe.settings.model import Compute, Model, WarmStart
 from mtpipe.settings.outputs import Report, Tracking
 from mtpipe.settings.reward import Reward
+from mtpipe.settings.rounds import Round
 from mtpipe.settings.sampling import Ray, Sampling
 from mtpipe.settings.task import Task
 from mtpipe.settings.update import Update
@@ -26,13 +24,6 @@ from mtpipe.temperature.planning import plan_round
 from mtpipe.temperature.round_plan import RoundPlan
 
 ArmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-
-
-class Round(Settings):
-    """One round: it samples from policy `n` and its update writes policy `next`."""
-
-    n: int = Field(ge=0)
-    next: int = Field(ge=1, description="always n + 1, because dvc.yaml cannot add")
 
 
 class Params(Settings):
@@ -149,20 +140,12 @@ class Params(Settings):
         ]
 
 
-def load_params(path: Path | str = "params.yaml") -> Params:
+def load_params(path: Path | str = PARAMS) -> Params:
     """Reads and checks params.yaml.
 
     Raises MtpipeError with one line a fault: the key, what is wrong, and the value found.
     """
     try:
-        found = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MtpipeError(f"{path} is missing; run from the project's root") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise MtpipeError(f"{path} is not readable as YAML: {error}") from None
-    if not isinstance(found, dict):
-        raise MtpipeError(f"{path} is empty or no mapping; expected the sections {', '.join(Params.model_fields)}")
-    try:
-        return Params.model_validate(found)
+        return Params.model_validate(read_yaml(Path(path)))
     except ValidationError as error:
         raise MtpipeError(f"{path}:\n" + "\n".join(f"  {line}" for line in faults(error))) from None

@@ -11,13 +11,20 @@ DROPPED = PROBLEMS / "dropped.jsonl"
 BENCHMARKS = DATA / "benchmarks"
 WARM_START = DATA / "warm_start"
 PLAN = DATA / "plan"
+STAGES = DATA / "stages"
 METRICS = DATA / "metrics"
 SAMPLES = DATA / "samples"
 EVALUATION = DATA / "evaluation"
 CLOCK = DATA / "clock"
 LOCKS = DATA / "locks"
+CODE_CACHE = DATA / "code.json"
 REPORT = Path("report")
 MLFLOW = Path("mlflow")
+
+
+def stage_plan(stage: str) -> Path:
+    """The settings and the code of one stage."""
+    return STAGES / f"{stage}.json"
 
 
 def benchmark(name: str) -> Path:

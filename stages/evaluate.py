@@ -1,15 +1,28 @@
 """Stage evaluate: a run's judged responses to every held-out benchmark, after a number of rounds."""
 
 from mtpipe import paths
-from mtpipe.evaluate.responses import evaluate
-from mtpipe.params import load_params
+from mtpipe.evaluate.responses import evaluate as evaluate_policy
 from mtpipe.run.stage import run_stage
+from mtpipe.sampling.opening import open_engine
+from mtpipe.settings.evaluate import PolicyEvaluation
+from mtpipe.settings.model import Compute
+from mtpipe.settings.sampling import EngineSettings, Ray
 
 
-def main(arm: str, seed: int, after: int) -> None:
+def main(
+    arm: str,
+    seed: int,
+    after: int,
+    *,
+    evaluate: PolicyEvaluation,
+    sampling: EngineSettings,
+    compute: Compute,
+    ray: Ray,
+) -> None:
     """Evaluates one run's policy."""
-    evaluate(load_params(), paths.policy(arm, seed, after), paths.evaluation(arm, seed, after), f"evaluate {arm}")
+    engine = open_engine(paths.policy(arm, seed, after), sampling, compute, ray)
+    evaluate_policy(engine, evaluate, sampling.batch_size, paths.evaluation(arm, seed, after), f"evaluate {arm}")
 
 
 if __name__ == "__main__":
-    run_stage(main, arm=str, seed=int, after=int)
+    run_stage(main)

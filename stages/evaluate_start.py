@@ -1,14 +1,18 @@
 """Stage evaluate_start: the warm start's judged responses to every held-out benchmark, once for all arms."""
 
 from mtpipe import paths
-from mtpipe.evaluate.responses import evaluate
-from mtpipe.params import load_params
+from mtpipe.evaluate.responses import evaluate as evaluate_policy
 from mtpipe.run.stage import run_stage
+from mtpipe.sampling.opening import open_engine
+from mtpipe.settings.evaluate import PolicyEvaluation
+from mtpipe.settings.model import Compute
+from mtpipe.settings.sampling import EngineSettings, Ray
 
 
-def main() -> None:
+def main(*, evaluate: PolicyEvaluation, sampling: EngineSettings, compute: Compute, ray: Ray) -> None:
     """Evaluates the warm start."""
-    evaluate(load_params(), paths.WARM_START / "policy", paths.WARM_START_EVALUATION, "evaluate warm start")
+    engine = open_engine(paths.WARM_START / "policy", sampling, compute, ray)
+    evaluate_policy(engine, evaluate, sampling.batch_size, paths.WARM_START_EVALUATION, "evaluate warm start")
 
 
 if __name__ == "__main__":

@@ -4,19 +4,21 @@ It computes nothing that trains, and imports no torch: a new number in the repor
 one before it.
 """
 
+from typing import Annotated
+
 from mtpipe import paths
 from mtpipe.files import atomic, read_json, write_json
 from mtpipe.measure.round_metrics import measure_round
-from mtpipe.params import load_params
 from mtpipe.records import VERDICTS, read_rollouts, read_rows, read_sampled_round
 from mtpipe.run.stage import run_stage
+from mtpipe.settings.rounds import Round
 
 
-def main(arm: str, seed: int) -> None:
+def main(arm: str, seed: int, *, rounds: Annotated[list[Round], "rounds"]) -> None:
     """Measures all rounds of one run."""
     with atomic(paths.metrics(arm, seed)) as folder:
-        for number in (round.n for round in load_params().rounds):
-            run = (arm, seed, number)
+        for round in rounds:
+            run = (arm, seed, round.n)
             measured = measure_round(
                 read_rollouts(paths.rollouts(*run)),
                 read_rows(paths.verdicts(*run), VERDICTS),
@@ -27,4 +29,4 @@ def main(arm: str, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(main, arm=str, seed=int)
+    run_stage(main)

@@ -1,26 +1,28 @@
-"""Stage plan: checks params.yaml and resolves the temperatures of every arm and round into one small file each.
+"""Stage plan: checks params.yaml, and writes for every stage the small file that tells it its settings and its code.
 
-The settings of its updates, an arm's own for the loss among them, go into a file of the arm, which the updates read
-in the place of params.yaml.
-
-It runs after every edit of params.yaml, and is the only stage that does: the rollouts depend on their own
-round's file, which stays the same where the resolved temperatures do.
+It runs after every edit of params.yaml, of the code and of plugins/, in a second. Each other stage depends on its own
+file, data/stages/STAGE.json (mtpipe.run.stage_plan), which changes only if its content does. The temperatures of every
+arm and round, and the settings of an arm's updates, are resolved into one file each in data/plan.
 """
 
 from mtpipe import paths
 from mtpipe.files import write_json, write_text
 from mtpipe.params import load_params
+from mtpipe.run.fingerprint import Fingerprints
 from mtpipe.run.stage import run_stage
+from mtpipe.run.stage_plan import write_stage_plans
+from mtpipe.settings.base import PARAMS, read_yaml
 
 
 def main() -> None:
-    """Resolves the temperatures of every arm and round."""
+    """Resolves settings, temperatures and code fingerprints."""
     params = load_params()
     for arm in params.arms:
         settings = params.update.overridden(params.temperature[arm].update)
         write_json(paths.arm_update(arm), settings.model_dump(mode="json"))
     for plan in params.plans():
         write_text(paths.round_plan(plan.arm, plan.round), plan.model_dump_json(indent=1) + "\n")
+    write_stage_plans(params, read_yaml(PARAMS), Fingerprints())
 
 
 if __name__ == "__main__":

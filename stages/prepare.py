@@ -1,18 +1,19 @@
 """Stage prepare: the task's problems, its held-out benchmarks, and worked answers where it has them."""
 
 import json
+from typing import Annotated
 
 from mtpipe import paths
 from mtpipe.files import atomic, write_json, write_text
-from mtpipe.params import load_params
 from mtpipe.records import EXAMPLES, PROBLEMS, write_rows
 from mtpipe.run.stage import run_stage
+from mtpipe.settings.task import Task
 from mtpipe.tasks.prepare import prepare
 
 
-def main() -> None:
+def main(*, task: Task, checkpoint: Annotated[str | None, "model.checkpoint"]) -> None:
     """Generates or loads the problems of every split."""
-    prepared = prepare(load_params())
+    prepared = prepare(task, checkpoint)
     with atomic(paths.BENCHMARKS) as folder:
         for name, problems in prepared.benchmarks.items():
             write_rows(folder / paths.benchmark(name).name, problems, PROBLEMS)

@@ -1,7 +1,7 @@
 """Stage report: the page, the tables and the series that compare the arms."""
 
 from mtpipe.files import write_json, write_text
-from mtpipe.params import load_params
+from mtpipe.params import Params
 from mtpipe.paths import REPORT
 from mtpipe.report.collect import collect
 from mtpipe.report.comparison import compare
@@ -11,9 +11,9 @@ from mtpipe.report.series import QUANTITIES, csv_by_arm, long_csv
 from mtpipe.run.stage import run_stage
 
 
-def main() -> None:
+def main(*, params: Params) -> None:
     """Compares the arms of params.yaml."""
-    study = collect(load_params())
+    study = collect(params)
     comparison = compare(study)
     write_text(REPORT / "index.html", render_page(study, comparison))
     write_text(REPORT / "tables.md", render_markdown(study, comparison))

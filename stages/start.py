@@ -14,4 +14,4 @@ def main(arm: str, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(main, arm=str, seed=int)
+    run_stage(main)

@@ -3,14 +3,14 @@
 from collections import Counter
 
 from mtpipe import paths
-from mtpipe.params import load_params
+from mtpipe.params import Params
 from mtpipe.run.stage import run_stage
 from mtpipe.tracking.publishing import publish
 
 
-def main() -> None:
+def main(*, params: Params) -> None:
     """Publishes one MLflow run for each arm and seed."""
-    published = publish(load_params())
+    published = publish(params)
     counts = Counter(published.done.values())
     print(f"runs in MLflow: {', '.join(f'{count} {what}' for what, count in counts.items())}")
     print(f"report:         {paths.REPORT / 'index.html'}")

@@ -1,46 +1,53 @@
 """Stage warm_start: the warm start, and the entropies that its quantile thresholds start from."""
 
 import shutil
+from typing import Annotated
 
 from mtpipe import paths
 from mtpipe.files import atomic, write_json
-from mtpipe.learn.warm_start import warm_start
+from mtpipe.learn.warm_start import warm_start as train_on_answers
 from mtpipe.model.policy import load_policy, new_checkpoint, prepare_torch, save_policy
-from mtpipe.params import load_params
 from mtpipe.progress import progress_bar
 from mtpipe.records import EXAMPLES, PROBLEMS, read_rows
 from mtpipe.run.stage import run_stage
 from mtpipe.sampling.opening import open_engine
 from mtpipe.sampling.rounds import calibration_entropies
+from mtpipe.settings.model import Compute, Model, WarmStart
+from mtpipe.settings.sampling import Ray, ResponseSampling
 from mtpipe.tasks.vocabulary import VOCABULARIES
 from mtpipe.temperature.entropy_table import write_entropy_table
 
 
-def main() -> None:
+def main(
+    *,
+    task: Annotated[str, "task.name"],
+    model: Model,
+    warm_start: WarmStart,
+    sampling: ResponseSampling,
+    compute: Compute,
+    ray: Ray,
+) -> None:
     """Trains the warm start on worked answers, where the task has any."""
-    params = load_params()
-    device = prepare_torch(params.compute)
-    examples = read_rows(paths.WARM_START_EXAMPLES, EXAMPLES) if params.warm_start.steps else []
+    device = prepare_torch(compute)
+    examples = read_rows(paths.WARM_START_EXAMPLES, EXAMPLES) if warm_start.steps else []
     problems = read_rows(paths.TRAIN, PROBLEMS)
 
     with atomic(paths.WARM_START / "policy") as folder:
         source = folder.with_name(".initial")
         shutil.rmtree(source, ignore_errors=True)
-        if params.model.checkpoint is None:
-            vocabulary = VOCABULARIES[params.task.name]
-            new_checkpoint(source, params.model, vocabulary.characters, vocabulary.max_positions)
+        if model.checkpoint is None:
+            vocabulary = VOCABULARIES[task]
+            new_checkpoint(source, model, vocabulary.characters, vocabulary.max_positions)
         else:
-            shutil.copytree(params.model.checkpoint, source)
+            shutil.copytree(model.checkpoint, source)
         policy = load_policy(source, device)
-        with progress_bar(params.warm_start.steps, "warm start", "steps") as progress:
-            curve = warm_start(policy, examples, params.warm_start, params.model.seed, progress)
+        with progress_bar(warm_start.steps, "warm start", "steps") as progress:
+            curve = train_on_answers(policy, examples, warm_start, model.seed, progress)
         save_policy(policy, folder, tokenizer_from=source)
         shutil.rmtree(source)
         del policy  # its memory is the engine's now
-        with open_engine(params, folder) as engine:
-            entropies = calibration_entropies(
-                engine, problems, params.warm_start.calibration_responses, params.sampling
-            )
+        with open_engine(folder, sampling, compute, ray) as engine:
+            entropies = calibration_entropies(engine, problems, warm_start.calibration_responses, sampling)
         write_entropy_table(folder, entropies)
     write_json(paths.WARM_START / "curve.json", curve)
 

@@ -1,14 +1,20 @@
-"""What tests of several folders build: rollouts, their verdicts, and a small params.yaml."""
+"""What tests of several folders build: rollouts, their verdicts, a small params.yaml, and stages run with it."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from mtpipe.params import load_params
 from mtpipe.records import Rollout
+from mtpipe.run.fingerprint import Fingerprints
+from mtpipe.run.stage_plan import settings_for, write_stage_plans
+from mtpipe.settings.base import PARAMS, read_yaml
 
 ROOT = Path(__file__).parent.parent
+FINGERPRINTS = Fingerprints()
 EVERY_COMPUTER = {"device": "cpu", "threads": 1}
 
 
@@ -62,3 +68,9 @@ def write_params(changes: dict[str, Any], target: Path = Path("params.yaml"), **
     """Writes `changed_params`."""
     with open(target, "w") as file:
         YAML(typ="safe").dump(changed_params(changes, **options), file)
+
+
+def run_stage(stage: ModuleType, *arguments: Any) -> None:
+    """Runs a stage in this process, with the settings that params.yaml in the working directory has now."""
+    write_stage_plans(load_params(), read_yaml(PARAMS), FINGERPRINTS)
+    stage.main(*arguments, **settings_for(stage.main))

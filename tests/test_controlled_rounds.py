@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from builders import judged, write_params
+from builders import judged, run_stage, write_params
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
@@ -42,7 +42,7 @@ def project(policy, policy_folder, tmp_path, monkeypatch) -> Path:
         }
     )
     Path("inputs").mkdir()
-    prepare.main()
+    run_stage(prepare)
     save_policy(policy, paths.WARM_START / "policy", tokenizer_from=policy_folder)
     plan.main()
     return tmp_path
@@ -51,12 +51,12 @@ def project(policy, policy_folder, tmp_path, monkeypatch) -> Path:
 def run(arm: str, rounds: range) -> None:
     """Rounds of one arm, with a reward for an even number of tokens."""
     if not rounds.start:
-        start.main(arm, 1)
+        run_stage(start, arm, 1)
     for round in rounds:
-        rollout.main(arm, 1, round)
+        run_stage(rollout, arm, 1, round)
         verdicts = judged(read_rollouts(paths.rollouts(arm, 1, round)))
         write_rows(paths.verdicts(arm, 1, round), verdicts, VERDICTS)
-        update.main(arm, 1, round)
+        run_stage(update, arm, 1, round)
 
 
 def check_temperatures(arm: str, round: int) -> None:
@@ -73,7 +73,7 @@ def check_temperatures(arm: str, round: int) -> None:
 @pytest.mark.parametrize("arm", [arm for arm, settings in ARMS.items() if "controller" in settings])
 def test_a_run_killed_between_rounds_goes_on_with_the_same_states_and_weights(project, arm):
     run(arm, range(3))
-    measure.main(arm, 1)
+    run_stage(measure, arm, 1)
     for round in range(3):
         check_temperatures(arm, round)
     last = paths.policy(arm, 1, 3)

@@ -203,17 +203,74 @@ def test_after_a_prune_nothing_runs_and_a_new_round_runs_alone(project):
     }
 
 
-def test_editing_the_report_does_not_retrain(project):
-    page = next((project / "mtpipe" / "report").glob("*.py"))
-    page.write_text(page.read_text() + "\n# edited\n")
-    assert repro(project) <= PUBLISHING
+def edit(project: Path, file: str, old: str, new: str) -> None:
+    """Replaces a text in one of the project's files."""
+    text = (project / file).read_text()
+    assert text.count(old) == 1
+    (project / file).write_text(text.replace(old, new))
+
+
+def test_a_comment_or_a_docstring_runs_no_stage_but_the_plan(project):
+    edit(project, "mtpipe/files.py", "def write_text(", "# a comment\ndef write_text(")
+    edit(project, "stages/update.py", '"""Updates one run\'s policy', '"""Changes one run\'s policy')
+    assert repro(project) == {"plan"}
+
+
+def test_an_edit_of_the_report_or_of_a_template_retrains_nothing(project):
+    edit(project, "mtpipe/report/series.py", '"""\n\n', '"""\n\nEDITED = True\n')
+    assert repro(project) - {"track"} == {"plan", "report"}
+    (project / "mtpipe" / "report" / "page.css").open("a").write("\np { color: black; }\n")
+    assert repro(project) - {"track"} == {"plan", "report"}
+
+
+def test_an_edit_of_a_helper_runs_the_stages_that_reach_it(project):
+    (project / "mtpipe" / "measure" / "temperature_shares.py").open("a").write("\nEDITED = True\n")
+    assert repro(project) - PUBLISHING == {"plan", "measure@uniform-1", "measure@token-1"}
+    (project / "mtpipe" / "tasks" / "rewards.py").open("a").write("\nEDITED = True\n")
+    assert repro(project) - PUBLISHING == {
+        "plan",
+        *(f"verify@{arm}-1-round{n}" for arm in ("uniform", "token") for n in (0, 1)),
+    }
+
+
+def test_a_plugin_belongs_to_the_arms_that_use_it(project):
+    shown = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "adding-an-arm.md").read_text(), re.DOTALL)[1]
+    (project / "plugins" / "pulse.py").write_text(shown)
+    edited = read_params(project)
+    edited["temperature"]["token"] = {"token": {"kind": "plugins.pulse.Pulse", "every": 4, "hot": 1.6}}
+    write_params(project, edited)
+    trained = {"plan", "evaluate@token-1-2", *stages_of_round("token", 0), *stages_of_round("token", 1)}
+    assert repro(project) - PUBLISHING == trained
+    (project / "plugins" / "pulse.py").open("a").write("\nEDITED = True\n")
+    again = repro(project)
+    assert {"plan", "rollout@token-1-round0"} <= again
+    assert not [stage for stage in again if "uniform" in stage]
+
+
+def test_code_that_is_edited_while_dvc_repro_works_fails_the_stages_that_reach_it(project):
+    """DVC would record the result as if the code that is there at the end had made it."""
+    settings = read_params(project)
+    settings["sampling"]["prompts"] = 24
+    write_params(project, settings)
+    edit(project, "stages/rollout.py", "    rollouts = []\n", EDIT_OF_THE_UPDATE + "    rollouts = []\n")
+    ended = subprocess.run(["dvc", "repro"], cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert ended.returncode
+    assert "mtpipe/learn/update.py changed after data/stages/update.json was written" in ended.stderr
+    assert "update@uniform-1-round0" in repro(project)
+
+
+EDIT_OF_THE_UPDATE = """
+    import pathlib
+    code = pathlib.Path("mtpipe/learn/update.py")
+    code.write_text(code.read_text().replace("EDITED = True\\n", "") + "EDITED = True\\n")
+"""
 
 
 def test_live_metrics_run_no_training_again_and_change_no_output(project):
     edited = read_params(project)
     edited["tracking"]["live"] = True
     write_params(project, edited)
-    assert repro(project) == {"plan", "track"}
+    assert repro(project) == {"plan", "report", "track"}
     before = (project / "dvc.lock").read_text()
     forced = ("rollout@token-1-round1", "update@token-1-round1")
     dvc(project, "repro", "--force", "--single-item", *forced)

@@ -13,8 +13,8 @@ from mtpipe.learn.state.checkpoint import checkpoint
 from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.resume import fingerprint
 from mtpipe.learn.update import coefficient_after
-from mtpipe.params import Params
 from mtpipe.records import Rollout, read_sampled_round
+from mtpipe.settings.model import Compute
 from mtpipe.temperature.controllers.controller import State
 from mtpipe.temperature.controllers.state import write_state
 from mtpipe.temperature.entropy_table import write_entropy_table
@@ -33,13 +33,13 @@ def next_control(arm: str, seed: int, round: int, learner: Learner, groups: list
     return controller.after(control, after_round(groups, learner.scorer, learner.settings))
 
 
-def round_inputs(arm: str, seed: int, round: int, params: Params) -> str:
+def round_inputs(arm: str, seed: int, round: int, compute: Compute, max_new_tokens: int) -> str:
     """A digest of all that the update's result depends on: its resume point belongs to that alone."""
     run = (arm, seed, round)
     inputs = [paths.policy(*run), paths.rollouts(*run), paths.verdicts(*run), paths.WARM_START / "policy"]
     inputs += [paths.arm_update(arm), paths.round_plan(arm, round)]
     inputs += sorted(Path(mtpipe.learn.__file__).parent.rglob("*.py"))
-    return fingerprint(inputs, [params.compute.model_dump(), params.sampling.max_new_tokens])
+    return fingerprint(inputs, [compute.model_dump(), max_new_tokens])
 
 
 def write_next_policy(

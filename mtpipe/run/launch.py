@@ -4,7 +4,7 @@
 
 does what `python -m stages.rollout --arm token --seed 1 --round 0` does. Importing torch and transformers takes
 about six seconds, and the default pipeline needs them some sixty times; so the first such stage of a `dvc repro`,
-or `prepare` before it, also starts a server that loads them (`mtpipe.run.preload`), and the next ones are forked from
+or `plan` before it, also starts a server that loads them (`mtpipe.run.preload`), and the next ones are forked from
 it. Set `MTPIPE_PRELOAD=0` to do without; without Linux's /proc it is off. Where the server cannot be reached a stage
 simply runs in its own process; and so does one that may start vLLM, which binds memory and threads and does not expect
 to be forked.
@@ -14,7 +14,6 @@ import array
 import contextlib
 import json
 import os
-import re
 import runpy
 import socket
 import subprocess
@@ -23,8 +22,10 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from mtpipe import paths
+
 STAGES_WITH_TORCH = ("warm_start", "rollout", "update", "evaluate", "evaluate_start", "sweep")
-STAGE_BEFORE_THEM = "prepare"
+STAGE_BEFORE_THEM = "plan"
 _KILLED = 137
 
 
@@ -36,7 +37,8 @@ def main() -> None:
     stage, arguments = sys.argv[1], sys.argv[2:]
     # Waiting threads that spin cost little alone and make a stage up to twice as long where other work needs the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if not _may_start_vllm():
+    os.environ.setdefault("MTPIPE_LISTENER", "mtpipe.tracking.live:listener")
+    if not _may_start_vllm(stage):
         if stage in STAGES_WITH_TORCH:
             status = _run_forked(stage, arguments)
             if status is not None:
@@ -47,13 +49,13 @@ def main() -> None:
     runpy.run_module(f"stages.{stage}", run_name="__main__", alter_sys=True)
 
 
-def _may_start_vllm() -> bool:
-    """Whether params.yaml leads to vLLM, as far as can be told without torch; the stage itself reports a bad file."""
+def _may_start_vllm(stage: str) -> bool:
+    """Whether the stage's plan leads to vLLM, as far as can be told without torch; the stage reports a bad plan."""
     if find_spec("vllm") is None:
         return False
-    with contextlib.suppress(OSError, ValueError):
-        engine = re.search(r"^\s+engine:\s*(\w+)", Path("params.yaml").read_text(encoding="utf-8"), re.MULTILINE)
-        return engine is not None and engine[1] != "torch"
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        plan = json.loads(paths.stage_plan(stage).read_text(encoding="utf-8"))
+        return plan["settings"]["sampling"]["engine"] != "torch"
     return False
 
 

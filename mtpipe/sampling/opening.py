@@ -8,44 +8,48 @@ from pathlib import Path
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import pick_device, prepare_torch
-from mtpipe.params import Params
 from mtpipe.sampling.engine import Engine
+from mtpipe.settings.model import Compute
+from mtpipe.settings.sampling import EngineSettings, Ray
 
 INSTALL = "install it with `make setup-vllm`"
 
 
 @contextmanager
-def open_engine(params: Params, folder: Path) -> Iterator[Engine]:
-    """The engine that `sampling.engine` names, with the policy in a folder loaded."""
-    engine = _open(params, folder) if params.ray.workers is None else _open_workers(params, folder, params.ray.workers)
+def open_engine(folder: Path, settings: EngineSettings, compute: Compute, ray: Ray) -> Iterator[Engine]:
+    """The engine that `sampling.engine` names, with the policy in a folder loaded; several of them if `ray` asks."""
+    if ray.workers is None:
+        engine = _open(settings, compute, folder)
+    else:
+        engine = _open_workers(folder, settings, compute, ray, ray.workers)
     try:
         yield engine
     finally:
         engine.close()
 
 
-def _open(params: Params, folder: Path) -> Engine:
-    if _uses_vllm(params):
+def _open(settings: EngineSettings, compute: Compute, folder: Path) -> Engine:
+    if _uses_vllm(settings, compute):
         if not find_spec("vllm"):
             raise MtpipeError(f"params.yaml: sampling.engine is 'vllm', but vLLM is missing; {INSTALL}")
         from mtpipe.sampling.vllm.vllm_engine import VllmEngine
 
-        return VllmEngine(folder, params.sampling.vllm, params.sampling.batch_size)
+        return VllmEngine(folder, settings.vllm, settings.batch_size)
     from mtpipe.sampling.torch_engine import TorchEngine
 
-    return TorchEngine.open(folder, prepare_torch(params.compute))
+    return TorchEngine.open(folder, prepare_torch(compute))
 
 
-def _open_workers(params: Params, folder: Path, count: int) -> Engine:
+def _open_workers(folder: Path, settings: EngineSettings, compute: Compute, ray: Ray, count: int) -> Engine:
     from mtpipe.sampling.ray_engine import RayEngine, Workers
 
-    on_gpu = pick_device(params.compute).type == "cuda"
-    gpus = (params.sampling.vllm.tensor_parallel_size if _uses_vllm(params) else 1) if on_gpu else 0
-    workers = Workers(count, params.compute.threads, gpus, params.ray.address)
-    return RayEngine(folder, partial(_open, params), workers)
+    on_gpu = pick_device(compute).type == "cuda"
+    gpus = (settings.vllm.tensor_parallel_size if _uses_vllm(settings, compute) else 1) if on_gpu else 0
+    workers = Workers(count, compute.threads, gpus, ray.address)
+    return RayEngine(folder, partial(_open, settings, compute), workers)
 
 
-def _uses_vllm(params: Params) -> bool:
-    if params.sampling.engine == "auto":
-        return find_spec("vllm") is not None and pick_device(params.compute).type == "cuda"
-    return params.sampling.engine == "vllm"
+def _uses_vllm(settings: EngineSettings, compute: Compute) -> bool:
+    if settings.engine == "auto":
+        return find_spec("vllm") is not None and pick_device(compute).type == "cuda"
+    return settings.engine == "vllm"

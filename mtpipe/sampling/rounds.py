@@ -11,7 +11,7 @@ from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.randomness import response_uniform
 from mtpipe.sampling.requests import Request, SamplingPlan
 from mtpipe.settings.evaluate import EvaluationSampling
-from mtpipe.settings.sampling import Sampling
+from mtpipe.settings.sampling import ResponseSampling, Sampling
 from mtpipe.temperature.round_plan import ResponsePlan, RoundTemperatures
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import NONE, Truncation
@@ -67,7 +67,7 @@ def sample_uniform(
     temperature: float,
     seed: int,
     purpose: str,
-    settings: Sampling,
+    settings: ResponseSampling,
     truncation: Truncation = NONE,
 ) -> Iterator[Rollout]:
     """Samples so many responses to each problem, every token at one temperature."""
@@ -102,7 +102,7 @@ def sample_evaluation(
 
 
 def calibration_entropies(
-    engine: Engine, problems: list[dict[str, Any]], responses: int, settings: Sampling
+    engine: Engine, problems: list[dict[str, Any]], responses: int, settings: ResponseSampling
 ) -> list[float]:
     """The untempered entropies (nats) of tokens sampled at temperature 1, one response a problem."""
     drawn = sample_uniform(engine, problems[:responses], 1, 1.0, 0, "calibration", settings)

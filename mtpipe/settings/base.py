@@ -1,15 +1,25 @@
 """The base class of everything that is read from params.yaml, and how its faults read."""
 
 import difflib
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from mtpipe.errors import MtpipeError
 
 Temperature = Annotated[float, Field(gt=0)]
+
+PARAMS = Path("params.yaml")
 
 
 class Settings(BaseModel):
     """A section of params.yaml: immutable, finite numbers only, unknown keys refused by name."""
+
+    changes_results: ClassVar[bool] = True
+    """Whether DVC has to run a stage again that asks for the section, if a value in it changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -36,3 +46,27 @@ def faults(error: ValidationError, whole: str = "the file") -> list[str]:
         shows_value = fault["type"] not in ("missing", "value_error") and not isinstance(fault["input"], dict)
         lines.append(f"{key}: {message}" + (f"; found {fault['input']!r}" if shows_value else ""))
     return lines
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The content of a YAML file of settings. Raises MtpipeError if it is missing, unreadable or no mapping."""
+    try:
+        found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MtpipeError(f"{path} is missing; run from the project's root") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise MtpipeError(f"{path} is not readable as YAML: {error}") from None
+    if not isinstance(found, dict):
+        raise MtpipeError(f"{path} is empty or not a mapping of sections")
+    return found
+
+
+Section = TypeVar("Section", bound=Settings)
+
+
+def read_section(name: str, kind: type[Section], path: Path = PARAMS) -> Section:
+    """One section of params.yaml, without the others. Raises MtpipeError with one line a fault."""
+    try:
+        return kind.model_validate(read_yaml(path).get(name))
+    except ValidationError as error:
+        raise MtpipeError(f"{path}:\n" + "\n".join(f"  {name}.{line}" for line in faults(error, name))) from None

@@ -25,14 +25,28 @@ class EvaluationOverrides(Settings):
     max_new_tokens: int | None = Field(default=None, ge=1)
 
 
-class Evaluate(EvaluationSampling):
-    """Held-out evaluation of the warm start and of each arm's policy."""
+class PolicyEvaluation(EvaluationSampling):
+    """How one policy is evaluated on every benchmark."""
+
+    seed: int = Field(ge=0)
+    benchmarks: dict[str, EvaluationOverrides] = Field(description="other settings for single benchmarks, by name")
+
+    def of(self, benchmark: str, temperature: float | None = None) -> EvaluationSampling:
+        """The settings of one benchmark; a `temperature` replaces its own."""
+        settings = self.model_dump(include=set(EvaluationSampling.model_fields))
+        if benchmark in self.benchmarks:
+            settings |= self.benchmarks[benchmark].model_dump(exclude_none=True)
+        if temperature is not None:
+            settings["temperature"] = temperature
+        return EvaluationSampling(**settings)
+
+
+class Evaluate(PolicyEvaluation):
+    """Which policies are evaluated: the warm start and some of each arm's."""
 
     after: list[Annotated[int, Field(ge=1)]] = Field(
         min_length=1, description="policies to evaluate, the last included"
     )
-    seed: int = Field(ge=0)
-    benchmarks: dict[str, EvaluationOverrides] = Field(description="other settings for single benchmarks, by name")
     sweep: list[Annotated[int | float, Field(gt=0)]] = Field(
         description="further temperatures at which the last policies are evaluated, each once more on every benchmark"
     )
@@ -43,10 +57,3 @@ class Evaluate(EvaluationSampling):
         if len(set(temperatures)) < len(temperatures):
             raise ValueError(f"{temperatures} lists a temperature more than once")
         return temperatures
-
-    def of(self, benchmark: str) -> EvaluationSampling:
-        """The settings of one benchmark."""
-        settings = self.model_dump(include=set(EvaluationSampling.model_fields))
-        if benchmark in self.benchmarks:
-            settings |= self.benchmarks[benchmark].model_dump(exclude_none=True)
-        return EvaluationSampling(**settings)

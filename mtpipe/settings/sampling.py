@@ -1,6 +1,6 @@
 """How a round's rollouts are sampled, and by which engine."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,20 +20,31 @@ class Vllm(Settings):
     engine_args: dict[str, Any] = Field(description="further arguments of vLLM's EngineArgs, by their names there")
 
 
-class Sampling(Settings):
-    """The rollouts of one round, and the engine that samples here and in evaluations."""
+class EngineSettings(Settings):
+    """The engine that samples rollouts and evaluations."""
 
     engine: Literal["torch", "vllm", "auto"] = Field(description="auto: vllm where it and a CUDA device are there")
     vllm: Vllm
-
-    prompts: int = Field(ge=1, description="training problems a round")
-    group_size: int = Field(ge=2, description="responses a problem; advantages compare them with each other")
-    max_new_tokens: int = Field(ge=1)
     batch_size: int = Field(ge=1, description="responses sampled at once; changes speed and memory, not results")
 
 
+class ResponseSampling(EngineSettings):
+    """An engine, and how long its responses may become."""
+
+    max_new_tokens: int = Field(ge=1)
+
+
+class Sampling(ResponseSampling):
+    """The rollouts of one round."""
+
+    prompts: int = Field(ge=1, description="training problems a round")
+    group_size: int = Field(ge=2, description="responses a problem; advantages compare them with each other")
+
+
 class Ray(Settings):
-    """Sampling on several processes or machines; changes speed, not results, so no stage has it among its params."""
+    """Sampling on several processes or machines, which changes speed and no result."""
+
+    changes_results: ClassVar[bool] = False
 
     workers: int | None = Field(ge=1, description="engines that sample at once; null: one, in the stage's own process")
     address: str | None = Field(description="of a running Ray cluster, auto say; null starts one on this machine")

@@ -1,15 +1,16 @@
 """Prepares the problems of whichever task params.yaml names."""
 
 from mtpipe.errors import MtpipeError
-from mtpipe.params import Params
-from mtpipe.settings.task import ArithmeticTask, CountdownTask
+from mtpipe.settings.task import ArithmeticTask, CountdownTask, Task
 from mtpipe.tasks.prepared import Prepared
 from mtpipe.tasks.synthetic import arithmetic, countdown
 
 
-def prepare(params: Params) -> Prepared:
-    """Generates or loads the task's problems. Raises MtpipeError where its settings do not allow for them."""
-    task = params.task
+def prepare(task: Task, checkpoint: str | None) -> Prepared:
+    """Generates or loads the task's problems; a checkpoint's tokenizer measures prompts.
+
+    Raises MtpipeError if the settings do not allow for them.
+    """
     try:
         if isinstance(task, ArithmeticTask):
             return _arithmetic(task)
@@ -19,7 +20,7 @@ def prepare(params: Params) -> Prepared:
         raise MtpipeError(f"params.yaml: task: {error}") from None
     from mtpipe.tasks.math import prepare_math  # imports the verifier
 
-    return prepare_math(task, params.model.checkpoint)
+    return prepare_math(task, checkpoint)
 
 
 def _arithmetic(task: ArithmeticTask) -> Prepared:

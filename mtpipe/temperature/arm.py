@@ -5,12 +5,12 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from mtpipe.settings.base import Settings
+from mtpipe.temperature.annealed_spread import AnnealedSpread
 from mtpipe.temperature.controllers import AnyController
 from mtpipe.temperature.controllers.tampo import Tampo
 from mtpipe.temperature.rules import AnyRule
 from mtpipe.temperature.rules.uniform import Uniform
 from mtpipe.temperature.schedule import Constant, Schedule
-from mtpipe.temperature.spread import AnnealedSpread
 from mtpipe.temperature.truncation import NONE, Truncation
 
 

@@ -4,7 +4,6 @@ from pydantic import Field, model_validator
 
 from mtpipe.settings.base import Settings, Temperature
 from mtpipe.temperature.distribution import DrawnTemperature
-from mtpipe.temperature.schedule import Schedule
 
 
 class Spread(Settings):
@@ -46,22 +45,3 @@ class Spread(Settings):
         if self.temperatures is not None:
             return self.temperatures[sample]
         return scheduled + (self.offsets or [])[sample]
-
-
-class AnnealedSpread(Spread):
-    """A Spread, with `scale`: what the offsets are multiplied by, round by round, 1 by default."""
-
-    scale: Schedule | None = Field(default=None, description="{kind: linear, start: 1, end: 0, over: 4} narrows it")
-
-    @model_validator(mode="after")
-    def _scales_offsets(self) -> "AnnealedSpread":
-        if self.scale is not None and self.offsets is None:
-            raise ValueError("scale multiplies offsets; temperatures and drawn ones have none: drop scale")
-        return self
-
-    def at(self, round: int) -> Spread:
-        """The spread of one round; raises ValueError where the scale does not cover it."""
-        if self.scale is None or self.offsets is None:
-            return Spread(offsets=self.offsets, temperatures=self.temperatures, drawn=self.drawn)
-        scale = self.scale.at(round)
-        return Spread(offsets=[scale * offset for offset in self.offsets])

@@ -1,58 +1,56 @@
-"""Live metrics: what a running stage tells MLflow of its progress, where params.yaml has tracking.live: true.
+"""Live metrics: what a running stage tells MLflow of its progress, if params.yaml has tracking.live: true.
 
 They are for watching a long round, and nothing depends on them. A stage that comes from DVC's cache logs none, so the
-run they go to is tagged as live and is incomplete; publishing the complete run from the files removes it. Where MLflow
+run they go to is tagged as live and is incomplete; publishing the complete run from the files removes it. If MLflow
 does not work there is one warning, and the stage goes on without.
 """
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
-from mtpipe.params import Params
+from mtpipe.progress import Listener
+from mtpipe.settings.base import read_section
+from mtpipe.settings.outputs import Tracking
 
 LIVE = "mtpipe.live"
 
-Log = Callable[[str, Mapping[str, Any], int], None]
-"""Logs the numbers among some metrics: the chart section, the metrics, and the step they belong to."""
 
-
-@contextmanager
-def live_log(params: Params, arm: str, seed: int, first: bool = True) -> Iterator[Log]:
-    """Gives the function that logs to the live run of an arm and seed; it does nothing where live metrics are off.
-
-    Of several processes that share a stage only the `first` logs.
-    """
-    send: Log | None = None
-    if params.tracking.live and first:
-        try:
-            send = _open(params, arm, seed)
-        except Exception as error:
-            _warn(error)
+def listener(arguments: Mapping[str, Any]) -> Listener | None:
+    """What logs to the live run of the arm and seed among a stage's arguments; None if live metrics are off."""
+    if not {"arm", "seed"} <= arguments.keys() or not read_section("tracking", Tracking).live:
+        return None
+    try:
+        send = _open(arguments["arm"], arguments["seed"])
+    except Exception as error:
+        _warn(error)
+        return None
+    broken = False
 
     def log(section: str, metrics: Mapping[str, Any], step: int) -> None:
-        nonlocal send
-        if send is not None:
+        nonlocal broken
+        if not broken:
             try:
                 send(section, metrics, step)
             except Exception as error:
-                send = None
+                broken = True
                 _warn(error)
 
-    yield log
+    return log
 
 
-def _open(params: Params, arm: str, seed: int) -> Log:
+def _open(arm: str, seed: int) -> Listener:
     """Finds or makes the live run, and returns what logs to it."""
     # Here, because importing mlflow takes seconds.
     from mlflow.entities import Metric
 
+    from mtpipe.params import load_params
     from mtpipe.tracking.publishing import IDENTITY
     from mtpipe.tracking.record import identity, numbers
     from mtpipe.tracking.store import mlflow_environment, open_experiment
 
+    params = load_params()
     wanted = identity(params, arm, seed)
     with open_experiment(params.tracking) as (client, experiment):
         found = client.search_runs([experiment], f"tags.`{IDENTITY}` = '{wanted}' and tags.`{LIVE}` = 'true'")

@@ -12,7 +12,7 @@ from pathlib import Path
 import builders
 import pytest
 import torch
-from builders import ROOT, judged
+from builders import ROOT, judged, run_stage
 from safetensors.torch import load_file
 
 from mtpipe import paths
@@ -101,7 +101,7 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
     """
     write_params(1, **settings)
     for round in range(len(processes)):
-        update.main("spread", 1, round)
+        run_stage(update, "spread", 1, round)
         sample_round("spread", round + 1)
     steps, weights, state = results(len(processes))
     for round in range(len(processes)):
@@ -109,7 +109,7 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
 
     for round, count in enumerate(processes):
         write_params(count, **settings)
-        update.main("spread", 1, round)
+        run_stage(update, "spread", 1, round)
     assert "Traceback" not in capfd.readouterr().err
     steps_shared, weights_shared, state_shared = results(len(processes))
     assert len(steps) == 4 * len(processes)
@@ -157,11 +157,11 @@ def test_a_killed_update_of_two_processes_goes_on_from_its_last_step_and_one_of_
         if kill:
             (project / "kill").touch()
             with pytest.raises(MtpipeError, match=r"^process 1 of the update was killed \(SIGKILL\)"):
-                update.main("spread", 1, 0)
+                run_stage(update, "spread", 1, 0)
             assert not any("stages.update" in command_line(pid) for pid in children(os.getpid()))
             assert paths.resume_point("spread", 1, 0).is_dir()
             return None
-        update.main("spread", 1, 0)
+        run_stage(update, "spread", 1, 0)
         found = results(1)
         shutil.rmtree(paths.policy("spread", 1, 1))
         assert not paths.resume_point("spread", 1, 0).exists()
@@ -192,7 +192,7 @@ def test_an_error_in_one_process_ends_all_with_its_message_alone(project, capfd)
     write_rollouts(paths.rollouts("spread", 1, 0), rollouts)
     write_params(2, logprob_tolerance=1e-3, prompts_per_step=len(PROMPTS))
     with pytest.raises(MtpipeError, match=r"^the rollouts' log-probs do not fit the policy: problem "):
-        update.main("spread", 1, 0)
+        run_stage(update, "spread", 1, 0)
     said = capfd.readouterr().err
     assert "Traceback" not in said
     assert "log-probs" not in said, "the stage alone says what went wrong"
@@ -203,7 +203,7 @@ def test_an_error_in_one_process_ends_all_with_its_message_alone(project, capfd)
 def test_a_round_whose_groups_are_all_flat_says_so_and_leaves_the_weights(project, capfd):
     verdicts = read_rows(paths.verdicts("spread", 1, 0), VERDICTS)
     write_rows(paths.verdicts("spread", 1, 0), [{**row, "reward": 1.0} for row in verdicts], VERDICTS)
-    update.main("spread", 1, 0)
+    run_stage(update, "spread", 1, 0)
     assert "in none of the 7 groups do rewards differ, so there was nothing to learn" in capfd.readouterr().err
     steps, weights, state = results(1)
     assert [step["groups_dropped"] for step in steps] == [2, 2, 2, 1]

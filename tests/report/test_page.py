@@ -20,6 +20,7 @@ from mtpipe.report.collect import collect
 from mtpipe.report.comparison import compare
 from mtpipe.report.page import render_markdown, render_page
 
+REPORT = "import stages.report; from mtpipe.params import load_params; stages.report.main(params=load_params())"
 HOSTILE = "</script><script>document.title='owned'</script><img src=http://attacker.invalid/x onerror=alert(1)>|`x`"
 
 
@@ -45,7 +46,11 @@ def make_study(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
     folder = make_study(tmp_path_factory.mktemp("study") / "project")
-    command = [sys.executable, "-c", "import stages.report; stages.report.main()"]
+    command = [
+        sys.executable,
+        "-c",
+        REPORT,
+    ]
     subprocess.run(command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, check=True)
     return folder
 
@@ -65,7 +70,11 @@ def test_importing_the_report_does_not_import_torch():
 def test_the_same_files_give_the_same_page_in_another_folder(project, tmp_path):
     twin = tmp_path / "elsewhere"
     shutil.copytree(project, twin, ignore=shutil.ignore_patterns("report"))
-    command = [sys.executable, "-c", "import stages.report; stages.report.main()"]
+    command = [
+        sys.executable,
+        "-c",
+        REPORT,
+    ]
     subprocess.run(command, cwd=twin, env={"PYTHONPATH": str(ROOT)}, check=True)
     for file in (project / "report").iterdir():
         assert file.read_bytes() == (twin / "report" / file.name).read_bytes(), file.name

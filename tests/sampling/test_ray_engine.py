@@ -4,6 +4,7 @@ import importlib.util
 import os
 import socket
 import sys
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params
+from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.opening import open_engine
 from mtpipe.sampling.ray_engine import RayEngine, Workers
 from mtpipe.sampling.requests import Request, SamplingPlan
@@ -31,9 +33,9 @@ def folder(policy, policy_folder, tmp_path) -> Path:
     return tmp_path / "policy"
 
 
-def on_workers(params: Params, workers: int | None) -> Params:
+def open_workers(folder: Path, params: Params, workers: int | None) -> AbstractContextManager[Engine]:
     compute = params.compute.model_copy(update={"device": "cpu", "threads": 1})
-    return params.model_copy(update={"ray": Ray(workers=workers, address=None), "compute": compute})
+    return open_engine(folder, params.sampling, compute, Ray(workers=workers, address=None))
 
 
 def sample_all(engine) -> list:
@@ -46,9 +48,9 @@ def sample_all(engine) -> list:
 
 @needs_ray
 def test_two_workers_sample_what_one_process_does_in_its_order(params, folder):
-    with open_engine(on_workers(params, None), folder) as engine:
+    with open_workers(folder, params, None) as engine:
         expected = sample_all(engine)
-    with open_engine(on_workers(params, 2), folder) as engine:
+    with open_workers(folder, params, 2) as engine:
         assert sample_all(engine) == expected
 
 

@@ -76,10 +76,10 @@ def test_arguments_that_vllm_may_not_or_cannot_have(fault, folder, params, engin
 
 def test_where_vllm_is_missing_the_error_says_how_to_install_it(params, tmp_path, monkeypatch):
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
-    asked = params.model_copy(update={"sampling": params.sampling.model_copy(update={"engine": "vllm"})})
+    asked = params.sampling.model_copy(update={"engine": "vllm"})
     with (
         pytest.raises(MtpipeError, match="vLLM is missing; install it with `make setup-vllm`"),
-        engines.open_engine(asked, tmp_path),
+        engines.open_engine(tmp_path, asked, params.compute, params.ray),
     ):
         pass
 
@@ -87,5 +87,5 @@ def test_where_vllm_is_missing_the_error_says_how_to_install_it(params, tmp_path
 def test_auto_takes_torch_where_there_is_no_cuda_device(params, policy_folder):
     cpu = params.compute.model_copy(update={"device": "cpu"})
     auto = params.sampling.model_copy(update={"engine": "auto"})
-    with engines.open_engine(params.model_copy(update={"compute": cpu, "sampling": auto}), policy_folder) as engine:
+    with engines.open_engine(policy_folder, auto, cpu, params.ray) as engine:
         assert type(engine).__name__ == "TorchEngine"

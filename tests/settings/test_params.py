@@ -172,3 +172,7 @@ def test_a_stage_says_so_without_a_traceback_and_fails(tmp_path):
     assert "sampling.group_size" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "data" / "plan").exists()
+
+
+def test_a_temperature_of_the_sweep_replaces_a_benchmarks_own(params):
+    assert params.evaluate.of("same", 0.3) == params.evaluate.of("same").model_copy(update={"temperature": 0.3})

@@ -6,7 +6,7 @@ import shutil
 import sys
 
 import pytest
-from builders import ROOT, write_params
+from builders import ROOT, run_stage, write_params
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
@@ -57,12 +57,12 @@ def test_a_rule_shown_in_the_docs_trains_through_the_stages(project):
 
     assert len([line for line in SHOWN.splitlines() if line.strip()]) < 30
     plan.main()
-    rollout.main("pulse", 1, 0)
+    run_stage(rollout, "pulse", 1, 0)
     for row in read_rows(paths.rollouts("pulse", 1, 0), ROLLOUTS):
         expected = [1.6 if position % 4 == 0 else 1.0 for position in range(len(row["temperatures"]))]
         assert row["temperatures"] == pytest.approx(expected)
-    verify.main("pulse", 1, 0)
-    update.main("pulse", 1, 0)
+    run_stage(verify, "pulse", 1, 0)
+    run_stage(update, "pulse", 1, 0)
     assert (paths.policy("pulse", 1, 1) / "model.safetensors").is_file()
 
 

@@ -15,24 +15,23 @@ from ruamel.yaml import YAML
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_text
-from mtpipe.params import Params, load_params
-from mtpipe.tracking.live import live_log
+from mtpipe.params import load_params
+from mtpipe.progress import Listener
+from mtpipe.tracking import live
 from mtpipe.tracking.publishing import publish
 from mtpipe.tracking.registering import register
 
 __all__ = ["project"]
 
 
-def live_params(uri: str | None = None) -> Params:
+def live_log(arm: str = "token", uri: str | None = None) -> Listener | None:
     edit_params(lambda found: found["tracking"].update(live=True, uri=uri))
-    return load_params()
+    return live.listener({"arm": arm, "seed": 1})
 
 
 def test_a_stage_logs_its_progress_to_a_run_that_is_marked_as_live(project):
-    params = live_params()
     for step in (1, 2):  # two stages of one run
-        with live_log(params, "token", 1) as log:
-            log("step", {"loss": step / 4, "checked": True, "note": "no number"}, step)
+        live_log()("step", {"loss": step / 4, "checked": True, "note": "no number"}, step)
     (run,) = runs(project)
     assert (run.info.run_name, run.info.status) == ("token-seed1 (live)", "RUNNING")
     assert run.data.tags["mtpipe.live"] == "true"
@@ -42,46 +41,37 @@ def test_a_stage_logs_its_progress_to_a_run_that_is_marked_as_live(project):
 
 
 def test_publishing_replaces_the_live_run_by_the_complete_one(project):
-    with live_log(live_params(), "token", 1) as log:
-        log("step", {"loss": 9.0}, 1)
+    live_log()("step", {"loss": 9.0}, 1)
     assert publish(load_params()).done["token-seed1"] == "replaced"
     assert history(project, run_of(project, "token-seed1"), "step/loss") == [(1, 0.0), (2, 0.125), (3, 0.0), (4, 0.125)]
     assert not [run for run in runs(project) if "live" in run.info.run_name]
 
 
 def test_a_live_run_of_settings_that_are_gone_is_removed(project):
-    with live_log(live_params(), "token", 1) as log:
-        log("step", {"loss": 9.0}, 1)
+    live_log()("step", {"loss": 9.0}, 1)
     edit_params(lambda found: found["temperature"]["token"]["token"].update(high=1.4))
     publish(load_params())
     assert len(runs(project)) == 4
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense://x"])
-def test_a_store_that_is_away_gives_one_warning_and_training_goes_on(project, capsys, uri):
-    with live_log(live_params(uri), "token", 1) as log:
-        log("step", {"loss": 1.0}, 1)
-        log("step", {"loss": 1.0}, 2)
+def test_a_store_that_is_away_gives_one_warning_and_no_listener(project, capsys, uri):
+    assert live_log(uri=uri) is None
     assert capsys.readouterr().err.count("warning: no live metrics") == 1
 
 
 def test_a_store_that_goes_away_between_two_steps_gives_one_warning(project, capsys):
-    with live_log(live_params(), "token", 1) as log:
-        client(project).delete_run(runs(project)[0].info.run_id)
-        log("step", {"loss": 1.0}, 1)
-        log("step", {"loss": 1.0}, 2)
+    log = live_log()
+    client(project).delete_run(runs(project)[0].info.run_id)
+    log("step", {"loss": 1.0}, 1)
+    log("step", {"loss": 1.0}, 2)
     assert capsys.readouterr().err.count("warning: no live metrics") == 1
 
 
-def test_a_fault_of_the_stage_itself_passes_through(project):
-    with pytest.raises(MtpipeError, match="the loss is nan"), live_log(live_params(), "token", 1):
-        raise MtpipeError("the loss is nan")
-
-
-def test_without_live_metrics_mlflow_is_not_imported(project):
+def test_without_live_metrics_or_for_a_stage_of_no_run_mlflow_is_not_imported(project):
     code = (
-        "import sys; from mtpipe.params import load_params; from mtpipe.tracking.live import live_log\n"
-        "with live_log(load_params(), 'token', 1) as log: log('step', {'loss': 1.0}, 1)\n"
+        "import sys; from mtpipe.tracking.live import listener\n"
+        "assert listener({'arm': 'token', 'seed': 1}) is None and listener({}) is None\n"
         "sys.exit('mlflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=project, env={"PYTHONPATH": str(ROOT)}).returncode == 0

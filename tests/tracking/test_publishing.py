@@ -23,7 +23,10 @@ __all__ = ["project"]
 
 def start_stage(project: Path) -> subprocess.Popen:
     """The stage in a process of its own, which ends with status 3 where it has imported torch."""
-    code = "import sys; from stages.track import main; main(); sys.exit(3 if 'torch' in sys.modules else 0)"
+    code = (
+        "import sys; from stages.track import main; from mtpipe.params import load_params\n"
+        "main(params=load_params()); sys.exit(3 if 'torch' in sys.modules else 0)"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", code], cwd=project, env={"PYTHONPATH": str(ROOT), "PATH": ""}, stdout=-1, text=True
     )

@@ -1,0 +1,117 @@
+"""Fingerprints of code: what a stage's result may depend on, and nothing that only readers see.
+
+A stage's code is every file of the project that its script reaches by imports, also by those inside functions, and by
+names of modules in strings (`"mtpipe.verify.worker"`, started as a process). A Python file counts by its syntax tree
+without comments, docstrings and layout. A template, or whatever else lies beside reached modules, counts by its bytes.
+"""
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import mtpipe
+
+ROOT = Path(mtpipe.__file__).resolve().parents[1]
+PACKAGES = ("mtpipe", "stages")
+
+Digests = dict[str, str]
+"""Digests by path, relative to the project's root."""
+
+_MODULE_NAME = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.\w+)+")
+_WITHOUT_MEANING = ("ctx", "kind", "type_comment")
+"""Fields of the syntax tree that follow from others, or that Python versions write differently."""
+
+
+class Fingerprints:
+    """Reads each file of the project once, however many stages reach it.
+
+    Args:
+        cache: what `cache` of an earlier one held. It saves the parsing of files whose bytes are known.
+        root: the project's root, the folder that holds the packages.
+    """
+
+    def __init__(self, cache: dict[str, tuple[str, list[str]]] | None = None, root: Path = ROOT) -> None:
+        self.cache = {} if cache is None else cache
+        """By the digest of a file's bytes: the digest of its code, and the modules that it names."""
+        self._root = root
+        self._read: dict[Path, tuple[str, list[str]]] = {}
+
+    def of_stage(self, name: str) -> Digests:
+        """The code of stages/NAME.py and all it reaches. Raises SyntaxError if a file is no Python."""
+        waiting = [self._root / "stages" / f"{name}.py"]
+        digests: Digests = {}
+        while waiting:
+            file = waiting.pop()
+            key = file.relative_to(self._root).as_posix()
+            if key in digests:
+                continue
+            digests[key], names = self._look(file)
+            waiting += [found for module in names for found in self._files(module)]
+        return dict(sorted(digests.items()))
+
+    def _look(self, file: Path) -> tuple[str, list[str]]:
+        """A file's digest and the modules that it names."""
+        if file not in self._read:
+            content = file.read_bytes()
+            known = hashlib.sha256(content).hexdigest()[:32]
+            if file.suffix != ".py":
+                self._read[file] = (known, [])
+            else:
+                # A relative import says something else in another folder.
+                package = ".".join(file.relative_to(self._root).parent.parts)
+                key = f"{package} {known}"
+                if key not in self.cache:
+                    tree = ast.parse(content, filename=str(file))
+                    self.cache[key] = (code_digest(tree), sorted(set(_named_modules(tree, package))))
+                self._read[file] = self.cache[key]
+        return self._read[file]
+
+    def _files(self, module: str) -> Iterator[Path]:
+        """A module's file, its packages' files, and what lies beside them that is not Python."""
+        parts = module.split(".")
+        for length in range(1, len(parts) + 1):
+            place = self._root.joinpath(*parts[:length])
+            if (place / "__init__.py").is_file():
+                yield place / "__init__.py"
+                others = (file for file in place.iterdir() if file.is_file() and file.suffix != ".py")
+                yield from (file for file in others if not file.name.startswith("."))
+            elif (file := place.with_suffix(".py")).is_file():
+                yield file
+
+
+def code_digest(tree: ast.AST) -> str:
+    """The digest of a syntax tree, without docstrings; the same for every layout of the same code."""
+    return hashlib.sha256(repr(_plain(tree)).encode()).hexdigest()[:32]
+
+
+def _plain(node: object) -> object:
+    """A syntax tree as nested tuples. Empty fields are left out, since versions of Python differ in which there are."""
+    if isinstance(node, ast.AST):
+        fields = ((name, value) for name, value in ast.iter_fields(node) if name not in _WITHOUT_MEANING)
+        return (type(node).__name__, *((name, _plain(value)) for name, value in fields if value not in (None, [])))
+    if isinstance(node, list):
+        return tuple(_plain(each) for each in node if not _is_text(each))
+    return repr(node)
+
+
+def _is_text(node: object) -> bool:
+    """Whether a statement is a text and nothing else: a docstring, of a module, function, class or attribute."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _named_modules(tree: ast.AST, package: str) -> Iterator[str]:
+    """The modules of the project that a file imports or names in a string; some may be attributes of modules."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names = [node.value.partition(":")[0]]
+        else:
+            continue
+        yield from (name for name in names if name in PACKAGES or _MODULE_NAME.fullmatch(name))

@@ -1,0 +1,12 @@
+"""The rounds of a run."""
+
+from pydantic import Field
+
+from mtpipe.settings.base import Settings
+
+
+class Round(Settings):
+    """One round: it samples from policy `n` and its update writes policy `next`."""
+
+    n: int = Field(ge=0)
+    next: int = Field(ge=1, description="always n + 1, because dvc.yaml cannot add")
