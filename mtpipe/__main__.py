@@ -38,6 +38,11 @@ def main() -> None:
         budget.add_argument(f"--{flag}", type=_positive, metavar="N", help=what)
     budget.set_defaults(run=_budget)
 
+    use = commands.add_parser("use", parents=[shared], help="write a profile's settings into params.yaml")
+    use.add_argument("profile", nargs="?", help="a name in profiles/, a file, or `default`; left out: list them")
+    use.add_argument("--check", action="store_true", help="say how params.yaml differs from the shipped one")
+    use.set_defaults(run=_use)
+
     cost = commands.add_parser("cost", parents=[shared], help="print each arm's tokens and its seconds here")
     cost.set_defaults(run=_cost)
 
@@ -100,6 +105,12 @@ def _temperatures(arguments: argparse.Namespace) -> None:
 
         draw_plans(params.plans(), arguments.plot, params.sampling.max_new_tokens, paths.WARM_START / "policy")
         print(f"\ndrawn to {arguments.plot}")
+
+
+def _use(arguments: argparse.Namespace) -> None:
+    from mtpipe.commands.use import run
+
+    run(arguments)
 
 
 def _budget(arguments: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ Stages read their settings from their own plan (mtpipe.run.stage_plan), so an ed
 take all of params.yaml, and no other.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,12 +13,13 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 from mtpipe.errors import MtpipeError
 from mtpipe.settings.base import PARAMS, Settings, faults, read_yaml
 from mtpipe.settings.evaluate import Evaluate
+from mtpipe.settings.flow import flow
 from mtpipe.settings.model import Compute, Model, WarmStart
 from mtpipe.settings.outputs import Report, Tracking
 from mtpipe.settings.reward import Reward
-from mtpipe.settings.rounds import Round
+from mtpipe.settings.rounds import Round, spelled_out
 from mtpipe.settings.sampling import Ray, Sampling
-from mtpipe.settings.task import Task
+from mtpipe.settings.task import ArithmeticTask, Task
 from mtpipe.settings.update import Update
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.planning import plan_round
@@ -26,24 +28,52 @@ from mtpipe.temperature.round_plan import RoundPlan
 ArmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
-class Params(Settings):
-    """params.yaml as a whole."""
+ARMS: dict[str, dict[str, Any]] = {
+    "uniform": {"schedule": {"kind": "constant", "value": 1.0}},
+    "token": {
+        "token": {
+            "kind": "entropy_threshold",
+            "low": 1.0,
+            "high": 1.2,
+            "threshold": {"quantile": 0.8},
+            "moves": "high",
+        }
+    },
+    "spread": {
+        "schedule": {"kind": "constant", "value": 1.0},
+        "spread": {"offsets": [0.0, 0.0, -0.1, 0.1, -0.2, 0.2, -0.3, 0.3]},
+    },
+    "linear": {"schedule": {"kind": "linear", "start": 1.0, "end": 1.4, "over": 4}},
+    "spike": {"schedule": {"kind": "staircase", "start": 1.0, "increment": 0.1, "every": 2}},
+}
+"""The arms as they are shipped."""
 
-    arms: list[ArmName] = Field(min_length=1, description="the arms that run")
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="each arm runs once per seed")
-    rounds: list[Round] = Field(min_length=1)
-    temperature: dict[ArmName, Arm]
-    task: Task
-    model: Model
-    compute: Compute
-    warm_start: WarmStart
-    sampling: Sampling
-    ray: Ray
-    reward: Reward
-    update: Update
-    evaluate: Evaluate
-    report: Report
-    tracking: Tracking
+
+class Params(Settings):
+    """params.yaml as a whole. `Params()` is how it is shipped: each setting has its default here and nowhere else."""
+
+    arms: list[ArmName] = Field(default=list(ARMS), min_length=1, description="the arms that run")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(
+        default=[1], min_length=1, description="each arm runs once per seed"
+    )
+    rounds: list[Round] = Field(default=spelled_out(5), min_length=1)
+    temperature: dict[ArmName, Arm] = Field(default={name: Arm.model_validate(arm) for name, arm in ARMS.items()})
+    task: Task = ArithmeticTask(name="arithmetic")
+    model: Model = Model()
+    compute: Compute = Compute()
+    warm_start: WarmStart = WarmStart()
+    sampling: Sampling = Sampling()
+    ray: Ray = Ray()
+    reward: Reward = Reward()
+    update: Update = Update()
+    evaluate: Evaluate = Evaluate()
+    report: Report = Report()
+    tracking: Tracking = Tracking()
+
+    @field_validator("rounds", mode="before")
+    @classmethod
+    def _spelled_out(cls, rounds: Any) -> Any:
+        return spelled_out(rounds) if isinstance(rounds, int) and not isinstance(rounds, bool) else rounds
 
     @field_validator("arms", "seeds")
     @classmethod
@@ -149,3 +179,35 @@ def load_params(path: Path | str = PARAMS) -> Params:
         return Params.model_validate(read_yaml(Path(path)))
     except ValidationError as error:
         raise MtpipeError(f"{path}:\n" + "\n".join(f"  {line}" for line in faults(error))) from None
+
+
+def differences(params: Params, sections: Collection[str] | None = None) -> list[tuple[str, str, str]]:
+    """How settings differ from the shipped ones: the key, the shipped value (– for none), and the value here.
+
+    Values are compared, not their spelling. An arm is one setting. Arms that are not listed in `arms` do not count.
+    """
+    shipped, here = Params(), params
+    found = []
+    for name in Params.model_fields if sections is None else sections:
+        theirs, ours = _entries(shipped, name), _entries(here, name)
+        for key, (value, text) in ours.items():
+            value_there, text_there = theirs.get(key, (None, "–"))
+            if key not in theirs or value != value_there:
+                found.append((key, text_there, text))
+    return found
+
+
+def _entries(params: Params, section: str) -> dict[str, tuple[Any, str]]:
+    """The settings of a section by dotted key: the value to compare, and how it is written."""
+    value = getattr(params, section)
+    if section == "rounds":
+        return {section: (len(value), str(len(value)))}
+    if section == "temperature":
+        return {
+            f"{section}.{arm}": (value[arm], flow(value[arm].model_dump(mode="json", exclude_unset=True)))
+            for arm in params.arms
+        }
+    if isinstance(value, Settings):
+        written = value.model_dump(mode="json", exclude_none=False)
+        return {f"{section}.{key}": (each, flow(each)) for key, each in written.items()}
+    return {section: (value, flow(value))}

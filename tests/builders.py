@@ -48,12 +48,16 @@ def judged(rollouts: Iterable[Rollout], right: Callable[[Rollout], bool] | None 
     ]
 
 
-def changed_params(changes: dict[str, Any], source: Path = ROOT / "params.yaml") -> dict[str, Any]:
-    """A params.yaml with changes: a section that is a mapping is updated, anything else is replaced.
+def changed_params(changes: dict[str, Any], profile: str | None = None) -> dict[str, Any]:
+    """The shipped params.yaml, or a profile's, with changes: a section is updated, anything else is replaced.
 
     A change is made within a section by a dotted key: {"sampling.prompts": 4}.
     """
-    content = YAML(typ="safe").load(source.read_text())
+    content = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    if profile is not None:
+        for key, value in YAML(typ="safe").load((ROOT / "profiles" / f"{profile}.yaml").read_text()).items():
+            merged = isinstance(value, dict) and key not in ("temperature", "task")
+            content[key] = content[key] | value if merged else value
     content["compute"] |= EVERY_COMPUTER
     for key, value in changes.items():
         *sections, last = key.split(".")

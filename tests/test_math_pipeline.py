@@ -11,6 +11,8 @@ import pytest
 from builders import ROOT
 from test_pipeline import ENVIRONMENT, PUBLISHING, make_project, read_params, repro
 
+from mtpipe.commands.use import use
+
 SHARED = ROOT.parent / "shared" / "data"
 pytestmark = [
     pytest.mark.pipeline,
@@ -23,7 +25,8 @@ EVALUATIONS = {"evaluate@uniform-1-1", "evaluate@token-1-1", "evaluate_start"}
 def finished(tmp_path_factory) -> Path:
     """profiles/math-smoke.yaml, run on the files it asks for."""
     project = make_project(tmp_path_factory.mktemp("math") / "finished")
-    shutil.copy(ROOT / "profiles" / "math-smoke.yaml", project / "params.yaml")
+    shutil.copy(ROOT / "params.yaml", project / "params.yaml")
+    use(str(ROOT / "profiles" / "math-smoke.yaml"), project / "params.yaml")
     for name in re.findall(r"file: inputs/(\S+?)[,}]", (project / "params.yaml").read_text()):
         found = next(file for folder in ("native", "benchmarks") for file in (SHARED / folder).glob(name))
         shutil.copyfile(found, project / "inputs" / name)

@@ -169,7 +169,8 @@ def test_editing_the_evaluation_of_one_benchmark_and_sweeping_temperatures_evalu
     edited = read_params(project)
     edited["evaluate"] |= {"benchmarks": {"longer": {"samples": 3, "temperature": 0.7}}, "sweep": [0.6]}
     write_params(project, edited)
-    again = {f"evaluate@{arm}-1-2" for arm in ("uniform", "token")} | {"evaluate_start"}
+    again = {f"{stage}@{arm}" for stage, arm in (("evaluate", "uniform-1-2"), ("evaluate", "token-1-2"))}
+    again |= {"evaluate_start", "measure@uniform-1", "measure@token-1"}
     assert repro(project) == {"plan", *again, "sweep@uniform-1-0.6", "sweep@token-1-0.6", *PUBLISHING}
     tables = json.loads((project / "report" / "tables.json").read_text())
     assert {name: score["samples"] for name, score in tables["warm_start"].items()} == {

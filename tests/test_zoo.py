@@ -10,8 +10,7 @@ from mtpipe.files import read_json
 from mtpipe.params import load_params
 from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
 
-ZOO = ROOT / "profiles" / "temperature-zoo.yaml"
-ARMS = load_params(ZOO).arms
+ARMS = load_params(ROOT / "profiles" / "temperature-zoo.yaml").arms
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def project(tmp_path_factory, policy_folder):
         "reward": {"format": 0.5, "overlong": -1.0},
         "update": {"prompts_per_step": 4, "logprob_tolerance": 1e-4},
     }
-    write_params(changes, folder / "params.yaml", source=ZOO)
+    write_params(changes, folder / "params.yaml", profile="temperature-zoo")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         write_rows(paths.TRAIN, generate_problems(0, 3, 9, 99, 1, 0.0, 4, 1)["train"], PROBLEMS)

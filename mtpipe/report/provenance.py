@@ -2,26 +2,22 @@
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
-from mtpipe.params import Params
+from mtpipe.params import Params, differences
 from mtpipe.report.cells import Cell, Table
+from mtpipe.settings.flow import flow
 
 PACKAGES = ("mtpipe", "torch", "transformers", "tokenizers", "numpy", "scipy", "pyarrow")
 _SECTIONS = ("task", "model", "warm_start", "sampling", "reward", "update", "evaluate", "report")
+_WHOLE = ("temperature", "arms", "seeds", "rounds")
 
 
 def differences_table(params: Params) -> Table:
-    """Each setting that is not as params.yaml is shipped, and the versions."""
-    text = files("mtpipe.report").joinpath("shipped_params.yaml").read_text(encoding="utf-8")
-    shipped = _flat("", YAML(typ="safe", pure=True).load(text))
-    here = _flat("", _settings(params))
-    changed = [key for key, value in here.items() if shipped.get(key) != value]
-    rows = [(key, [Cell(shipped.get(key, "–")), Cell(here[key])]) for key in changed]
+    """Each setting that decides results and is not as it is shipped."""
+    found = differences(_named(params), _WHOLE + _SECTIONS)
+    rows = [(key, [Cell(shipped), Cell(here)]) for key, shipped, here in found]
     return Table(
         title="Settings that differ from the shipped ones",
         note="As params.yaml has them." if rows else "None: this is the pipeline as it is shipped.",
@@ -50,58 +46,30 @@ def versions_table() -> Table:
 
 def settings_table(params: Params) -> Table:
     """The arms' temperatures and the settings that training and evaluation depend on, in full."""
-    found = _settings(params)
-    temperatures = found.pop("temperature")
+    named = _named(params)
+    arms = {arm: params.temperature[arm].model_dump(mode="json", exclude_unset=True) for arm in params.arms}
+    rest = {"arms": params.arms, "seeds": params.seeds, "rounds": len(params.rounds)}
+    rest |= {name: getattr(named, name).model_dump(mode="json") for name in _SECTIONS}
     return Table(
         title="All settings",
         note="As params.yaml has them.",
         label="setting",
         columns=["value"],
         groups=[
-            ("temperature", [(arm, [Cell(_flow(rule))]) for arm, rule in temperatures.items()]),
-            ("the rest", [(name, [Cell(_flow(value))]) for name, value in found.items()]),
+            ("temperature", [(arm, [Cell(_inner(parts))]) for arm, parts in arms.items()]),
+            ("the rest", [(name, [Cell(_inner(value))]) for name, value in rest.items()]),
         ],
     )
 
 
-def _settings(params: Params) -> dict[str, Any]:
-    """The settings that decide results, of the listed arms alone; a checkpoint by its name, not its folder."""
-    found = {name: getattr(params, name).model_dump(mode="json") for name in _SECTIONS}
-    if params.model.checkpoint is not None:
-        found["model"]["checkpoint"] = Path(params.model.checkpoint).name
-    temperatures = {arm: params.temperature[arm].model_dump(mode="json", exclude_unset=True) for arm in params.arms}
-    return {
-        "temperature": temperatures,
-        "arms": params.arms,
-        "seeds": params.seeds,
-        "rounds": len(params.rounds),
-        **found,
-    }
+def _named(params: Params) -> Params:
+    """The settings with a checkpoint by its name and not by its folder, which differs from machine to machine."""
+    if params.model.checkpoint is None:
+        return params
+    model = params.model.model_copy(update={"checkpoint": Path(params.model.checkpoint).name})
+    return params.model_copy(update={"model": model})
 
 
-def _flat(prefix: str, value: Any) -> dict[str, str]:
-    """Settings by dotted key, each written in YAML's flow style; an arm's rule stays whole."""
-    if prefix == "rounds" and isinstance(value, list):
-        return {prefix: str(len(value))}
-    if isinstance(value, dict) and value and prefix.count(".") < 1:
-        return {
-            key: text
-            for name, part in value.items()
-            for key, text in _flat(f"{prefix}.{name}" if prefix else name, part).items()
-        }
-    return {prefix: _nested(value)}
-
-
-def _flow(value: Any) -> str:
-    """A setting on one line, the way YAML's flow style has it."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_nested(found)}" for key, found in value.items())
-    return _nested(value)
-
-
-def _nested(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + _flow(value) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_nested, value)) + "]"
-    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+def _inner(value: Any) -> str:
+    """A setting in YAML's flow style, a section without its braces."""
+    return flow(value).removeprefix("{").removesuffix("}") if isinstance(value, dict) else flow(value)

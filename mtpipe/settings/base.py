@@ -15,6 +15,17 @@ Temperature = Annotated[float, Field(gt=0)]
 PARAMS = Path("params.yaml")
 
 
+RENAMED = {
+    "sft": "warm_start",
+    "rollout": "spread",
+    "keep_flat_groups": "keep_zero_advantage_groups",
+    "truncated": "overlong",
+    "wider": "warm_start_harder_share",
+    "number": "count",
+}
+"""Keys of earlier versions and what they are called now."""
+
+
 class Settings(BaseModel):
     """A section of params.yaml: immutable, finite numbers only, unknown keys refused by name."""
 
@@ -31,6 +42,8 @@ class Settings(BaseModel):
         known = list(cls.model_fields)
         for key in found:
             if key not in known:
+                if RENAMED.get(key) in known:
+                    raise ValueError(f"{key!r} is now called {RENAMED[key]!r}; rename it")
                 nearest = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
                 hint = f"did you mean {nearest[0]!r}? " if nearest else ""
                 raise ValueError(f"unknown key {key!r}; {hint}known keys: {', '.join(known)}")
@@ -48,13 +61,21 @@ def faults(error: ValidationError, whole: str = "the file") -> list[str]:
     return lines
 
 
+def read_text(path: Path) -> str:
+    """The text of a file of settings. Raises MtpipeError if it is missing or not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise MtpipeError(f"{path} is missing; run from the project's root") from None
+    except UnicodeDecodeError as error:
+        raise MtpipeError(f"{path} is not readable as YAML: {error}") from None
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The content of a YAML file of settings. Raises MtpipeError if it is missing, unreadable or no mapping."""
     try:
-        found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MtpipeError(f"{path} is missing; run from the project's root") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+        found = YAML(typ="safe", pure=True).load(read_text(path))
+    except YAMLError as error:
         raise MtpipeError(f"{path} is not readable as YAML: {error}") from None
     if not isinstance(found, dict):
         raise MtpipeError(f"{path} is empty or not a mapping of sections")

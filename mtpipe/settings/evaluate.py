@@ -10,10 +10,12 @@ from mtpipe.settings.base import Settings, Temperature
 class EvaluationSampling(Settings):
     """How the responses to one benchmark are sampled."""
 
-    samples: int = Field(ge=1, description="responses a problem")
-    temperature: Temperature
-    top_p: float = Field(gt=0, le=1, description="nucleus: the likeliest tokens that together reach this; 1 keeps all")
-    max_new_tokens: int = Field(ge=1, description="tokens a response")
+    samples: int = Field(default=4, ge=1, description="responses a problem")
+    temperature: Temperature = 1.0
+    top_p: float = Field(
+        default=1.0, gt=0, le=1, description="nucleus: the likeliest tokens that together reach this; 1 keeps all"
+    )
+    max_new_tokens: int = Field(default=48, ge=1, description="tokens a response")
 
 
 class EvaluationOverrides(Settings):
@@ -28,8 +30,10 @@ class EvaluationOverrides(Settings):
 class PolicyEvaluation(EvaluationSampling):
     """How one policy is evaluated on every benchmark."""
 
-    seed: int = Field(ge=0)
-    benchmarks: dict[str, EvaluationOverrides] = Field(description="other settings for single benchmarks, by name")
+    seed: int = Field(default=0, ge=0)
+    benchmarks: dict[str, EvaluationOverrides] = Field(
+        default={}, description="other settings for single benchmarks, by name"
+    )
 
     def of(self, benchmark: str, temperature: float | None = None) -> EvaluationSampling:
         """The settings of one benchmark; a `temperature` replaces its own."""
@@ -45,10 +49,11 @@ class Evaluate(PolicyEvaluation):
     """Which policies are evaluated: the warm start and some of each arm's."""
 
     after: list[Annotated[int, Field(ge=1)]] = Field(
-        min_length=1, description="policies to evaluate, the last included"
+        default=[2, 5], min_length=1, description="policies to evaluate, the last included"
     )
     sweep: list[Annotated[int | float, Field(gt=0)]] = Field(
-        description="further temperatures at which the last policies are evaluated, each once more on every benchmark"
+        default=[],
+        description="further temperatures at which the last policies are evaluated, each once more on every benchmark",
     )
 
     @field_validator("sweep")

@@ -8,12 +8,20 @@ from mtpipe.settings.base import Settings
 class Reward(Settings):
     """What a verdict is worth."""
 
-    correct: float
-    wrong: float
-    format: float = Field(ge=0, description="added where the answer stands in the form asked for, right or wrong")
-    overlong_buffer: int = Field(ge=0, description="last tokens before the limit that are penalised; 0 turns it off")
-    overlong_penalty: float = Field(ge=0, description="taken off at the limit, less before it, in a straight line")
-    overlong: float | None = Field(description="reward of a response cut off at the limit; null judges it as any")
+    correct: float = 1.0
+    wrong: float = 0.0
+    format: float = Field(
+        default=0.0, ge=0, description="added where the answer stands in the form asked for, right or wrong"
+    )
+    overlong_buffer: int = Field(
+        default=0, ge=0, description="last tokens before the limit that are penalised; 0 turns it off"
+    )
+    overlong_penalty: float = Field(
+        default=1.0, ge=0, description="taken off at the limit, less before it, in a straight line"
+    )
+    overlong: float | None = Field(
+        default=None, description="reward of a response cut off at the limit; null judges it as any"
+    )
 
     @model_validator(mode="after")
     def _correct_is_better(self) -> "Reward":

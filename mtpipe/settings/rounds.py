@@ -10,3 +10,8 @@ class Round(Settings):
 
     n: int = Field(ge=0)
     next: int = Field(ge=1, description="always n + 1, because dvc.yaml cannot add")
+
+
+def spelled_out(count: int) -> list[Round]:
+    """So many rounds, one after the other."""
+    return [Round(n=n, next=n + 1) for n in range(count)]

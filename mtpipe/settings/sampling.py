@@ -10,35 +10,49 @@ from mtpipe.settings.base import Settings
 class Vllm(Settings):
     """What the vLLM engine is started with; sampling.engine torch reads none of it."""
 
-    dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field(description="of weights and activations")
-    quantization: str | None = Field(description="one of vLLM's methods, fp8 say; null for none")
-    tensor_parallel_size: int = Field(ge=1, description="processes that share each layer, one a GPU")
-    max_model_len: int | None = Field(description="tokens of prompt and response; null takes the model's own limit")
-    gpu_memory_utilization: float = Field(gt=0, le=1, description="share of each GPU's memory that vLLM may take")
-    kv_cache_gib: float | None = Field(gt=0, description="GiB for the KV cache; null: what the share leaves (CPU: 1)")
-    enforce_eager: bool = Field(description="no compilation: slower tokens, faster start")
-    engine_args: dict[str, Any] = Field(description="further arguments of vLLM's EngineArgs, by their names there")
+    dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field(
+        default="float32", description="of weights and activations"
+    )
+    quantization: str | None = Field(default=None, description="one of vLLM's methods, fp8 say; null for none")
+    tensor_parallel_size: int = Field(default=1, ge=1, description="processes that share each layer, one a GPU")
+    max_model_len: int | None = Field(
+        default=None, description="tokens of prompt and response; null takes the model's own limit"
+    )
+    gpu_memory_utilization: float = Field(
+        default=0.85, gt=0, le=1, description="share of each GPU's memory that vLLM may take"
+    )
+    kv_cache_gib: float | None = Field(
+        default=None, gt=0, description="GiB for the KV cache; null: what the share leaves (CPU: 1)"
+    )
+    enforce_eager: bool = Field(default=True, description="no compilation: slower tokens, faster start")
+    engine_args: dict[str, Any] = Field(
+        default={}, description="further arguments of vLLM's EngineArgs, by their names there"
+    )
 
 
 class EngineSettings(Settings):
     """The engine that samples rollouts and evaluations."""
 
-    engine: Literal["torch", "vllm", "auto"] = Field(description="auto: vllm where it and a CUDA device are there")
-    vllm: Vllm
-    batch_size: int = Field(ge=1, description="responses sampled at once; changes speed and memory, not results")
+    engine: Literal["torch", "vllm", "auto"] = Field(
+        default="torch", description="auto: vllm where it and a CUDA device are there"
+    )
+    vllm: Vllm = Vllm()
+    batch_size: int = Field(
+        default=2048, ge=1, description="responses sampled at once; changes speed and memory, not results"
+    )
 
 
 class ResponseSampling(EngineSettings):
     """An engine, and how long its responses may become."""
 
-    max_new_tokens: int = Field(ge=1)
+    max_new_tokens: int = Field(default=48, ge=1)
 
 
 class Sampling(ResponseSampling):
     """The rollouts of one round."""
 
-    prompts: int = Field(ge=1, description="training problems a round")
-    group_size: int = Field(ge=2, description="responses a problem; advantages compare them with each other")
+    prompts: int = Field(default=256, ge=1, description="training problems a round")
+    group_size: int = Field(default=8, ge=2, description="responses a problem; advantages compare them with each other")
 
 
 class Ray(Settings):
@@ -46,5 +60,9 @@ class Ray(Settings):
 
     changes_results: ClassVar[bool] = False
 
-    workers: int | None = Field(ge=1, description="engines that sample at once; null: one, in the stage's own process")
-    address: str | None = Field(description="of a running Ray cluster, auto say; null starts one on this machine")
+    workers: int | None = Field(
+        default=None, ge=1, description="engines that sample at once; null: one, in the stage's own process"
+    )
+    address: str | None = Field(
+        default=None, description="of a running Ray cluster, auto say; null starts one on this machine"
+    )

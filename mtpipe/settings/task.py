@@ -13,17 +13,21 @@ class ArithmeticTask(Settings):
 
     has_worked_answers: ClassVar[bool] = True
     name: Literal["arithmetic"]
-    seed: int = Field(ge=0)
-    operands: int = Field(ge=3, le=8, description="numbers in a training problem")
-    largest: int = Field(ge=2, le=99, description="largest number in a training problem")
-    bound: int = Field(ge=10, description="no intermediate value is larger than this, either sign")
-    warm_start_problems: int = Field(ge=1, description="problems with worked answers, for the warm start")
-    warm_start_harder_share: float = Field(
-        ge=0, le=1, description="share of those that are longer or have larger numbers"
+    seed: int = Field(default=0, ge=0)
+    operands: int = Field(default=4, ge=3, le=8, description="numbers in a training problem")
+    largest: int = Field(default=9, ge=2, le=99, description="largest number in a training problem")
+    bound: int = Field(default=99, ge=10, description="no intermediate value is larger than this, either sign")
+    warm_start_problems: int = Field(
+        default=30000, ge=1, description="problems with worked answers, for the warm start"
     )
-    train_problems: int = Field(ge=1, description="problems for reinforcement learning")
-    benchmark_problems: int = Field(ge=1, description="held-out problems in each benchmark")
-    right_order: float = Field(ge=0, le=1, description="share of the warm start's answers that obey precedence")
+    warm_start_harder_share: float = Field(
+        default=0.3, ge=0, le=1, description="share of those that are longer or have larger numbers"
+    )
+    train_problems: int = Field(default=8000, ge=1, description="problems for reinforcement learning")
+    benchmark_problems: int = Field(default=500, ge=1, description="held-out problems in each benchmark")
+    right_order: float = Field(
+        default=0.35, ge=0, le=1, description="share of the warm start's answers that obey precedence"
+    )
 
     @property
     def benchmark_names(self) -> list[str]:
@@ -35,18 +39,26 @@ class CountdownTask(Settings):
 
     has_worked_answers: ClassVar[bool] = True
     name: Literal["countdown"]
-    seed: int = Field(ge=0)
-    numbers: int = Field(ge=3, le=5, description="numbers in a training problem, each to be used once")
-    largest: int = Field(ge=2, le=99, description="largest number in a training problem")
-    bound: int = Field(ge=10, description="no target and no intermediate value is larger than this")
-    warm_start_problems: int = Field(ge=1, description="problems with worked answers, for the warm start")
-    warm_start_harder_share: float = Field(
-        ge=0, le=1, description="share of the warm-start problems drawn from the two other benchmarks' distributions"
+    seed: int = Field(default=0, ge=0)
+    numbers: int = Field(default=4, ge=3, le=5, description="numbers in a training problem, each to be used once")
+    largest: int = Field(default=9, ge=2, le=99, description="largest number in a training problem")
+    bound: int = Field(default=99, ge=10, description="no target and no intermediate value is larger than this")
+    warm_start_problems: int = Field(
+        default=12000, ge=1, description="problems with worked answers, for the warm start"
     )
-    train_problems: int = Field(ge=1, description="problems for reinforcement learning")
-    benchmark_problems: int = Field(ge=1, description="held-out problems in each benchmark")
-    worked_answers: int = Field(ge=1, description="answers to each problem of the warm start, drawn one by one")
+    warm_start_harder_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="share of the warm-start problems drawn from the two other benchmarks' distributions",
+    )
+    train_problems: int = Field(default=8000, ge=1, description="problems for reinforcement learning")
+    benchmark_problems: int = Field(default=500, ge=1, description="held-out problems in each benchmark")
+    worked_answers: int = Field(
+        default=8, ge=1, description="answers to each problem of the warm start, drawn one by one"
+    )
     on_target: float = Field(
+        default=0.7,
         ge=0,
         le=1,
         description="share of worked answers that reach the target; the rest are correct arithmetic with another end",
@@ -129,15 +141,19 @@ class MathTask(Settings):
 
     has_worked_answers: ClassVar[bool] = False
     name: Literal["math"]
-    seed: int = Field(ge=0, description="chooses the problems where a source has a `count`")
-    template: str = Field(description="qwen_math, qwen_boxed, r1, dapo, none, or a text of your own with {problem}")
+    seed: int = Field(default=0, ge=0, description="chooses the problems where a source has a `count`")
+    template: str = Field(
+        default="qwen_math", description="qwen_math, qwen_boxed, r1, dapo, none, or a text of your own with {problem}"
+    )
     extraction: Extraction | None = Field(
         default=None, description="where a response has its answer; null: as the template asks for, else boxed"
     )
     stop: list[Annotated[str, Field(min_length=1)]] | None = Field(
         default=None, description="texts that end a response; null: as the template needs"
     )
-    max_prompt_tokens: int = Field(ge=1, description="problems with a longer prompt are dropped, and counted")
+    max_prompt_tokens: int = Field(
+        default=800, ge=1, description="problems with a longer prompt are dropped, and counted"
+    )
     train: dict[SourceName, Source] = Field(min_length=1)
     benchmarks: dict[SourceName, Source] = Field(min_length=1)
 

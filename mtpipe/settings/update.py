@@ -49,29 +49,49 @@ class KlCov(Settings):
 class Loss(Settings):
     """What is minimised; an arm may override any of these (`temperature.ARM.update`)."""
 
-    loss: Literal["grpo", "dapo", "bnpo", "dr_grpo", "gspo", "cispo"] = Field(description="docs/update.md has each")
-    target: Literal["tempered", "untempered"] = Field(description="score tokens at the T they were sampled at, or at 1")
-    importance: Literal["token_truncate", "sequence_mask"] = Field(description="weights for the untempered target")
-    importance_cap: float = Field(gt=0, description="weights above are cut to it, or their responses left out")
-    advantage: Literal["std", "mean", "leave_one_out", "batch_std"]
+    loss: Literal["grpo", "dapo", "bnpo", "dr_grpo", "gspo", "cispo"] = Field(
+        default="dapo", description="docs/update.md has each"
+    )
+    target: Literal["tempered", "untempered"] = Field(
+        default="tempered", description="score tokens at the T they were sampled at, or at 1"
+    )
+    importance: Literal["token_truncate", "sequence_mask"] = Field(
+        default="token_truncate", description="weights for the untempered target"
+    )
+    importance_cap: float = Field(
+        default=2.0, gt=0, description="weights above are cut to it, or their responses left out"
+    )
+    advantage: Literal["std", "mean", "leave_one_out", "batch_std"] = "std"
     baseline: Literal["group", "temperature"] = Field(
-        description="compare a response with its whole group, or with those at its own base temperature"
+        default="group",
+        description="compare a response with its whole group, or with those at its own base temperature",
     )
     keep_zero_advantage_groups: bool = Field(
-        description="let groups without advantages count in the loss's denominator"
+        default=False, description="let groups without advantages count in the loss's denominator"
     )
-    kl_coefficient: float = Field(ge=0, description="weight of the KL (k3) to the warm start; 0 turns it off")
-    clip_low: float = Field(gt=0, lt=1, description="the ratio is clipped at 1 - clip_low; cispo has no such bound")
-    clip_high: float = Field(gt=0, description="the ratio is clipped at 1 + clip_high")
-    dual_clip: float | None = Field(gt=1, description="bounds the loss of negative advantages; null turns it off")
+    kl_coefficient: float = Field(
+        default=0.0, ge=0, description="weight of the KL (k3) to the warm start; 0 turns it off"
+    )
+    clip_low: float = Field(
+        default=0.2, gt=0, lt=1, description="the ratio is clipped at 1 - clip_low; cispo has no such bound"
+    )
+    clip_high: float = Field(default=0.28, gt=0, description="the ratio is clipped at 1 + clip_high")
+    dual_clip: float | None = Field(
+        default=10.0, gt=1, description="bounds the loss of negative advantages; null turns it off"
+    )
     top_entropy: float | None = Field(
+        default=None,
         gt=0,
         le=1,
         description="share of a step's tokens, of highest entropy, that the surrogate acts on; null: all",
     )
-    entropy_clip: EntropyClip | None = Field(description="clip range by entropy; null: clip_low and clip_high")
-    entropy_bonus: EntropyBonus | None = Field(description="null: none")
-    covariance: Annotated[ClipCov | KlCov, Field(discriminator="kind")] | None = Field(description="null: neither")
+    entropy_clip: EntropyClip | None = Field(
+        default=None, description="clip range by entropy; null: clip_low and clip_high"
+    )
+    entropy_bonus: EntropyBonus | None = Field(default=None, description="null: none")
+    covariance: Annotated[ClipCov | KlCov, Field(discriminator="kind")] | None = Field(
+        default=None, description="null: neither"
+    )
 
     @model_validator(mode="after")
     def _controls_fit_the_loss(self) -> "Loss":
@@ -96,23 +116,30 @@ class Loss(Settings):
 class Update(Loss):
     """The policy update of one round."""
 
-    processes: int = Field(ge=1, description="that share the model by FSDP2, one a GPU; 1 does without")
-    optimizer: Literal["adamw", "adamw_8bit"] = Field(description="adamw_8bit: state in a quarter of the bytes")
-    prompts_per_step: int = Field(ge=1, description="groups in one optimizer step")
-    learning_rate: float = Field(gt=0)
-    warmup_steps: int = Field(ge=0, description="optimizer steps, counted over all rounds")
-    weight_decay: float = Field(ge=0)
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
-    max_grad_norm: float = Field(gt=0)
-    tokens_per_micro_batch: int = Field(ge=1, description="bounds memory; padding counts")
+    processes: int = Field(default=1, ge=1, description="that share the model by FSDP2, one a GPU; 1 does without")
+    optimizer: Literal["adamw", "adamw_8bit"] = Field(
+        default="adamw", description="adamw_8bit: state in a quarter of the bytes"
+    )
+    prompts_per_step: int = Field(default=64, ge=1, description="groups in one optimizer step")
+    learning_rate: float = Field(default=3e-4, gt=0)
+    warmup_steps: int = Field(default=8, ge=0, description="optimizer steps, counted over all rounds")
+    weight_decay: float = Field(default=0.1, ge=0)
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.95)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    tokens_per_micro_batch: int = Field(default=16384, ge=1, description="bounds memory; padding counts")
     share_prompts: Literal["auto"] | bool = Field(
-        description="read a prompt once for all its responses; auto: where repeated ones are 30 % of the tokens"
+        default="auto",
+        description="read a prompt once for all its responses; auto: where repeated ones are 30 % of the tokens",
     )
-    precision: Literal["float32", "bfloat16"] = Field(description="of the products; weights and sums stay in float32")
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="of the products; weights and sums stay in float32"
+    )
     gradient_checkpointing: bool = Field(
-        description="layers computed again in the backward pass: less memory, more time"
+        default=False, description="layers computed again in the backward pass: less memory, more time"
     )
-    logprob_tolerance: float = Field(gt=0, description="largest |log-prob - rollout's| allowed before step 1, nats")
+    logprob_tolerance: float = Field(
+        default=0.001, gt=0, description="largest |log-prob - rollout's| allowed before step 1, nats"
+    )
 
     @model_validator(mode="after")
     def _layers_kept_for_responses(self) -> "Update":

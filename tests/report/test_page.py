@@ -101,14 +101,6 @@ def test_the_difference_is_the_difference_of_the_means_and_each_p_value_is_corre
     assert smallest.adjusted == pytest.approx(min(1, 6 * smallest.p_value))
 
 
-def test_the_shipped_settings_that_differences_are_shown_to_are_those_of_params_yaml():
-    """After an edit of the shipped params.yaml: cp params.yaml mtpipe/report/shipped_params.yaml."""
-    yaml = YAML(typ="safe")
-    assert yaml.load((ROOT / "params.yaml").read_text()) == yaml.load(
-        (ROOT / "mtpipe" / "report" / "shipped_params.yaml").read_text()
-    )
-
-
 def test_what_differs_from_the_shipped_settings_is_listed(project):
     markdown = (project / "report" / "tables.md").read_text()
     section = markdown.partition("## Settings that differ")[2].partition("##")[0]

@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from builders import ROOT
+from builders import ROOT, changed_params
+from pydantic import ValidationError
 
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params, load_params
@@ -176,3 +177,20 @@ def test_a_stage_says_so_without_a_traceback_and_fails(tmp_path):
 
 def test_a_temperature_of_the_sweep_replaces_a_benchmarks_own(params):
     assert params.evaluate.of("same", 0.3) == params.evaluate.of("same").model_copy(update={"temperature": 0.3})
+
+
+@pytest.mark.parametrize(
+    ("section", "new", "old"),
+    [
+        (None, "warm_start", "sft"),
+        ("update", "keep_zero_advantage_groups", "keep_flat_groups"),
+        ("reward", "overlong", "truncated"),
+        ("task", "warm_start_harder_share", "wider"),
+    ],
+)
+def test_a_key_of_an_earlier_version_is_told_its_new_name(section, new, old):
+    content = changed_params({})
+    place = content[section] if section else content
+    place[old] = place.pop(new)
+    with pytest.raises(ValidationError, match=f"{old!r} is now called {new!r}"):
+        Params.model_validate(content)
