@@ -110,12 +110,12 @@ def test_a_forked_stage_behaves_as_a_fresh_process(toy_stages):
     assert alone.returncode == 5
 
 
-def test_the_first_stage_with_torch_is_forked_after_prepare(toy_stages):
-    (toy_stages / "stages" / "prepare.py").write_text("")
+def test_the_first_stage_with_torch_is_forked_after_the_plan(toy_stages):
+    (toy_stages / "stages" / "plan.py").write_text("")
     launch = "subprocess.run([sys.executable, '-m', 'mtpipe.run.launch', *{}])"
     program = (
         "import os, pathlib, subprocess, sys, tempfile, time\n"
-        + launch.format(["prepare"])
+        + launch.format(["plan"])
         + "\nsocket = pathlib.Path(tempfile.gettempdir(), f'mtpipe-{os.getuid()}', f'{os.getpid()}.socket')\n"
         "deadline = time.monotonic() + 120\n"
         "while not socket.exists() and time.monotonic() < deadline: time.sleep(0.2)\n" + launch.format(["rollout", "0"])
