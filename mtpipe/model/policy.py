@@ -172,7 +172,7 @@ def _character_tokenizer(vocabulary: str) -> Tokenizer:
 
 
 def _byte_tokenizer() -> Tokenizer:
-    """Byte pairs without a single pair: 256 tokens that any text can be written in."""
+    """Byte-level BPE with no merges: 256 byte tokens, so any text can be encoded."""
     tokenizer = Tokenizer(models.BPE(_numbered(sorted(pre_tokenizers.ByteLevel.alphabet())), []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)  # type: ignore[assignment]
     tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]

@@ -120,7 +120,7 @@ def _address(owner: int) -> Path | None:
 
 
 def _start_server(address: Path, owner: int) -> None:
-    """For the stages to come; a server that is still loading makes this one end at once."""
+    """Starts a server for the stages that follow. If another is still loading, this one ends at once."""
     quiet = subprocess.DEVNULL
     subprocess.Popen(
         [sys.executable, "-m", "mtpipe.run.preload", str(address), str(owner)],

@@ -20,7 +20,7 @@ class Reward(Settings):
         default=1.0, ge=0, description="taken off at the limit, less before it, in a straight line"
     )
     overlong: float | None = Field(
-        default=None, description="reward of a response cut off at the limit; null judges it as any"
+        default=None, description="reward of a response cut off at the limit; null: judged like the others"
     )
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from mtpipe.temperature.rules.rule import NextTokens, ResolvedRule
 
 @dataclass
 class RuleContext:
-    """What an engine lends to rules beyond the token itself.
+    """Engine data that some rules need: which vocabulary entries end a line, and sliding windows of entropies.
 
     Attributes:
         line_ends: the [vocabulary] bool table of the tokens whose text ends with a given line end.

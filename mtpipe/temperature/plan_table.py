@@ -10,7 +10,7 @@ _TEMPERATURES = ("kind", "temperature", "low", "high")
 def response_temperatures(plan: RoundPlan) -> list[str]:
     """Each response's temperature as text: `1.2`, or `1|1.2` where its tokens get from 1 to 1.2.
 
-    Where temperatures are drawn, or set by a controller, when the round is sampled, one text for all: `0.5 to 2`.
+    If temperatures are drawn, or set by a controller, when the round is sampled, there is one text for all: `0.5 to 2`.
     """
     spans = [response.rule.span() for response in plan.responses()]
     if isinstance(plan.group, OpenRound):
@@ -31,9 +31,9 @@ def format_plans(plans: list[RoundPlan]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines) + (
-        "\n\nT of each response; low|high: the least | the most that its tokens get; low to high: drawn or set "
-        "between, when the round is sampled; "
-        "q0.8: the 0.8 quantile of the entropies of the round before."
+        "\n\nT of each response. `a|b`: lowest and highest temperature among the response's tokens. `a to b`: drawn, or set "
+        "by the controller, from this range when the round is sampled. q0.8: the 0.8 quantile of the entropies of the "
+        "round before."
     )
 
 

@@ -40,7 +40,7 @@ class TrainingSample:
 
 @dataclass(frozen=True)
 class OptimizerStep:
-    """The responses of one optimizer step, and what is known of it before it is taken; no responses, no step."""
+    """The responses of one optimizer step, and what is known before it is taken. Without responses no step is taken."""
 
     groups: int
     responses: list[TrainingSample]

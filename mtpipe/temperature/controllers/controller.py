@@ -88,8 +88,11 @@ class Controller(Settings):
 
     @abstractmethod
     def before(self, state: State, ahead: BeforeRound) -> State:
-        """The state that a round is sampled with, given what the round before left: nothing before round 0."""
+        """Returns the state to sample this round with.
+
+        `state` is what the previous round returned from `after`; `{}` for round 0.
+        """
 
     def after(self, state: State, sampled: AfterRound) -> State:
-        """The state that a round leaves, given the one that it was sampled with."""
+        """Returns the state to leave to the next round. `state` is the one that this round was sampled with."""
         return state

@@ -164,5 +164,5 @@ class BetweenTwo(ResolvedRule):
 
 
 def rounded(temperature: float) -> float:
-    """To the digits of the plan, so that equal temperatures are equal there."""
+    """Rounds to the digits that plans are written with, so that equal temperatures are equal in a plan."""
     return round(temperature, DECIMALS)
