@@ -21,7 +21,10 @@ class ArithmeticTask(Settings):
         default=30000, ge=1, description="problems with worked answers, for the warm start"
     )
     warm_start_harder_share: float = Field(
-        default=0.3, ge=0, le=1, description="share of the warm-start problems drawn from the two harder benchmarks' distributions"
+        default=0.3,
+        ge=0,
+        le=1,
+        description="share of the warm-start problems drawn from the two harder benchmarks' distributions",
     )
     train_problems: int = Field(default=8000, ge=1, description="problems for reinforcement learning")
     benchmark_problems: int = Field(default=500, ge=1, description="held-out problems in each benchmark")

@@ -13,6 +13,7 @@ from mtpipe.temperature.controllers import AnyController
 from mtpipe.temperature.controllers.controller import Controller, State
 from mtpipe.temperature.entropy_table import entropy_at
 from mtpipe.temperature.rules import AnyResolvedRule, AnyRule
+from mtpipe.temperature.rules.outside import source_digest
 from mtpipe.temperature.rules.rule import rounded
 from mtpipe.temperature.spread import Spread
 from mtpipe.temperature.truncation import NONE, Truncation
@@ -88,6 +89,14 @@ class RoundPlan(Settings):
         except ValidationError as error:
             reasons = "; ".join(faults(error))
             raise MtpipeError(f"{path} is no plan of this version, run `dvc repro plan` again: {reasons}") from None
+
+    def check_sources(self) -> None:
+        """Raises MtpipeError if a rule from outside is not the one that the plan was made with."""
+        for kind, digest in self.sources.items():
+            if source_digest(kind) != digest:
+                raise MtpipeError(
+                    f"the file of {kind} changed after the plan of arm {self.arm!r} was made; run `dvc repro` again"
+                )
 
     @property
     def controller(self) -> Controller | None:

@@ -77,6 +77,16 @@ def test_an_edit_of_the_rules_file_changes_the_plans_of_its_arm_alone(project):
     assert all(not one.sources for one in load_params(ROOT / "params.yaml").plans())
 
 
+def test_a_rule_that_was_edited_after_the_plan_is_not_sampled_with(project):
+    from stages import plan, rollout
+
+    plan.main()
+    write_rule("pulse", SHOWN + "EDITED = True\n")
+    with pytest.raises(MtpipeError, match=r"plugins\.pulse\.Pulse changed after the plan of arm 'pulse'"):
+        run_stage(rollout, "pulse", 1, 0)
+    assert not paths.rollouts("pulse", 1, 0).exists()
+
+
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
