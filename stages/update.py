@@ -1,6 +1,5 @@
 """Stage update: one round's policy update. It writes the next round's policy, and what its optimizer steps measured."""
 
-from functools import partial
 from typing import Annotated
 
 from mtpipe import paths
@@ -8,9 +7,8 @@ from mtpipe.files import read_json, write_json
 from mtpipe.learn.batching.groups import join_groups
 from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.distributed import processes
-from mtpipe.learn.round import next_control, round_inputs, write_next_policy
+from mtpipe.learn.round import next_control, resume_point, write_next_policy
 from mtpipe.learn.state.learner import Learner
-from mtpipe.learn.state.resume import ResumePoint
 from mtpipe.learn.update import update_policy
 from mtpipe.model.policy import prepare_torch
 from mtpipe.progress import progress_bar, tell
@@ -40,16 +38,12 @@ def main(
         learner = Learner.load(paths.policy(*run), settings, device, paths.WARM_START / "policy", ranks)
         control = next_control(*run, learner, groups)
         steps = optimizer_steps(groups, settings, max_new_tokens)
-        inputs = partial(round_inputs, *run, compute, max_new_tokens)
-        resume_point = ResumePoint(paths.resume_point(*run), inputs, paths.policy(*run))
-        before = learner.optimizer.step_count
+        resume, before = resume_point(*run), learner.optimizer.step_count
         with progress_bar(len(groups), f"update {arm} round {round}", "groups", ranks.first) as bar:
-            metrics = update_policy(
-                learner, steps, bar, resume_point, lambda step, values: tell("step", values, before + step)
-            )
+            metrics = update_policy(learner, steps, bar, resume, lambda step, found: tell("step", found, before + step))
         if write_next_policy(*run, learner, metrics, rollouts, control):
             write_json(paths.steps(*run), {"steps_before": before, "steps": metrics})
-            resume_point.remove()
+            resume.remove()
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from mtpipe import paths
 from mtpipe.files import atomic, write_json
+from mtpipe.learn.warm_start import place_checkpoint
 from mtpipe.learn.warm_start import warm_start as train_on_answers
-from mtpipe.model.policy import load_policy, new_checkpoint, prepare_torch, save_policy
+from mtpipe.model.policy import load_policy, prepare_torch, save_policy
 from mtpipe.progress import progress_bar
 from mtpipe.records import EXAMPLES, PROBLEMS, read_rows
 from mtpipe.run.stage import run_stage
@@ -28,19 +29,12 @@ def main(
     ray: Ray,
 ) -> None:
     """Trains the warm start on worked answers, where the task has any."""
-    device = prepare_torch(compute)
     examples = read_rows(paths.WARM_START_EXAMPLES, EXAMPLES) if warm_start.steps else []
     problems = read_rows(paths.TRAIN, PROBLEMS)
-
     with atomic(paths.WARM_START / "policy") as folder:
         source = folder.with_name(".initial")
-        shutil.rmtree(source, ignore_errors=True)
-        if model.checkpoint is None:
-            vocabulary = VOCABULARIES[task]
-            new_checkpoint(source, model, vocabulary.characters, vocabulary.max_positions)
-        else:
-            shutil.copytree(model.checkpoint, source)
-        policy = load_policy(source, device)
+        place_checkpoint(source, model, **vars(VOCABULARIES[task]))
+        policy = load_policy(source, prepare_torch(compute))
         with progress_bar(warm_start.steps, "warm start", "steps") as progress:
             curve = train_on_answers(policy, examples, warm_start, model.seed, progress)
         save_policy(policy, folder, tokenizer_from=source)

@@ -1,9 +1,8 @@
 """What ties a round's update to the rounds before and after it: the controller, the resume point, the next policy."""
 
 import sys
-from pathlib import Path
+from functools import partial
 
-import mtpipe.learn
 from mtpipe import paths
 from mtpipe.files import atomic
 from mtpipe.learn.after_round import after_round
@@ -11,10 +10,9 @@ from mtpipe.learn.batching.groups import RolloutGroup
 from mtpipe.learn.losses.entropy_bonus import write_coefficient
 from mtpipe.learn.state.checkpoint import checkpoint
 from mtpipe.learn.state.learner import Learner
-from mtpipe.learn.state.resume import fingerprint
+from mtpipe.learn.state.resume import ResumePoint, fingerprint
 from mtpipe.learn.update import coefficient_after
 from mtpipe.records import Rollout, read_sampled_round
-from mtpipe.settings.model import Compute
 from mtpipe.temperature.controllers.controller import State
 from mtpipe.temperature.controllers.state import write_state
 from mtpipe.temperature.entropy_table import write_entropy_table
@@ -33,13 +31,12 @@ def next_control(arm: str, seed: int, round: int, learner: Learner, groups: list
     return controller.after(control, after_round(groups, learner.scorer, learner.settings))
 
 
-def round_inputs(arm: str, seed: int, round: int, compute: Compute, max_new_tokens: int) -> str:
-    """A digest of all that the update's result depends on: its resume point belongs to that alone."""
+def resume_point(arm: str, seed: int, round: int) -> ResumePoint:
+    """Where a killed update of this round is taken up, by an update that depends on the same files."""
     run = (arm, seed, round)
     inputs = [paths.policy(*run), paths.rollouts(*run), paths.verdicts(*run), paths.WARM_START / "policy"]
-    inputs += [paths.arm_update(arm), paths.round_plan(arm, round)]
-    inputs += sorted(Path(mtpipe.learn.__file__).parent.rglob("*.py"))
-    return fingerprint(inputs, [compute.model_dump(), max_new_tokens])
+    inputs += [paths.arm_update(arm), paths.round_plan(arm, round), paths.stage_plan("update")]
+    return ResumePoint(paths.resume_point(*run), partial(fingerprint, inputs), paths.policy(*run))
 
 
 def write_next_policy(

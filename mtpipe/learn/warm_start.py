@@ -1,6 +1,8 @@
 """The warm start: supervised training on worked answers."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from tqdm import tqdm
@@ -8,11 +10,20 @@ from tqdm import tqdm
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.sequences import pad, token_logits
 from mtpipe.learn.state.optimizer import Optimizer
-from mtpipe.model.policy import Policy
-from mtpipe.settings.model import WarmStart
+from mtpipe.model.policy import Policy, new_checkpoint
+from mtpipe.settings.model import Model, WarmStart
 
 STRETCH = 16
 """Batches that are sorted by length together."""
+
+
+def place_checkpoint(folder: Path, model: Model, characters: str | None, max_positions: int) -> None:
+    """Puts into a folder what the warm start begins with: a copy of `model.checkpoint`, or a new model."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if model.checkpoint is None:
+        new_checkpoint(folder, model, characters, max_positions)
+    else:
+        shutil.copytree(model.checkpoint, folder)
 
 
 def warm_start(

@@ -31,9 +31,9 @@ def format_plans(plans: list[RoundPlan]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines) + (
-        "\n\nT of each response. `a|b`: lowest and highest temperature among the response's tokens. `a to b`: drawn, or set "
-        "by the controller, from this range when the round is sampled. q0.8: the 0.8 quantile of the entropies of the "
-        "round before."
+        "\n\nT of each response. `a|b`: lowest and highest temperature among the response's tokens. `a to b`: drawn, "
+        "or set by the controller, from this range when the round is sampled. "
+        "q0.8: the 0.8 quantile of the entropies of the round before."
     )
 
 

@@ -4,12 +4,10 @@ The folder is untracked and lies outside every output, because DVC deletes outpu
 """
 
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from mtpipe.files import atomic, read_json, write_json
 from mtpipe.learn.state.checkpoint import checkpoint, load_weights
@@ -73,9 +71,9 @@ class ResumePoint:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def fingerprint(files: list[Path], settings: Any) -> str:
-    """A digest of files, of folders with all their files, and of settings that JSON can hold."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+def fingerprint(files: list[Path]) -> str:
+    """A digest of files, and of folders with all their files."""
+    digest = hashlib.sha256()
     for path in files:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
