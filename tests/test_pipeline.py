@@ -214,11 +214,11 @@ def edit(project: Path, file: str, old: str, new: str) -> None:
 def test_a_comment_or_a_docstring_runs_no_stage_but_the_plan(project):
     edit(project, "mtpipe/files.py", "def write_text(", "# a comment\ndef write_text(")
     edit(project, "stages/update.py", '"""Updates one run\'s policy', '"""Changes one run\'s policy')
-    assert repro(project) == {"plan"}
+    assert repro(project) - {"track"} == {"plan"}, "track runs in every copy, which has no MLflow"
 
 
 def test_an_edit_of_the_report_or_of_a_template_retrains_nothing(project):
-    edit(project, "mtpipe/report/series.py", '"""\n\n', '"""\n\nEDITED = True\n')
+    (project / "mtpipe" / "report" / "series.py").open("a").write("\nEDITED = True\n")
     assert repro(project) - {"track"} == {"plan", "report"}
     (project / "mtpipe" / "report" / "page.css").open("a").write("\np { color: black; }\n")
     assert repro(project) - {"track"} == {"plan", "report"}
