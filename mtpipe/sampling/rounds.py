@@ -42,7 +42,10 @@ def sample_round(
     round: int,
     settings: Sampling,
 ) -> Iterator[Rollout]:
-    """Samples a group of responses to each of a round's problems."""
+    """Samples a group of responses to each of a round's problems.
+
+    Raises MtpipeError if a rule gives a token a temperature outside the rule's span.
+    """
     purpose = f"round {round}"
     plan = SamplingPlan(
         seed,
@@ -57,7 +60,14 @@ def sample_round(
     def planned(problem_id: str, sample: int) -> ResponsePlan:
         return temperatures.response(sample, response_uniform(seed, purpose, problem_id, sample))
 
-    return engine.sample(_requests(engine, problems, settings.group_size, planned), plan)
+    requests = _requests(engine, problems, settings.group_size, planned)
+    rules = {(request.problem_id, request.sample): request.rule for request in requests}
+    for rollout in engine.sample(requests, plan):
+        try:
+            rules[rollout.problem_id, rollout.sample].check(rollout.temperatures)
+        except ValueError as error:
+            raise MtpipeError(f"problem {rollout.problem_id}, response {rollout.sample}: {error}") from None
+        yield rollout
 
 
 def sample_uniform(

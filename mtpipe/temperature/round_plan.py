@@ -1,5 +1,6 @@
 """The temperatures of one round of one arm, as the plan stage writes them and the rollouts read them."""
 
+import math
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -27,9 +28,13 @@ class ResponsePlan(Settings):
 
     @classmethod
     def of(cls, token: AnyRule, base: float, round: int) -> "ResponsePlan":
-        """Raises ValidationError where a temperature would not stay above 0."""
+        """Raises ValidationError, or ValueError for a rule's own span, if a temperature would not stay above 0."""
         base = rounded(base)
-        return cls(base=base, rule=token.resolve(base, round))
+        rule = token.resolve(base, round)
+        low, high = rule.span()
+        if not 0 < low <= high < math.inf:
+            raise ValueError(f"the span of token rule {rule.kind} is {low} to {high}; it has to be finite and above 0")
+        return cls(base=base, rule=rule)
 
 
 class OpenRound(Settings):

@@ -90,6 +90,31 @@ def test_a_rule_that_was_edited_after_the_plan_is_not_sampled_with(project):
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
+        (('numbers["hot"] * pulse', "-1.0 * pulse"), r"problem .*, response \d: .*Pulse gave token 0 T = -1\.0"),
+        (('numbers["hot"] * pulse', "9.0 * pulse"), r"gave token 0 T = 9\.0; its span is 1\.0 to 1\.6"),
+        (('numbers["hot"] * pulse', 'float("nan") * pulse'), r"gave token 0 T = nan"),
+    ],
+)
+def test_a_rule_that_gives_a_temperature_outside_its_span_ends_the_round(project, edit, expected):
+    from stages import plan, rollout
+
+    assert edit[0] in SHOWN
+    write_rule("pulse", SHOWN.replace(*edit))
+    plan.main()
+    with pytest.raises(MtpipeError, match=expected):
+        run_stage(rollout, "pulse", 1, 0)
+    assert not paths.rollouts("pulse", 1, 0).exists()
+
+
+def test_a_span_that_reaches_zero_is_refused_by_the_plan(project):
+    write_rule("pulse", SHOWN.replace("min(self.base, self.hot), max", "0.0, max"))
+    with pytest.raises(MtpipeError, match=r"the span of token rule plugins\.pulse\.Pulse is 0\.0 to 1\.6"):
+        load_params()
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
         (("plugins.pulse.Pulse", "plugins.puls.Pulse"), "there is no module plugins.puls, neither in this folder nor"),
         (("pulse.Pulse", "pulse.Plse"), "plugins.pulse has no token rule 'Plse'; it has Pulse"),
         (("hot: 1.6", "hott: 1.6"), "unknown key 'hott'; did you mean 'hot'?"),

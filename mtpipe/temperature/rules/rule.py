@@ -1,7 +1,7 @@
 """What a token rule is: its settings, what they resolve to for one response, and its function of arrays."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -10,6 +10,9 @@ from pydantic import Field, model_validator
 from mtpipe.settings.base import Settings, Temperature
 
 DECIMALS = 6
+
+SLACK = 1e-5
+"""How far a temperature that was computed in float32 may lie outside its span, relative to the highest."""
 
 Array = Any
 """A torch tensor while sampling; a numpy array in tables and pictures, which must not import torch."""
@@ -83,6 +86,14 @@ class ResolvedRule(Settings):
     @abstractmethod
     def span(self) -> tuple[float, float]:
         """The lowest and the highest temperature that a token may get."""
+
+    def check(self, temperatures: Sequence[float]) -> None:
+        """Raises ValueError, naming the token, if one of a response's temperatures is not within the span."""
+        low, high = self.span()
+        slack = SLACK * high
+        for token, found in enumerate(temperatures):
+            if not low - slack <= found <= high + slack:  # NaN is not, either
+                raise ValueError(f"token rule {self.kind} gave token {token} T = {found}; its span is {low} to {high}")
 
     @staticmethod
     @abstractmethod
