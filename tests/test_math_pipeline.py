@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.pipeline,
     pytest.mark.skipif(not SHARED.is_dir(), reason="needs the benchmark files in ../shared/data"),
 ]
-EVALUATIONS = {"evaluate@uniform-1-1", "evaluate@token-1-1", "evaluate_start"}
+EVALUATIONS = {"evaluate@uniform-1-1", "evaluate@token-1-1", "evaluate_start", "measure@uniform-1", "measure@token-1"}
 
 
 @pytest.fixture(scope="module")
