@@ -1,0 +1,117 @@
+"""Holds every output against dvc.lock by its content.
+
+DVC believes a hash that it once took while a file's size and time look the same. This reads the files.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from mtpipe.errors import MtpipeError
+
+LOCK = Path("dvc.lock")
+CACHE = Path(".dvc") / "cache" / "files" / "md5"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with an output.
+
+    Attributes:
+        path: the file, which may lie inside an output that is a folder.
+        output: the output.
+        stage: the stage that makes it, as `dvc repro` takes it.
+        what: `missing`, `cut`, `edited`, or `not in dvc.lock`.
+    """
+
+    path: Path
+    output: Path
+    stage: str
+    what: str
+
+
+def check_outputs(lock: Path = LOCK, cache: Path = CACHE) -> tuple[int, list[Fault]]:
+    """The number of outputs in dvc.lock, and what is wrong with them.
+
+    Raises MtpipeError if dvc.lock is missing, or cut so that it is no YAML with stages.
+    """
+    try:
+        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
+    except FileNotFoundError:
+        raise MtpipeError(f"{lock} is missing; run `dvc repro`") from None
+    except (YAMLError, UnicodeDecodeError, TypeError, KeyError) as error:
+        raise MtpipeError(
+            f"{lock} is not whole ({str(error).splitlines()[0]}); bring back one of git (`git checkout {lock}`), or "
+            f"remove it: `dvc repro` then finds what is done in its cache"
+        ) from None
+    outs = [(stage, out) for stage, found in stages.items() for out in found.get("outs", [])]
+    return len(outs), [fault for stage, out in outs for fault in _faults(stage, out, cache)]
+
+
+def _faults(stage: str, out: dict[str, Any], cache: Path) -> Iterator[Fault]:
+    output = Path(out["path"])
+    if not output.exists():
+        yield Fault(output, output, stage, "missing")
+    elif not out["md5"].endswith(".dir"):
+        yield from _file(output, output, stage, out["md5"], out.get("size"))
+    elif not output.is_dir():
+        yield Fault(output, output, stage, "edited")
+    else:
+        here = {path.relative_to(output).as_posix(): path for path in output.rglob("*") if path.is_file()}
+        listing = cache / out["md5"][:2] / out["md5"][2:]
+        if not listing.is_file():  # without DVC's list of its files a folder is right or wrong as a whole
+            if _folder_digest(here) != out["md5"]:
+                yield Fault(output, output, stage, "edited")
+            return
+        listed = {each["relpath"]: each["md5"] for each in json.loads(listing.read_text())}
+        for name in sorted(listed | here):
+            if name not in here:
+                yield Fault(output / name, output, stage, "missing")
+            elif name not in listed:
+                yield Fault(output / name, output, stage, "not in dvc.lock")
+            else:
+                known = cache / listed[name][:2] / listed[name][2:]
+                yield from _file(
+                    here[name], output, stage, listed[name], known.stat().st_size if known.exists() else None
+                )
+
+
+def _file(path: Path, output: Path, stage: str, md5: str, size: int | None) -> Iterator[Fault]:
+    if _digest(path) != md5:
+        cut = size is not None and path.stat().st_size < size
+        yield Fault(path, output, stage, "cut" if cut else "edited")
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as content:
+        return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _folder_digest(files: dict[str, Path]) -> str:
+    """A folder's md5 as DVC writes it: that of the list of its files' md5."""
+    listed = [{"md5": _digest(path), "relpath": name} for name, path in sorted(files.items())]
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def describe(count: int, faults: list[Fault]) -> str:
+    """A line for each fault, and the commands that bring the outputs back."""
+    if not faults:
+        return f"{count} outputs are as dvc.lock has them."
+    lines = [f"{fault.path}: {fault.what} (made by {fault.stage})" for fault in faults]
+    outputs = " ".join(dict.fromkeys(fault.output.as_posix() for fault in faults))
+    stages = " ".join(dict.fromkeys(fault.stage for fault in faults))
+    return "\n".join(
+        [
+            *lines,
+            f"{len(lines)} faults in {count} outputs. To bring them back from DVC's cache:",
+            f"    rm -r {outputs}",
+            f"    dvc checkout {outputs}",
+            f"or, if the cache has lost them, `dvc repro -f -s {stages}`.",
+        ]
+    )
