@@ -95,8 +95,8 @@ def open_experiment(tracking: Tracking) -> Iterator[tuple[MlflowClient, str]]:
         except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
             reason = " ".join(str(error).split())[:400]
             remedy = (
-                "free the disk or repair its permissions; if the database is damaged, delete its folder, and "
-                "`dvc repro` publishes again from the files"
+                "free the disk or repair its permissions; if the database is damaged, move its folder away, and "
+                "`dvc repro` publishes the present results again, without runs of earlier settings or registered models"
                 if store.is_sqlite
                 else "start that server, correct the URI, or set it to null for sqlite in mlflow/"
             )
@@ -115,8 +115,9 @@ def _experiment(client: MlflowClient, tracking: Tracking, store: Store) -> str:
         # Otherwise a copied project would write into the artifacts of the one it was copied from.
         raise MtpipeError(
             f"{store.folder}: its experiment {tracking.experiment!r} keeps artifacts in {found.artifact_location}, "
-            f"so the project was moved or copied; delete the folder, and `dvc repro` publishes again from the files, "
-            f"or give params.yaml: tracking.experiment a new name"
+            f"so the project was moved or copied; give params.yaml: tracking.experiment a new name, or move the folder "
+            f"away: `dvc repro` then publishes the present results again, without runs of earlier settings and "
+            f"registered models"
         )
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
