@@ -30,6 +30,8 @@ def atomic(target: Path) -> Iterator[Path]:
                 os.fsync(written.fileno())
         os.replace(partial, target)
     except OSError as error:
+        if isinstance(error.filename, str) and partial not in (Path(error.filename), *Path(error.filename).parents):
+            raise  # it is about another file, that was to be read
         raise MtpipeError(f"{target} could not be written: {error.strerror or error}; nothing was changed") from error
     finally:
         _remove(partial)

@@ -7,6 +7,7 @@ arm and round, and the settings of an arm's updates, are resolved into one file 
 
 from mtpipe import paths
 from mtpipe.files import write_json, write_text
+from mtpipe.model.checkpoint_folder import check_checkpoint
 from mtpipe.params import load_params
 from mtpipe.run.fingerprint import Fingerprints
 from mtpipe.run.stage import run_stage
@@ -17,6 +18,7 @@ from mtpipe.settings.base import PARAMS, read_yaml
 def main() -> None:
     """Resolves settings, temperatures and code fingerprints."""
     params = load_params()
+    check_checkpoint(params.model.checkpoint)
     for arm in params.arms:
         settings = params.update.overridden(params.temperature[arm].update)
         write_json(paths.arm_update(arm), settings.model_dump(mode="json"))

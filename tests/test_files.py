@@ -90,6 +90,13 @@ def test_an_error_while_writing_leaves_the_old_folder(tmp_path):
     assert (target / "weights").read_text() == "old"
 
 
+def test_a_missing_file_that_was_to_be_read_meanwhile_is_no_fault_of_writing(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic(tmp_path / "policy") as folder:
+        folder.mkdir()
+        (tmp_path / "checkpoint").read_text()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_json_that_is_none_is_refused(tmp_path):
     (tmp_path / "plan.json").write_text("{half")
     with pytest.raises(MtpipeError, match=r"plan\.json is not readable as JSON"):
