@@ -1,15 +1,42 @@
-"""Where the nucleus of a distribution ends, without an order of the whole vocabulary where that can be had."""
+"""Where the nucleus of a distribution ends, without an order of the whole vocabulary.
 
-import numpy as np
+A sample of a row's logits says between which two of them the end lies, and only what lies between these is put in
+order. The guess is held against exact sums; a row for which it was wrong is put in order as a whole.
+"""
+
+import math
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-_LARGEST = (128, 4096)
-"""How many logits are put in order, at first and then; rows whose nucleus does not end among them are sorted."""
+from mtpipe.sampling.by_row import Chosen, ascending, block_sums
+
+_SAMPLE = 2048
+"""How many logits of a row the guess is made from."""
+
+_DOUBT = 4.0
+"""By how many standard deviations of its error the guess is widened, both ways."""
+
+_AT_LEAST = 5
+"""So many logits of the sample are within the guess: the largest alone say little of how many are larger."""
+
+_FEW = 8192
+"""Where the guess leaves so many likeliest tokens, these are put in order without a second bound."""
+
+
+class _Rows(NamedTuple):
+    """As in `nucleus_end`; `reach` [rows], float64, is the weight that the nucleus has to reach."""
+
+    logits: Tensor
+    highest: Tensor
+    temperatures: Tensor
+    weights: Tensor
+    reach: Tensor
 
 
 def nucleus_end(
-    logits: Tensor, highest: Tensor, temperatures: Tensor, total: Tensor, top_p: float
+    logits: Tensor, highest: Tensor, temperatures: Tensor, weights: Tensor, total: Tensor, top_p: float
 ) -> tuple[Tensor, Tensor]:
     """The least logit in the nucleus and, of the tokens that have this logit, the last one inside; [rows] each.
 
@@ -18,45 +45,64 @@ def nucleus_end(
     Args:
         logits: [rows, vocabulary].
         highest, temperatures: [rows].
-        total: [rows], float64, the sums of exp((z - highest) / T).
+        weights: [rows, vocabulary], exp((z - highest) / T).
+        total: [rows], float64, their sums.
     """
-    vocabulary = logits.shape[1]
-    values = logits.topk(min(_LARGEST[0], vocabulary), dim=-1).values
-    floor, equal, ends, tied = _end(values, highest, temperatures, total, top_p)
-    for count in (_LARGEST[1], vocabulary):
-        rows = (~ends).nonzero().squeeze(1)
-        if not len(rows) or vocabulary <= _LARGEST[0]:
-            break
-        values = logits[rows].topk(count, dim=-1).values if count < vocabulary else _descending(logits[rows])
-        floor[rows], equal[rows], ends[rows], tied[rows] = _end(
-            values, highest[rows], temperatures[rows], total[rows], top_p
-        )
-    last = torch.full_like(equal, logits.shape[1])
+    all_rows = _Rows(logits, highest, temperatures, weights, top_p * total)
+    floor, inside, tied, right = _end(all_rows, *_guess(logits, highest, temperatures, (1 - top_p) * total))
+    rows = (~right).nonzero().squeeze(1)
+    if len(rows):
+        most = torch.full_like(highest[rows], math.inf)
+        floor[rows], inside[rows], tied[rows], _ = _end(_Rows(*(of_all[rows] for of_all in all_rows)), -most, most)
+    last = torch.full_like(inside, logits.shape[1])
     rows = tied.nonzero().squeeze(1)
     if len(rows):
         upto = (logits[rows] == floor[rows, None]).cumsum(-1)
-        last[rows] = (upto < equal[rows, None]).sum(-1)
+        last[rows] = (upto < inside[rows, None]).sum(-1)
     return floor, last
 
 
-def _end(
-    values: Tensor, highest: Tensor, temperatures: Tensor, total: Tensor, top_p: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of the largest logits in descending order, [rows] each: the nucleus's least, how many inside equal it,
-    whether it ends before the last of them, and whether more that equal the least are outside.
+def _guess(logits: Tensor, highest: Tensor, temperatures: Tensor, outside: Tensor) -> tuple[Tensor, Tensor]:
+    """Two logits, [rows] each; the nucleus's least is probably at least the first and below the second.
+
+    Args:
+        outside: [rows], the most weight that is left out.
     """
-    below = (values - highest[:, None]).div_(temperatures[:, None])
-    shares = below.exp_().double().div_(total[:, None])
-    size = 1 + (shares.cumsum(-1)[:, :-1] < top_p).sum(-1, keepdim=True)
+    step = max(1, logits.shape[1] // _SAMPLE)
+    sample = ascending(logits[:, ::step])
+    weights = ((sample - highest[:, None]) / temperatures[:, None]).double().exp_()
+    below = (weights.cumsum(-1) - weights) * step
+    doubt = (weights.square_().cumsum(-1) - weights).clamp_(min=0).sqrt_() * (_DOUBT * step)
+    outside = outside[:, None]
+    count = sample.shape[1]
+    first = (below + doubt < outside).sum(-1, keepdim=True).sub_(1).clamp_(0, max(0, count - _AT_LEAST))
+    beyond = (below - doubt <= outside).sum(-1, keepdim=True)
+    low = sample.gather(1, first).masked_fill_(first == 0, -math.inf)
+    high = sample.gather(1, beyond.clamp(max=count - 1))
+    high.masked_fill_((beyond == count) | ((count - first) * step <= _FEW), math.inf)
+    return low.squeeze(1), high.squeeze(1)
+
+
+def _end(of: _Rows, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of the tokens with logits from `low` to below `high`, [rows] each: the nucleus's least, how many inside equal it,
+    whether more that equal it are outside, and whether the nucleus ends among these tokens at all.
+    """
+    logits, highest, temperatures, weights, reach = of
+    between = logits >= low[:, None]
+    above = torch.zeros_like(reach)
+    rows = high.isfinite().nonzero().squeeze(1)
+    if len(rows):
+        below_high = logits[rows] < high[rows, None]
+        above[rows] = block_sums(weights[rows].masked_fill_(below_high, 0.0)).sum(-1)
+        between[rows] &= below_high
+    chosen = Chosen(between)
+    values = ascending(chosen.table(logits.flatten()[chosen.flat], -math.inf)).flip(-1)
+    shares = ((values - highest[:, None]) / temperatures[:, None]).exp_().double()
+    reached = shares.cumsum(-1).add_(above[:, None])
+    size = 1 + (reached[:, :-1] < reach[:, None]).sum(-1, keepdim=True)
     floor = values.gather(1, size - 1)
-    places = torch.arange(values.shape[1], device=values.device)
     equal = values == floor
+    places = torch.arange(values.shape[1], device=values.device)
     inside = (equal & (places < size)).sum(-1)
-    return floor.squeeze(1), inside, (size < values.shape[1]).squeeze(1), equal.sum(-1) > inside
-
-
-def _descending(values: Tensor) -> Tensor:
-    """The values of each row in order; on a CPU by NumPy, which orders values alone many times faster."""
-    if values.device.type != "cpu":
-        return values.sort(dim=-1, descending=True).values
-    return torch.from_numpy(np.sort(values.numpy(), axis=-1)).flip(-1)
+    right = (above < reach) & (reached[:, -1] >= reach)
+    return floor.squeeze(1), inside, equal.sum(-1) > inside, right

@@ -81,11 +81,13 @@ def _sample_batch(
     context = _Context.of(policy, requests)
     for step in range(steps):
         positions, previous = torch.full_like(rows, step), tokens[rows, max(step - 1, 0)]
-        drawn = draw_tokens(context.logits, rules, positions, previous, uniforms[rows, step], plan.truncation)
+        drawn = draw_tokens(
+            context.logits, rules, positions, previous, uniforms[rows, step], plan.truncation, plan.record_masks
+        )
         tokens[rows, step], logprobs[rows, step] = drawn.tokens, drawn.logprobs
         temperatures[rows, step], entropies[rows, step] = drawn.temperatures, drawn.entropies
-        if plan.record_masks and drawn.cut is not None:
-            masks.append((rows, Masks.pack(drawn.cut.dropped(context.logits))))
+        if drawn.masks is not None:
+            masks.append((rows, drawn.masks))
         ends = torch.isin(drawn.tokens, stop_ids)
         if stops is not None:
             ends |= stops.ended(tokens, rows, step)

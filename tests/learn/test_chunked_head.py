@@ -6,7 +6,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mtpipe.learn.scoring.chunked_head import logprobs_at, token_scores
 from mtpipe.learn.scoring.sequences import entropies, tempered_logprobs
-from mtpipe.temperature.masks import Masks
+from mtpipe.temperature.masks import EDGE, Masks
 
 HIDDEN = 24
 
@@ -21,10 +21,13 @@ def made(tokens: int, vocabulary: int, bias: bool, seed: int = 0):
     return hidden, weight, offset, targets, temperatures
 
 
-def plain(hidden, weight, bias, softcap, targets, temperatures, dropped):
+def plain_logits(hidden, weight, bias, softcap):
     logits = torch.nn.functional.linear(hidden, weight, bias)
-    if softcap:
-        logits = softcap * torch.tanh(logits / softcap)
+    return softcap * torch.tanh(logits / softcap) if softcap else logits
+
+
+def plain(hidden, weight, bias, softcap, targets, temperatures, dropped):
+    logits = plain_logits(hidden, weight, bias, softcap)
     cut = logits.masked_fill(dropped, float("-inf"))
     tempered, entropy_tempered = tempered_logprobs(cut, targets, temperatures)
     untempered, entropy = tempered_logprobs(logits, targets, torch.ones_like(temperatures))
@@ -53,7 +56,7 @@ def test_chunks_change_neither_values_nor_gradients(tokens, vocabulary, chunk, b
     dropped = torch.rand(tokens, vocabulary, generator=torch.Generator().manual_seed(1)) < 0.6 * truncated
     dropped[torch.arange(tokens), targets] = False
     expected = plain(hidden, weight, offset, softcap, targets, temperatures, dropped)
-    masks = Masks.pack(dropped) if truncated else None
+    masks = Masks.pack(~dropped) if truncated else None
     scores = token_scores(hidden, weight, offset, softcap, targets, temperatures, chunk, masks)
     found = (scores.tempered, scores.untempered, scores.entropy_tempered, scores.entropy)
     for ours, theirs in zip(found, expected, strict=True):
@@ -84,7 +87,7 @@ def test_the_entropies_gradient_is_that_of_autograd(tokens, vocabulary, chunk, b
         logprobs = (logits / divisor).masked_fill(cut, -1e9).log_softmax(-1)
         return -(logprobs.exp() * logprobs).sum(-1)
 
-    masks = Masks.pack(dropped) if truncated else None
+    masks = Masks.pack(~dropped) if truncated else None
     scores = token_scores(hidden, weight, offset, softcap, targets, temperatures, chunk, masks, entropy_gradient=True)
     loss = (scores.entropy_tempered * slopes + scores.entropy - scores.tempered).sum()
     logprobs = plain(hidden, weight, offset, softcap, targets, temperatures, dropped)[0]
@@ -92,6 +95,51 @@ def test_the_entropies_gradient_is_that_of_autograd(tokens, vocabulary, chunk, b
     expected = (entropy(temperatures[:, None], dropped) * slopes + untempered - logprobs).sum()
     for ours, theirs in zip(torch.autograd.grad(loss, leaves), torch.autograd.grad(expected, leaves), strict=True):
         assert (ours - theirs).norm() <= 1e-5 * theirs.norm() + 1e-6
+
+
+@settings(max_examples=20, deadline=None)
+@given(tokens=st.integers(1, 20), chunk=st.integers(1, 25), softcap=st.sampled_from([None, 5.0]), data=st.data())
+def test_sets_that_are_listed_told_by_an_edge_or_whole_stand_side_by_side(tokens, chunk, softcap, data):
+    hidden, weight, _, targets, temperatures = made(tokens, 40, bias=False)
+    logits = plain_logits(hidden, weight, None, softcap).detach()
+    kinds = data.draw(st.lists(st.sampled_from(["listed", "edge", "whole"]), min_size=tokens, max_size=tokens))
+    dropped = torch.zeros_like(logits, dtype=torch.bool)
+    sizes, ids = [], []
+    for token, kind in enumerate(kinds):
+        order = logits[token].argsort(descending=True)
+        place = int((order == targets[token]).nonzero())
+        size = data.draw(st.integers(place + 1, len(order))) if kind != "whole" else len(order)
+        dropped[token, order[size:]] = True
+        own = {"listed": order[:size].sort().values.tolist(), "edge": [int(order[size - 1])], "whole": []}[kind]
+        sizes.append({"listed": size, "edge": EDGE, "whole": 0}[kind])
+        ids += own
+    expected = plain(hidden, weight, None, softcap, targets, temperatures, dropped)
+    scores = token_scores(
+        hidden, weight, None, softcap, targets, temperatures, chunk, Masks.of(sizes, ids), entropy_gradient=True
+    )
+    found = (scores.tempered, scores.untempered, scores.entropy_tempered, scores.entropy)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+    slopes = torch.linspace(-1, 2, tokens)
+    for both in (found[:2], found[:1]):
+        of_ours = torch.autograd.grad(sum((one * slopes).sum() for one in both), [hidden, weight], retain_graph=True)
+        theirs = sum((one * slopes).sum() for one in expected[: len(both)])
+        of_theirs = torch.autograd.grad(theirs, [hidden, weight], retain_graph=True)
+        for one, other in zip(of_ours, of_theirs, strict=True):
+            assert (one - other).norm() <= 1e-5 * other.norm() + 1e-6
+
+
+def test_a_target_that_was_left_out_has_no_probability_and_one_at_the_edge_has():
+    hidden, weight, _, targets, temperatures = made(2, 10, bias=False)
+    logits = plain_logits(hidden, weight, None, None).detach()
+    best = int(logits[0].argmax())
+    targets[0] = logits[0].argmin()
+    missing = token_scores(hidden, weight, None, None, targets, temperatures, masks=Masks.of([1, 0], [best]))
+    assert missing.tempered[0] == -torch.inf
+    assert missing.tempered[1].isfinite()
+    by_edge = token_scores(hidden, weight, None, None, targets, temperatures, masks=Masks.of([EDGE, 0], [best]))
+    of_two = (logits[0, [targets[0], best]] / temperatures[0]).log_softmax(-1)[0]
+    torch.testing.assert_close(by_edge.tempered[0], of_two)  # rounding may move a target across the edge
 
 
 class Largest(TorchDispatchMode):

@@ -205,7 +205,7 @@ def truncated(policy) -> list[RolloutGroup]:
     """The same prompts, with the least likely tokens left out."""
     groups = sampled_groups(policy, RULE, truncation=Truncation(top_p=0.8, min_p=0.05), record_masks=True)
     sizes = [size for group in groups for rollout in group.rollouts for size in rollout.mask_sizes]
-    assert min(sizes) < 0 < max(sizes)
+    assert 0 < min(sizes) < max(sizes) < 18
     return groups
 
 

@@ -114,8 +114,8 @@ def test_the_nucleus_is_the_fewest_likeliest_tokens_that_reach_top_p(policy):
 
 
 def kept_tokens(response, position: int, vocabulary: int) -> set[int]:
-    masks = Masks.of(response.mask_sizes, response.mask_ids)
-    return set((~masks.dropped(slice(position, position + 1), vocabulary)[0]).nonzero().squeeze(1).tolist())
+    masks = Masks.of(response.mask_sizes, response.mask_ids).part(slice(position, position + 1))
+    return set((~masks.dropped(torch.zeros(1, vocabulary))[0]).nonzero().squeeze(1).tolist())
 
 
 def forward_logits(policy, response) -> torch.Tensor:

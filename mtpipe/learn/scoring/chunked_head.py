@@ -1,6 +1,5 @@
 """Log-probs and entropies from hidden states, without ever holding the logits of all tokens."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mtpipe.learn.scoring.left_over import left_over
+from mtpipe.learn.scoring.readings import Distribution, Slopes, read, to_gradient_
 from mtpipe.temperature.masks import Masks
 
 LOGITS_PER_CHUNK = 2**25
@@ -98,55 +99,38 @@ class _Scores(torch.autograd.Function):
         dtype: torch.dtype,
         entropy_gradient: bool,
     ) -> tuple[Tensor, ...]:
-        ctx.save_for_backward(hidden, weight, bias, targets, temperatures)
-        ctx.softcap, ctx.masks, ctx.chunk, ctx.dtype = softcap, masks, chunk, dtype
-        ctx.set_materialize_grads(False)
         parts = []
         with torch.autocast(hidden.device.type, enabled=False):
             cast = weight.to(dtype)
             for part in _parts(len(targets), chunk):
                 logits = _logits(hidden[part], cast, bias, softcap)
-                divided = _tempered(logits, temperatures[part, None], masks, part)
-                tempered, entropy_tempered = _score(divided, targets[part])
-                del divided
-                parts.append((tempered, *_score(logits, targets[part]), entropy_tempered))
-        tempered, untempered, entropy, entropy_tempered = (torch.cat(column) for column in zip(*parts, strict=True))
+                own_masks = None if masks is None else masks.part(part)
+                parts.append(_score(logits, targets[part, None], temperatures[part, None], own_masks))
+        tempered, untempered, *distributions = (torch.cat(column) for column in zip(*parts, strict=True))
+        ctx.save_for_backward(hidden, weight, bias, targets, *distributions)
+        ctx.softcap, ctx.masks, ctx.chunk, ctx.dtype = softcap, masks, chunk, dtype
+        ctx.set_materialize_grads(False)
+        entropy_tempered, entropy = (Distribution(*distributions[at : at + 4]).entropy.squeeze(1) for at in (0, 4))
         if not entropy_gradient:
             ctx.mark_non_differentiable(entropy, entropy_tempered)
-        return tempered, untempered, entropy_tempered, entropy
+        return tempered.squeeze(1), untempered.squeeze(1), entropy_tempered, entropy
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        hidden, weight, bias, targets, temperatures = ctx.saved_tensors
+        hidden, weight, bias, targets, *distributions = ctx.saved_tensors
+        columns = [None if gradient is None else gradient[:, None] for gradient in gradients]
+        tempered = Slopes(Distribution(*distributions[:4]), columns[0], columns[2])
+        untempered = Slopes(Distribution(*distributions[4:]), columns[1], columns[3])
         cast = weight.to(ctx.dtype)
         hidden_gradient = torch.empty_like(hidden)
         weight_gradient = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
         bias_gradient = torch.zeros_like(bias) if bias is not None and ctx.needs_input_grad[2] else None
         with torch.autocast(hidden.device.type, enabled=False):
             for part in _parts(len(targets), ctx.chunk):
-                logits = _logits(hidden[part], cast, bias, ctx.softcap)
-                gradient = None
-                of_tempered, of_untempered, of_entropy_tempered, of_entropy = gradients
-                for of_logprob, of_its_entropy, tempered in (
-                    (of_tempered, of_entropy_tempered, True),
-                    (of_untempered, of_entropy, False),
-                ):
-                    if of_logprob is None and of_its_entropy is None:
-                        continue
-                    scale = temperatures[part, None] if tempered else 1.0
-                    divided = _tempered(logits, temperatures[part, None], ctx.masks, part) if tempered else logits
-                    terms = []
-                    if of_logprob is not None:
-                        terms.append(_logits_gradient(divided, of_logprob[part, None] / scale, targets[part, None]))
-                    if of_its_entropy is not None:
-                        terms.append(_entropy_gradient(divided, of_its_entropy[part, None] / scale))
-                    for term in terms:
-                        gradient = term if gradient is None else gradient.add_(term)
-                if gradient is None:
-                    return (None,) * 10
-                if ctx.softcap is not None:
-                    gradient.mul_(1 - (logits / ctx.softcap).square_())
-                del logits
+                gradient = _logits(hidden[part], cast, bias, ctx.softcap)
+                own_masks = None if ctx.masks is None else ctx.masks.part(part)
+                slopes = (tempered.of(part), untempered.of(part))
+                _to_gradient_(gradient, targets[part, None], *slopes, own_masks, ctx.softcap)
                 if bias_gradient is not None:
                     bias_gradient += gradient.sum(0)
                 gradient = gradient.to(ctx.dtype)
@@ -158,6 +142,37 @@ class _Scores(torch.autograd.Function):
                     else:
                         weight_gradient += gradient.t() @ product_in
         return hidden_gradient, weight_gradient, bias_gradient, *(None,) * 7
+
+
+def _score(logits: Tensor, targets: Tensor, temperatures: Tensor, masks: Masks | None) -> tuple[Tensor, ...]:
+    """The targets' log-probs, tempered and not, and the fields of the two distributions; all are [tokens, 1]."""
+    ones = torch.ones_like(temperatures)
+    if masks is None:
+        tempered, untempered = read(logits, temperatures, ones)
+        logprobs = tempered.logprob(logits, targets)
+    else:
+        (untempered,) = read(logits, ones)
+        tempered = Distribution(*(torch.empty_like(values) for values in untempered))
+        logprobs = torch.empty_like(temperatures)
+        for left in left_over(logits, targets, masks):
+            (own,) = read(left.logits, temperatures[left.tokens])
+            logprobs[left.tokens] = own.logprob(left.logits, left.targets).masked_fill_(left.missing, -torch.inf)
+            for whole, values in zip(tempered, own, strict=True):
+                whole[left.tokens] = values
+    return logprobs, untempered.logprob(logits, targets), *tempered, *untempered
+
+
+def _to_gradient_(
+    logits: Tensor, targets: Tensor, tempered: Slopes, untempered: Slopes, masks: Masks | None, softcap: float | None
+) -> None:
+    """Puts the gradient of both distributions in the place of the logits, cut for the tempered one where masks are."""
+    if masks is None or not tempered:
+        to_gradient_(logits, targets, [slopes for slopes in (tempered, untempered) if slopes], softcap)
+        return
+    parts = left_over(logits, targets, masks)
+    to_gradient_(logits, targets, [untempered] if untempered else [], softcap)
+    for left in parts:
+        left.add_to(logits, to_gradient_(left.logits, left.targets, [tempered.of(left.tokens)], softcap))
 
 
 def _parts(tokens: int, chunk: int) -> list[slice]:
@@ -172,33 +187,3 @@ def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, softcap: float 
     if softcap is not None:
         logits = logits.div_(softcap).tanh_().mul_(softcap)
     return logits
-
-
-def _score(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probs of the targets and entropies, [tokens] each."""
-    logprobs = logits.log_softmax(-1)
-    return logprobs.gather(1, targets[:, None]).squeeze(1), torch.special.entr(logprobs.exp_()).sum(-1)
-
-
-def _tempered(logits: Tensor, temperatures: Tensor, masks: Masks | None, part: slice) -> Tensor:
-    """The logits [tokens, vocabulary] of the distributions that were sampled from, -inf where they were cut."""
-    divided = logits / temperatures
-    return divided if masks is None else divided.masked_fill_(masks.dropped(part, logits.shape[1]), -math.inf)
-
-
-def _logits_gradient(divided: Tensor, slope: Tensor, targets: Tensor) -> Tensor:
-    """d log-prob / d logits = (onehot - softmax(logits / T)) / T, times the upstream gradient; slope is both of these.
-
-    `divided` is logits / T, `slope` [tokens, 1] the upstream gradient over T.
-    """
-    return divided.softmax(-1).mul_(-slope).scatter_add_(1, targets, slope)
-
-
-def _entropy_gradient(divided: Tensor, slope: Tensor) -> Tensor:
-    """d entropy / d logits = -p (log p + entropy) / T with p = softmax(logits / T), times the upstream gradient.
-
-    Written with -p log p, which is 0 where p is, so that a token that was cut leaves no NaN.
-    """
-    probabilities = divided.softmax(-1)
-    terms = torch.special.entr(probabilities)
-    return terms.sub_(probabilities.mul_(terms.sum(-1, keepdim=True))).mul_(slope)
