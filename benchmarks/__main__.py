@@ -1,9 +1,24 @@
-"""Speed and memory, printed as ratios against a peer measured in the same run: `python -m benchmarks NAME …`."""
+"""Speed and memory, as ratios against a peer measured in the same run; and simulations: `python -m benchmarks NAME …`.
+
+Times mean little on a busy machine; simulations and counts do not depend on it.
+"""
 
 import argparse
 from importlib import import_module
 
-NAMES = ("sampling", "draw", "update", "memory", "verify", "metamorphic", "verifiers", "report", "vllm", "pipeline")
+NAMES = (
+    "sampling",
+    "draw",
+    "update",
+    "memory",
+    "verify",
+    "metamorphic",
+    "verifiers",
+    "report",
+    "marks",
+    "vllm",
+    "pipeline",
+)
 
 
 def main() -> None:

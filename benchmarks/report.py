@@ -1,8 +1,4 @@
-"""The report of 5 arms x 5 seeds x 10 rounds, and its statistics against loops over scipy.stats.bootstrap.
-
-The peer makes the same intervals, with as many resamples, one scipy.stats.bootstrap call for each quantity, over
-problems alone, with the seeds averaged: scipy has no bootstrap over two margins, so ours does more. Turns alternate.
-"""
+"""The report of 5 arms x 5 seeds x 10 rounds: seconds, and the size of its page."""
 
 import shutil
 import statistics
@@ -13,13 +9,10 @@ from contextlib import chdir
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from ruamel.yaml import YAML
-from scipy.stats import bootstrap
 
 from benchmarks.synthetic_study import write_study
 from mtpipe.params import Params, load_params
-from mtpipe.statistics.bootstrap import estimate_means
 
 TURNS = 3
 PROBLEMS = 500
@@ -41,7 +34,6 @@ def main() -> None:
     spread = f"from {min(seconds):.1f} to {max(seconds):.1f} in {TURNS} turns"
     print(f"report of {sizes}, {PROBLEMS} problems a benchmark: {statistics.median(seconds):.1f} s ({spread})")
     print(f"index.html: {size / 1e6:.2f} MB")
-    _statistics(params)
 
 
 def _enlarged() -> Params:
@@ -53,26 +45,6 @@ def _enlarged() -> Params:
     with open("params.yaml", "w", encoding="utf-8") as file:
         yaml.dump(found, file)
     return load_params()
-
-
-def _statistics(params: Params) -> None:
-    """One benchmark's tables: every arm after every evaluated round."""
-    quantities = len(params.arms) * len(params.evaluate.after)
-    values = np.random.default_rng(0).random((quantities, len(params.seeds), PROBLEMS))
-    resamples = params.report.resamples
-
-    def peer() -> None:
-        for table in values:
-            bootstrap((table.mean(axis=0),), np.mean, n_resamples=resamples, method="percentile", batch=1000, rng=0)
-
-    turns = [(_seconds(lambda: estimate_means(values, resamples, 0.95)), _seconds(peer)) for _ in range(TURNS)]
-    ratios = sorted(theirs / ours for ours, theirs in turns)
-    ours, theirs = (statistics.median(side) for side in zip(*turns, strict=True))
-    print(
-        f"scipy.stats.bootstrap loop / bootstrap over problems and seeds, {quantities} intervals: "
-        f"{statistics.median(ratios):.1f} (from {ratios[0]:.1f} to {ratios[-1]:.1f} in {TURNS} turns; "
-        f"medians {theirs:.2f} and {ours:.2f} s)"
-    )
 
 
 def _seconds(run: Callable[[], object]) -> float:

@@ -15,29 +15,31 @@ BENCHMARKS = ("same", "longer", "larger")
 VERDICT_NAMES = ("correct", "wrong", "false_step", "no_answer")
 
 
-def write_study(params: Params, problems: int, lift: dict[str, float] | None = None) -> None:
+def write_study(params: Params, problems: int, lift: dict[str, float] | None = None, between_runs: float = 0.0) -> None:
     """Writes plans, update metrics, evaluations and the warm start's curve of a study into the current folder.
 
     Args:
         problems: how many each benchmark has.
         lift: by arm, what is added to each problem's chance of a correct response per round; 0.02 where not named.
+        between_runs: standard deviation between training runs of one arm, added to the chances after the first round.
     """
     for plan in params.plans():
         write_text(paths.round_plan(plan.arm, plan.round), plan.model_dump_json())
     write_json(paths.WARM_START / "curve.json", [{"step": n, "loss": 2 / (1 + n)} for n in range(50)])
     write_json(paths.SOURCES, [])
     _write_evaluation(params, paths.WARM_START_EVALUATION, problems, 0.0, 0)
-    for arm in params.arms:
+    for index, arm in enumerate(params.arms):
         rise = (lift or {}).get(arm, 0.02)
         for seed in params.seeds:
+            own = between_runs * float(np.random.default_rng([index, seed]).normal())
             for round in params.rounds:
                 write_json(paths.round_metrics(arm, seed, round.n), _round(params, arm, seed, round.n, rise))
             for after in params.evaluate.after:
-                _write_evaluation(params, paths.evaluation(arm, seed, after), problems, rise * after, seed)
+                _write_evaluation(params, paths.evaluation(arm, seed, after), problems, rise * after + own, seed)
             for value in params.evaluate.sweep:
                 last = params.evaluate.after[-1]
                 target = paths.sweep(arm, seed, last, value)
-                _write_evaluation(params, target, problems, rise * last - 0.1 * abs(value - 0.8), seed)
+                _write_evaluation(params, target, problems, rise * last + own - 0.1 * abs(value - 0.8), seed)
 
 
 def write_rollouts(

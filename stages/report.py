@@ -3,6 +3,7 @@
 from mtpipe.files import write_json, write_text
 from mtpipe.params import Params
 from mtpipe.paths import REPORT
+from mtpipe.report.claims import verdict_sentences
 from mtpipe.report.collect import collect
 from mtpipe.report.comparison import compare
 from mtpipe.report.exported import as_json, summary_metrics
@@ -12,9 +13,10 @@ from mtpipe.run.stage import run_stage
 
 
 def main(*, params: Params) -> None:
-    """Compares the arms of params.yaml."""
+    """Compares the arms of params.yaml, and says in the terminal what was found."""
     study = collect(params)
     comparison = compare(study)
+    print(*verdict_sentences(study, comparison), sep="\n")
     write_text(REPORT / "index.html", render_page(study, comparison))
     write_text(REPORT / "tables.md", render_markdown(study, comparison))
     write_json(REPORT / "tables.json", as_json(comparison, study.params))

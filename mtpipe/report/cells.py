@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell says; `interval` is its bracket, `mark` says that a difference holds, and `order` sorts it."""
+    """What a cell says; `interval` is its bracket, `mark` what was found, and `order` sorts it."""
 
     text: str
     interval: str = ""
@@ -40,6 +40,15 @@ def signed(share: float) -> str:
     """In percentage points, with a real minus sign and no sign at 0."""
     text = f"{100 * share:+.1f}"
     return "0.0" if float(text) == 0 else text.replace("-", "−")
+
+
+def bracket(low: str, high: str) -> str:
+    """An interval; nothing where it has no width, because equal values cannot tell how far others would move."""
+    return f"[{low}, {high}]" if low != high else ""
+
+
+def listing(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def as_markdown(table: Table) -> str:

@@ -1,34 +1,24 @@
 """The study's numbers: every policy's scores on every benchmark, and the paired differences with their tests."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import stdev
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mtpipe.evaluate.judged import Judged
 from mtpipe.report.collect import Study
-from mtpipe.statistics.bootstrap import Estimate, estimate_means
-from mtpipe.statistics.paired_tests import holm, sign_flip_p_values, smallest_detectable
+from mtpipe.report.differences import Difference, judge_differences
+from mtpipe.report.equal_tokens import difference_at_equal_tokens
+from mtpipe.statistics.intervals import Estimate, estimate_means
 from mtpipe.statistics.pass_at_k import mean_pass_curve, pass_table
 
 WARM_START = "warm start"
 _ALL_K_UP_TO = 8
+_DIFFERENCES = ("minus", "equal tokens")
 
-
-@dataclass(frozen=True)
-class Difference:
-    """An arm minus the baseline.
-
-    `p_value` is the sign-flip test's over problems, `adjusted` Holm's over all arms and benchmarks of the study, and
-    `detectable` the smallest true difference that the test finds with a chance of 80 %, uncorrected. `holds`: the
-    adjusted p-value is at most 1 - confidence and the interval, which with several seeds spans them too, excludes 0.
-    """
-
-    estimate: Estimate
-    p_value: float
-    adjusted: float
-    detectable: float
-    holds: bool
+Tables = dict[tuple[object, ...], NDArray[np.float64]]
+"""Values by seed and problem, [seeds, problems]; the warm start is one policy, so it has one row."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +26,8 @@ class Score:
     """One policy on one benchmark, its seeds together; values are shares of 1, `length` is in tokens.
 
     `curve` has pass@k for k = 1 … samples. `majority` is maj@samples, None where answers have no canonical form.
+    `between_seeds` is the standard deviation of `by_seed`, None with one seed. `at_equal_tokens` is the difference to
+    the baseline when both have sampled as many tokens (`mtpipe.report.equal_tokens`).
     """
 
     samples: int
@@ -46,8 +38,10 @@ class Score:
     length: float
     overlong: float
     by_seed: dict[int, float]
+    between_seeds: float | None
     minus_baseline: Difference | None
     minus_warm_start: Estimate | None
+    at_equal_tokens: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -75,7 +69,10 @@ def compare(study: Study) -> Comparison:
     """Works out the comparison."""
     found = {benchmark: _Benchmark(study, benchmark) for benchmark in study.benchmarks}
     arms = study.params.arms
-    differences = _tested(study, found)
+    pairs = {(arm, name): table for name, one in found.items() for arm, table in one.differences().items()}
+    baseline = study.params.report.baseline
+    estimates = {(arm, name): found[name].estimates["minus", arm, baseline] for arm, name in pairs}
+    differences = judge_differences(pairs, estimates, study.params.report)
     return Comparison(
         warm_start={name: benchmark.score(WARM_START, None) for name, benchmark in found.items()},
         arms={
@@ -94,12 +91,12 @@ class _Benchmark:
 
     def __init__(self, study: Study, benchmark: str) -> None:
         self.study = study
-        self.policies = {WARM_START: [study.warm_start[benchmark]] * len(study.params.seeds)}
+        self.policies = {WARM_START: [study.warm_start[benchmark]]}
         self.policies |= {arm: study.judged(benchmark, arm) for arm in study.params.arms}
         self.samples = study.warm_start[benchmark].samples
         self.own_temperature = study.params.evaluate.of(benchmark).temperature
         self.has_majority = all(one.majority is not None for runs in self.policies.values() for one in runs)
-        tables: dict[tuple[object, ...], NDArray[np.float64]] = {}
+        tables: Tables = {}
         table = pass_table(self.samples)
         for policy, runs in self.policies.items():
             counts = np.array([one.correct.sum(axis=1) for one in runs])
@@ -114,14 +111,18 @@ class _Benchmark:
                 tables["sweep", arm, temperature] = _shares(runs)
             for other in {study.params.report.baseline, WARM_START} - {arm}:
                 tables["minus", arm, other] = tables["pass", arm, 1] - tables["pass", other, 1]
-        report = study.params.report
-        estimates = estimate_means(np.stack(list(tables.values())), report.resamples, report.confidence)
+        baseline = study.params.report.baseline
+        curves = {arm: _curve(tables, arm, study.params.evaluate.after) for arm in study.params.arms}
+        for arm in study.params.arms:
+            if arm != baseline:
+                tables["equal tokens", arm] = difference_at_equal_tokens(study, arm, baseline, curves)
         self.tables = tables
-        self.estimates = dict(zip(tables, estimates, strict=True))
+        self.estimates = _estimates(tables, study.params.report.confidence)
 
     def score(self, policy: str, difference: Difference | None) -> Score:
         runs = self.policies[policy]
-        arm = policy != WARM_START
+        seeds = self.study.params.seeds if policy != WARM_START else []
+        by_seed = {seed: float(one.correct.mean()) for seed, one in zip(seeds, runs, strict=bool(seeds))}
         return Score(
             samples=self.samples,
             avg=self.estimates["pass", policy, 1],
@@ -130,12 +131,17 @@ class _Benchmark:
             majority=self.estimates.get(("majority", policy)),
             length=float(np.mean([one.tokens.mean() for one in runs])),
             overlong=float(np.mean([one.overlong.mean() for one in runs])),
-            by_seed={
-                seed: float(one.correct.mean()) for seed, one in zip(self.study.params.seeds, runs, strict=True) if arm
-            },
+            by_seed=by_seed,
+            between_seeds=stdev(by_seed.values()) if len(by_seed) > 1 else None,
             minus_baseline=difference,
             minus_warm_start=self.estimates.get(("minus", policy, WARM_START)),
+            at_equal_tokens=self.estimates.get(("equal tokens", policy)),
         )
+
+    def differences(self) -> dict[str, NDArray[np.float64]]:
+        """Each other arm minus the baseline, [seeds, problems]."""
+        baseline = self.study.params.report.baseline
+        return {arm: self.tables["minus", arm, baseline] for arm in self.study.params.arms if arm != baseline}
 
     def history(self, arm: str) -> dict[int, Estimate]:
         after = self.study.params.evaluate.after
@@ -150,35 +156,21 @@ class _Benchmark:
         return dict(sorted({self.own_temperature: self.estimates["pass", arm, 1], **found}.items()))
 
 
+def _curve(tables: Tables, arm: str, after: list[int]) -> NDArray[np.float64]:
+    """The shares of correct responses of the warm start and of each evaluated policy: [policies, seeds, problems]."""
+    last = tables["pass", arm, 1]
+    warm_start = np.broadcast_to(tables["pass", WARM_START, 1], last.shape)
+    return np.stack([warm_start, *(tables["after", arm, number] for number in after[:-1]), last])
+
+
+def _estimates(tables: Tables, confidence: float) -> dict[tuple[object, ...], Estimate]:
+    """Each table's estimate; a share's interval ends at 0 and at 1."""
+    found = {key: estimate_means(table[None], confidence)[0] for key, table in tables.items()}
+    return {
+        key: one if key[0] in _DIFFERENCES else replace(one, low=max(0.0, one.low), high=min(1.0, one.high))
+        for key, one in found.items()
+    }
+
+
 def _shares(runs: list[Judged]) -> NDArray[np.float64]:
     return np.array([one.correct.mean(axis=1) for one in runs])
-
-
-def _tested(study: Study, found: dict[str, _Benchmark]) -> dict[tuple[str, str], Difference]:
-    """Every arm against the baseline on every benchmark, by arm and benchmark: one family for Holm's correction."""
-    report = study.params.report
-    others = [arm for arm in study.params.arms if arm != report.baseline]
-    if not others:
-        return {}
-    p_values = np.array(
-        [
-            sign_flip_p_values(
-                np.array([benchmark.tables["minus", arm, report.baseline].mean(axis=0) for arm in others]),
-                report.resamples,
-            )
-            for benchmark in found.values()
-        ]
-    )
-    adjusted = holm(p_values.ravel()).reshape(p_values.shape)
-    differences = {}
-    for row, (name, benchmark) in enumerate(found.items()):
-        for column, arm in enumerate(others):
-            estimate = benchmark.estimates["minus", arm, report.baseline]
-            differences[arm, name] = Difference(
-                estimate=estimate,
-                p_value=float(p_values[row, column]),
-                adjusted=float(adjusted[row, column]),
-                detectable=smallest_detectable(estimate.error, report.confidence),
-                holds=bool(adjusted[row, column] <= 1 - report.confidence and estimate.excludes_zero),
-            )
-    return differences

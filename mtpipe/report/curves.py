@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import WARM_START, Comparison
 from mtpipe.report.svg import INK, WARM_START_LOOK, Picture, draw, listed, look, round_axis
-from mtpipe.statistics.bootstrap import Estimate
+from mtpipe.statistics.intervals import Estimate
 
 
 def training_curves(study: Study) -> list[Picture]:

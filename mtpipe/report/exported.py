@@ -17,11 +17,12 @@ def as_json(comparison: Comparison, params: Params) -> dict[str, Any]:
         "baseline": params.report.baseline,
         "interval": {
             "confidence": params.report.confidence,
-            "resamples": params.report.resamples,
-            "method": "percentile bootstrap over problems and, where there are several, seeds",
+            "method": "Howe's, with a t quantile for seeds and one for problems; one seed: over problems alone",
         },
         "test": {
-            "method": "paired, two-sided sign flips over problems; seeds averaged",
+            "method": "the interval's p-value"
+            if len(params.seeds) > 1
+            else "paired, two-sided sign flips over problems",
             "adjusted": "Holm, over every arm but the baseline and every benchmark",
         },
         **asdict(comparison),

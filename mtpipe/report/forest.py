@@ -3,12 +3,16 @@
 from matplotlib.axes import Axes
 
 from mtpipe.report.collect import Study
-from mtpipe.report.comparison import Comparison, Difference
+from mtpipe.report.comparison import Comparison
+from mtpipe.report.differences import Difference
 from mtpipe.report.svg import MUTED, Picture, draw, listed, look
 
 
 def forest_pictures(study: Study, comparison: Comparison) -> list[Picture]:
-    """Each arm's difference with its interval, on one scale; filled where it holds after correction."""
+    """Each arm's difference with its interval, on one scale; filled where it holds after correction.
+
+    A band is one standard deviation between the baseline's seeds: what chance alone makes of a run.
+    """
     baseline = study.params.report.baseline
     found = {
         benchmark: [
@@ -19,14 +23,22 @@ def forest_pictures(study: Study, comparison: Comparison) -> list[Picture]:
         for benchmark in study.benchmarks
     }
     return [
-        _picture(number, benchmark, lines, found, baseline) for number, (benchmark, lines) in enumerate(found.items())
+        _picture(number, benchmark, lines, found, baseline, comparison.arms[baseline][benchmark].between_seeds)
+        for number, (benchmark, lines) in enumerate(found.items())
     ]
 
 
 Line = tuple[int, str, Difference | None]
 
 
-def _picture(number: int, benchmark: str, lines: list[Line], found: dict[str, list[Line]], baseline: str) -> Picture:
+def _picture(
+    number: int,
+    benchmark: str,
+    lines: list[Line],
+    found: dict[str, list[Line]],
+    baseline: str,
+    between_seeds: float | None,
+) -> Picture:
     ends = [
         100 * end
         for others in found.values()
@@ -38,6 +50,8 @@ def _picture(number: int, benchmark: str, lines: list[Line], found: dict[str, li
 
     def plot(axes: Axes) -> None:
         axes.axvline(0, color=MUTED, linewidth=1)
+        if between_seeds is not None:
+            axes.axvspan(-100 * between_seeds, 100 * between_seeds, color=MUTED, alpha=0.15, linewidth=0)
         for row, (index, _, difference) in enumerate(lines):
             if difference is None:
                 continue

@@ -4,6 +4,14 @@ from markupsafe import Markup
 
 from mtpipe import paths
 from mtpipe.report.cells import Table, as_markdown
+from mtpipe.report.claims import (
+    MARKS,
+    claim_table,
+    equal_tokens_table,
+    intervals_note,
+    tests_table,
+    verdict_sentences,
+)
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import WARM_START, Comparison
 from mtpipe.report.curves import evaluation_curves, pass_curves, sweep_curves, training_curves, warm_start_picture
@@ -14,15 +22,7 @@ from mtpipe.report.html import render
 from mtpipe.report.profile_pictures import profile_pictures
 from mtpipe.report.provenance import differences_table, settings_table, versions_table
 from mtpipe.report.svg import WARM_START_LOOK, Picture, look
-from mtpipe.report.tables import (
-    claim_table,
-    intervals_note,
-    pass_table,
-    results_table,
-    seeds_table,
-    tests_table,
-    verdict_sentences,
-)
+from mtpipe.report.tables import pass_table, results_table, seeds_table
 from mtpipe.report.temperature_pictures import contribution_pictures, temperature_pictures
 
 
@@ -35,10 +35,12 @@ def render_page(study: Study, comparison: Comparison) -> str:
         "page",
         params=params,
         sentences=verdict_sentences(study, comparison),
+        marks=MARKS,
         intervals=intervals_note(study),
         colours={**colours, WARM_START: Markup(WARM_START_LOOK.css)},
         claims=claim_table(study, comparison),
         tests=tests_table(study, comparison),
+        equal_tokens=equal_tokens_table(study, comparison),
         forest=_marked(forest_pictures(study, comparison)) if len(params.arms) > 1 else [],
         results=results_table(study, comparison),
         passes=pass_table(study, comparison),
@@ -78,6 +80,7 @@ def render_markdown(study: Study, comparison: Comparison) -> str:
     tables: list[Table | None] = [
         claim_table(study, comparison),
         tests_table(study, comparison),
+        equal_tokens_table(study, comparison),
         results_table(study, comparison),
         pass_table(study, comparison),
         seeds_table(study, comparison),

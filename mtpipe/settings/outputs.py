@@ -9,7 +9,7 @@ class Report(Settings):
     """Tables and pictures."""
 
     baseline: str = Field(default="uniform", description="the arm that the others are compared with")
-    resamples: int = Field(default=10000, ge=100, description="bootstrap resamples")
+    resamples: int = Field(default=10000, ge=100, description="sign flips tried to compare one seed's policies")
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
 
 

@@ -1,24 +1,22 @@
-"""Paired tests of a difference over problems, their correction for several, and what they could have found."""
+"""A paired test of two policies over problems, and the correction of several tests."""
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 RNG_SEED = 0
-POWER = 0.8
 _SIGNS_AT_ONCE = 4_000_000
 _ROUNDING = 1e-9
 
 
 def sign_flip_p_values(differences: NDArray[np.float64], resamples: int) -> NDArray[np.float64]:
-    """Two-sided p-values of mean difference 0, by flipping the signs of whole problems.
+    """Two-sided p-values of mean difference 0 between two policies, by flipping the signs of whole problems.
 
-    Where two arms do not differ, a problem's difference is as likely to have the other sign. All 2^problems signs are
-    tried where these are not more than `resamples`; else as many random ones, and the p-value is (1 + those at least
-    as far from 0) / (1 + resamples), which is never 0 (Phipson and Smyth 2010, arXiv:1603.05766).
+    If they do not differ, a problem's difference is as likely to have the other sign. All 2^problems signs are tried if
+    these are not more than `resamples`; else as many random ones, and the p-value is (1 + those at least as far from
+    0) / (1 + resamples), which is never 0 (Phipson and Smyth 2010, arXiv:1603.05766).
 
     Args:
-        differences: [comparisons, problems], seeds averaged.
+        differences: [comparisons, problems].
     """
     comparisons, problems = differences.shape
     observed = np.abs(differences.sum(axis=1)) - _ROUNDING
@@ -43,12 +41,3 @@ def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
-
-
-def smallest_detectable(error: float, confidence: float) -> float:
-    """The true difference that a two-sided test at 1 - `confidence` finds with a chance of 80 %.
-
-    (z[(1 + confidence) / 2] + z[0.8]) times the paired difference's standard error, in its unit; uncorrected for
-    several comparisons. (The chance of finding it on the wrong side is left out: below 1e-6.)
-    """
-    return float((norm.ppf((1 + confidence) / 2) + norm.ppf(POWER)) * error)

@@ -25,11 +25,11 @@ HOSTILE = "</script><script>document.title='owned'</script><img src=http://attac
 
 
 def make_study(folder: Path) -> Path:
-    """A project with three arms, two seeds and a sweep; `token` gains, and one response is hostile."""
+    """A project with three arms, four seeds and a sweep; `token` gains, and one response is hostile."""
     folder.mkdir()
     yaml = YAML(typ="safe")
     found = yaml.load((ROOT / "params.yaml").read_text())
-    found |= {"arms": ["uniform", "token", "spread"], "seeds": [1, 2], "rounds": found["rounds"][:2]}
+    found |= {"arms": ["uniform", "token", "spread"], "seeds": [1, 2, 3, 4], "rounds": found["rounds"][:2]}
     found["evaluate"] |= {"after": [1, 2], "sweep": [0.6], "benchmarks": {"longer": {"samples": 16}}}
     found["report"] |= {"resamples": 500}
     with open(folder / "params.yaml", "w") as file:
@@ -96,7 +96,7 @@ def test_the_difference_is_the_difference_of_the_means_and_each_p_value_is_corre
         for benchmark, score in comparison.arms[arm].items():
             expected = score.avg.mean - comparison.arms["uniform"][benchmark].avg.mean
             assert score.minus_baseline.estimate.mean == pytest.approx(expected)
-            assert score.avg.mean == pytest.approx(sum(score.by_seed.values()) / 2)
+            assert score.avg.mean == pytest.approx(sum(score.by_seed.values()) / 4)
     smallest = min(found, key=lambda one: one.p_value)
     assert smallest.adjusted == pytest.approx(min(1, 6 * smallest.p_value))
 

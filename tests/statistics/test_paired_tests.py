@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mtpipe.statistics.paired_tests import holm, sign_flip_p_values, smallest_detectable
+from mtpipe.statistics.paired_tests import holm, sign_flip_p_values
 
 
 def test_by_hand():
@@ -59,12 +59,3 @@ def test_holm_is_the_closed_test_with_bonferroni_in_every_subset(p_values):
             min(1.0, len(subset) * min(p_values[member] for member in subset)) for subset in subsets if index in subset
         )
         assert adjusted[index] == pytest.approx(expected)
-
-
-def test_a_difference_of_the_detectable_size_is_found_four_times_in_five():
-    problems, spread = 200, 0.3
-    error = spread / np.sqrt(problems)
-    assert smallest_detectable(1.0, 0.95) == pytest.approx(1.959964 + 0.841621, abs=1e-5)
-    values = np.random.default_rng(0).normal(smallest_detectable(error, 0.95), spread, (600, problems))
-    found = np.mean(sign_flip_p_values(values, 999) <= 0.05)
-    assert 0.75 < found < 0.85
