@@ -61,3 +61,23 @@ def test_each_group_has_temperatures_of_its_own():
     compared = [[0.7, 0.7, 1.3, 1.3], [0.7, 1.3, 0.7, 1.3]]
     found, _ = group_advantages(values, "mean", compared)
     assert found.tolist() == [[0.5, -0.5, -0.5, 0.5], [0.5, 0.0, -0.5, 0.0]]
+
+
+@settings(deadline=None)
+@given(st.floats(-2, 2), st.sampled_from(SCALES), st.sampled_from([torch.float32, torch.float64]))
+def test_rewards_that_differ_by_rounding_alone_have_nothing_to_teach(reward, scale, precision):
+    """The same sum of a reward's parts in several orders: 0.1 + 0.2 + r, r + 0.2 + 0.1, …"""
+    parts = torch.tensor([0.1, 0.2, reward], dtype=precision)
+    orders = [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]]
+    sums = torch.stack([parts[a] + parts[b] + parts[c] for a, b, c in orders])
+    found, varied = group_advantages(sums[None] + 3, scale)
+    assert not varied.any()
+    assert found.abs().max() == 0
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_rewards_of_any_size_differ_where_a_thousandth_of_them_does(scale, size):
+    found, varied = group_advantages(size * torch.tensor([[1.0, 1.0, 1.0, 1.001]], dtype=torch.float64), scale)
+    assert varied.all()
+    assert found[0, 3] > 0 > found[0, 0]

@@ -17,6 +17,9 @@ from torch import Tensor
 EPSILON = 1e-4
 """Added to the standard deviation, as in TRL's GRPO."""
 
+ROUNDING = 1e-6
+"""Rewards that differ by less than this share of the largest are equal: float32 rounds by 6e-8, and sums by more."""
+
 Scale = Literal["std", "mean", "leave_one_out", "batch_std"]
 
 
@@ -44,12 +47,14 @@ def group_advantages(
         temperatures: the responses' base temperatures, [groups, group_size]; None compares with all.
 
     Returns:
-        advantages, and whether any of a group's differs from 0; a group of equal rewards has nothing to teach.
+        advantages, and whether any of a group's differs from 0; a group of equal rewards has nothing to teach,
+        and rewards that differ by rounding alone are equal.
     """
     peers, baselines = _compared(rewards, temperatures)
     size = peers.sum(2, dtype=rewards.dtype)
     of_peers = rewards[:, None, :].expand_as(peers)
-    differ = of_peers.where(peers, -math.inf).amax(2) > of_peers.where(peers, math.inf).amin(2)
+    span = of_peers.where(peers, -math.inf).amax(2) - of_peers.where(peers, math.inf).amin(2)
+    differ = span > ROUNDING * of_peers.where(peers, 0.0).abs().amax(2)
     distance = rewards - of_peers.where(peers, 0.0).sum(2) / size
     unshrunk = size / (size - 1) if scale == "leave_one_out" else 1.0
     centred = (distance * unshrunk).where(differ, 0.0)
