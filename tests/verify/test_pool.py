@@ -2,10 +2,15 @@
 
 import json
 import os
+import random
 import re
+import shutil
+import string
 import subprocess
 import sys
+import tempfile
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -167,6 +172,19 @@ def test_a_judge_that_says_what_it_likes_harms_only_its_own_answers():
         assert _message(line) == {}
 
 
+@pytest.fixture
+def marker() -> Iterator[Path]:
+    """The file that hostile code would leave behind.
+
+    Its path is in the answers, so its folder's name has no digits: pytest's own `pytest-42` would be a right answer.
+    """
+    folder = Path(tempfile.gettempdir()) / f"marker-{''.join(random.choices(string.ascii_lowercase, k=16))}"
+    folder.mkdir()
+    folder.chmod(0o777)
+    yield folder / "marker"
+    shutil.rmtree(folder)
+
+
 def own_hostile_answers(marker: Path) -> list[str]:
     """Hostile answers of our own, for where the collection is not at hand."""
     path = "+".join(f"chr({ord(character)})" for character in str(marker))
@@ -182,9 +200,7 @@ def own_hostile_answers(marker: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def test_own_hostile_answers_are_none_of_them_right_and_run_nothing(pool, tmp_path):
-    tmp_path.chmod(0o777)
-    marker = tmp_path / "marker"
+def test_own_hostile_answers_are_none_of_them_right_and_run_nothing(pool, marker):
     hostile = own_hostile_answers(marker)
     pairs = [(Gold((gold,), rule="free"), text) for text in hostile for gold in ("42", r"\sqrt{2}", r"\frac{\pi}{4}")]
     judged = judge_answers([*pairs, (Gold((r"\sqrt{8}",)), r"\boxed{2\sqrt{2}}")], pool)
@@ -193,9 +209,7 @@ def test_own_hostile_answers_are_none_of_them_right_and_run_nothing(pool, tmp_pa
     assert not marker.exists()
 
 
-def test_the_same_texts_run_nothing_where_the_guard_is_passed_by(pool, tmp_path):
-    tmp_path.chmod(0o777)
-    marker = tmp_path / "marker"
+def test_the_same_texts_run_nothing_where_the_guard_is_passed_by(pool, marker):
     answers = [extract(text, "boxed") for text in own_hostile_answers(marker)[:3]]
     comparisons = [Comparison((gold,), answer) for answer in answers for gold in ("42", r"\frac{\pi}{4}")]
     assert "correct" not in dict(pool.judge(comparisons)).values()
