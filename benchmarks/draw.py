@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.former_draw import former_draw
-from mtpipe.sampling.draw import draw_tokens
+from mtpipe.sampling.drawing.draw import draw_tokens
 from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.truncation import NONE, Truncation

@@ -17,7 +17,7 @@ def former_draw(
     uniforms: Tensor,
     truncation: Truncation,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Tokens, log-probs and temperatures, [rows] each; arguments as in `mtpipe.sampling.draw.draw_tokens`."""
+    """Tokens, log-probs and temperatures, [rows] each; arguments as in `mtpipe.sampling.drawing.draw.draw_tokens`."""
     entropies = torch.special.entr(logits.softmax(-1)).sum(-1)
     temperatures = rules.at(entropies, positions, previous)
     logprobs = (logits / temperatures[:, None]).log_softmax(-1)

@@ -17,7 +17,7 @@ import torch
 
 from mtpipe.model.policy import Policy, load_policy, new_checkpoint, prepare_torch
 from mtpipe.params import load_params
-from mtpipe.sampling.requests import Request, SamplingPlan
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.tasks.synthetic import arithmetic
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.sampling import compare
 from mtpipe.model.policy import new_checkpoint
 from mtpipe.params import load_params
-from mtpipe.sampling.requests import Request, SamplingPlan
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 

@@ -11,7 +11,7 @@ import pytest
 from builders import ROOT
 from test_pipeline import ENVIRONMENT, PUBLISHING, make_project, read_params, repro
 
-from mtpipe.commands.use import use
+from mtpipe.profiles import use
 
 SHARED = ROOT.parent / "shared" / "data"
 pytestmark = [

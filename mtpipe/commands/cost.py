@@ -1,58 +1,17 @@
-"""What each arm cost on this machine: `python -m mtpipe cost`.
+"""`python -m mtpipe cost`: what each arm took on this machine."""
 
-Seconds come from the clock files beside the data. These are untracked, and so are not in the report, whose hash must
-not change from machine to machine; a stage that came from the cache has the clock of the run that made it, or none.
-"""
+import argparse
+from typing import Any
 
-import json
-from collections.abc import Iterator
-
-from mtpipe import paths
-from mtpipe.files import read_json
-from mtpipe.params import Params
-
-STAGES = ("rollout", "verify", "update", "evaluate")
+from mtpipe.commands import add_command
 
 
-def format_cost(params: Params) -> str:
-    """A table with a line for each arm: tokens sampled, and the seconds of each stage over all seeds and rounds.
-
-    Raises MtpipeError where an update's metrics are missing.
-    """
-    lines = [["arm", "tokens", *STAGES, "seconds", "tokens/s"]]
-    missing = 0
-    for arm in params.arms:
-        tokens = sum(
-            read_json(paths.round_metrics(arm, seed, round.n))["round"]["tokens"]
-            for seed in params.seeds
-            for round in params.rounds
-        )
-        seconds = {stage: list(_seconds(params, stage, arm)) for stage in STAGES}
-        missing += sum(value is None for found in seconds.values() for value in found)
-        sums = [sum(value or 0.0 for value in found) for found in seconds.values()]
-        speed = f"{tokens / sums[0]:,.0f}" if sums[0] and None not in seconds["rollout"] else "–"
-        lines.append([arm, f"{tokens:,}", *(f"{value:,.1f}" for value in sums), f"{sum(sums):,.1f}", speed])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = "\n".join(
-        "  ".join(
-            cell.ljust(width) if index == 0 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
-    text += "\n\nSeconds of wall clock on this machine; tokens and tokens/s are those of the rollouts."
-    return text + (
-        f"\n{missing} stages have no clock file here (they ran elsewhere) and count as 0." if missing else ""
-    )
+def add_parser(parsers: Any) -> argparse.ArgumentParser:
+    return add_command(parsers, "cost", "print each arm's tokens and its seconds here")
 
 
-def _seconds(params: Params, stage: str, arm: str) -> Iterator[float | None]:
-    """The seconds of each run of a stage for one arm; None without a readable clock file."""
-    numbers = params.evaluate.after if stage == "evaluate" else [round.n for round in params.rounds]
-    for seed in params.seeds:
-        for number in numbers:
-            try:
-                clock = json.loads((paths.CLOCK / f"{stage}-{arm}-{seed}-{number}.json").read_text(encoding="utf-8"))
-                yield float(clock["seconds"])
-            except (OSError, ValueError, KeyError, TypeError):
-                yield None
+def main(arguments: argparse.Namespace) -> None:
+    from mtpipe.budget.cost_table import format_cost
+    from mtpipe.params import load_params
+
+    print(format_cost(load_params(arguments.params)))

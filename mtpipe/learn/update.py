@@ -12,6 +12,7 @@ from tqdm import tqdm
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.batching.steps import OptimizerStep, TrainingSample
 from mtpipe.learn.losses.entropy_bonus import Coefficient
+from mtpipe.learn.losses.step_metrics import StepMetrics
 from mtpipe.learn.objective import flatten, policy_loss
 from mtpipe.learn.rollout_checks import check_logprobs, check_tokens
 from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
@@ -19,7 +20,6 @@ from mtpipe.learn.scoring.sequences import Sequences
 from mtpipe.learn.scoring.shared_prompts import laid_out, lay_out, read_prompts, shares_prompts
 from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.resume import ResumePoint
-from mtpipe.learn.step_metrics import StepMetrics
 from mtpipe.settings.update import Update
 
 _Which = Literal["round_start_logprobs", "reference_logprobs"]

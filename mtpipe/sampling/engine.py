@@ -6,14 +6,14 @@ from typing import Protocol
 
 from mtpipe.model.policy import Vocabulary
 from mtpipe.records import Rollout
-from mtpipe.sampling.requests import Request, SamplingPlan
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 
 
 class Engine(Protocol):
     """Samples responses from one policy at a time.
 
     Every engine draws a token by the same function of its logits and of its own random number
-    (`mtpipe.sampling.draw`), so that two engines differ by the rounding of their logits alone.
+    (`mtpipe.sampling.drawing.draw`), so that two engines differ by the rounding of their logits alone.
     """
 
     vocabulary: Vocabulary

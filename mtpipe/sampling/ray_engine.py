@@ -21,7 +21,7 @@ import pyarrow as pa
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import Vocabulary, load_vocabulary
 from mtpipe.records import ROLLOUTS, Rollout
-from mtpipe.sampling.requests import Request, SamplingPlan, by_length, refuse_batch_dependent
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan, by_length, refuse_batch_dependent
 
 if TYPE_CHECKING:
     from mtpipe.sampling.engine import Engine

@@ -7,9 +7,9 @@ from typing import Any
 
 from mtpipe.errors import MtpipeError
 from mtpipe.records import Rollout
+from mtpipe.sampling.drawing.randomness import response_uniform
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.engine import Engine
-from mtpipe.sampling.randomness import response_uniform
-from mtpipe.sampling.requests import Request, SamplingPlan
 from mtpipe.settings.evaluate import EvaluationSampling
 from mtpipe.settings.sampling import ResponseSampling, Sampling
 from mtpipe.temperature.round_plan import ResponsePlan, RoundTemperatures

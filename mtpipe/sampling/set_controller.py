@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from mtpipe.sampling.drawing.randomness import response_uniform
 from mtpipe.sampling.engine import Engine
-from mtpipe.sampling.randomness import response_uniform
 from mtpipe.sampling.rounds import sample_uniform
 from mtpipe.settings.sampling import Sampling
 from mtpipe.temperature.controllers.controller import BeforeRound, Probed, State

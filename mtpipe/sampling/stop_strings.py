@@ -6,7 +6,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from mtpipe.sampling.line_ends import token_texts
+from mtpipe.sampling.drawing.line_ends import token_texts
 
 
 @dataclass(frozen=True)

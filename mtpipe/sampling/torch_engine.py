@@ -10,10 +10,10 @@ from transformers import DynamicCache
 
 from mtpipe.model.policy import Policy, Vocabulary, load_policy
 from mtpipe.records import Rollout
-from mtpipe.sampling.draw import draw_tokens
-from mtpipe.sampling.line_ends import line_ends
-from mtpipe.sampling.randomness import token_uniforms
-from mtpipe.sampling.requests import Request, SamplingPlan, by_length
+from mtpipe.sampling.drawing.draw import draw_tokens
+from mtpipe.sampling.drawing.line_ends import line_ends
+from mtpipe.sampling.drawing.randomness import token_uniforms
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan, by_length
 from mtpipe.sampling.stop_strings import StopStrings
 from mtpipe.temperature.apply import RowTemperatures, RuleContext
 from mtpipe.temperature.masks import Masks

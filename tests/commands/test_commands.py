@@ -67,6 +67,19 @@ def test_planning_needs_no_torch():
     assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True).strip() == "False"
 
 
+def test_help_names_every_command_and_waits_for_no_library():
+    heavy = ("torch", "numpy", "pyarrow", "sympy", "dvc", "mlflow", "matplotlib", "pydantic")
+    program = (
+        "import atexit, sys; from mtpipe.__main__ import main; sys.argv = ['mtpipe', '--help']\n"
+        f"atexit.register(lambda: print('loaded:', [name for name in {heavy} if name in sys.modules])); main()"
+    )
+    said = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True)
+    assert said.endswith("loaded: []\n")
+    commands = {file.stem for file in (ROOT / "mtpipe" / "commands").glob("*.py")} - {"__init__"}
+    assert commands
+    assert commands <= set(said.split())
+
+
 def test_the_launcher_names_the_stages_there_are():
     ended = run("mtpipe.run.launch", "rollot")
     assert ended.returncode != 0

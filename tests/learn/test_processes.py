@@ -22,7 +22,7 @@ from mtpipe.learn.state.optimizer import STATE_FILE
 from mtpipe.model.policy import load_policy, save_policy
 from mtpipe.params import load_params
 from mtpipe.records import VERDICTS, read_rollouts, read_rows, write_rollouts, write_rows
-from mtpipe.sampling.requests import Request, SamplingPlan
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.planning import plan_round
 from stages import update

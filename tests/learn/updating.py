@@ -12,7 +12,7 @@ from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.update import update_policy
 from mtpipe.records import Rollout
-from mtpipe.sampling.requests import Request, SamplingPlan
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.rule import ResolvedRule

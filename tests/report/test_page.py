@@ -62,7 +62,7 @@ def inside(project, monkeypatch) -> Path:
 
 
 def test_importing_the_report_does_not_import_torch():
-    code = "import sys, stages.report, mtpipe.look.viewer, mtpipe.commands.cost; print('torch' in sys.modules)"
+    code = "import sys, stages.report, mtpipe.look.viewer, mtpipe.budget.cost_table; print('torch' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ended.stdout == "False\n"
 

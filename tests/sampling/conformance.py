@@ -4,8 +4,8 @@ import torch
 
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
 from mtpipe.records import Rollout
-from mtpipe.sampling.line_ends import line_ends
-from mtpipe.sampling.requests import Request
+from mtpipe.sampling.drawing.line_ends import line_ends
+from mtpipe.sampling.drawing.requests import Request
 from mtpipe.temperature.apply import RowTemperatures, RuleContext
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtpipe.sampling.draw import DrawnTokens, draw_tokens
+from mtpipe.sampling.drawing.draw import DrawnTokens, draw_tokens
 from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.masks import EDGE, LISTED
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mtpipe.sampling import nucleus
-from mtpipe.sampling.by_row import block_sums
-from mtpipe.sampling.cuts import Cut
+from mtpipe.sampling.drawing.by_row import block_sums
+from mtpipe.sampling.drawing.cuts import Cut
 
 LEVELS = st.lists(st.integers(-12, 0), min_size=40, max_size=200)
 """Logits in halves, so that many are equal."""

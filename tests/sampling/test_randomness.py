@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mtpipe.errors import MtpipeError
-from mtpipe.sampling.randomness import token_uniforms
+from mtpipe.sampling.drawing.randomness import token_uniforms
 from mtpipe.sampling.rounds import draw_problems
 
 PROBLEMS = [{"problem_id": str(index)} for index in range(10)]

@@ -12,10 +12,10 @@ import pytest
 
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.opening import open_engine
 from mtpipe.sampling.ray_engine import RayEngine, Workers
-from mtpipe.sampling.requests import Request, SamplingPlan
 from mtpipe.settings.sampling import Ray
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from mtpipe.sampling.requests import Request, SamplingPlan
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.rounds import sample_evaluation, sample_round
 from mtpipe.sampling.stop_strings import StopStrings
 from mtpipe.sampling.torch_engine import TorchEngine, sample

@@ -12,7 +12,7 @@ from rule_examples import EXAMPLES
 
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.sequences import pad, token_logits
-from mtpipe.sampling.requests import Request, SamplingPlan, refuse_batch_dependent
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan, refuse_batch_dependent
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.masks import Masks
 from mtpipe.temperature.rules import RULES

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtpipe.sampling.draw import draw_tokens, token_entropies
-from mtpipe.sampling.randomness import token_uniforms
+from mtpipe.sampling.drawing.draw import draw_tokens, token_entropies
+from mtpipe.sampling.drawing.randomness import token_uniforms
 from mtpipe.sampling.vllm.batch import BatchRequest, TemperedBatch
 from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold

@@ -16,7 +16,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
 from mtpipe.model.policy import load_policy, new_checkpoint, save_policy
 from mtpipe.sampling import torch_engine
-from mtpipe.sampling.requests import Request, SamplingPlan
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 from mtpipe.temperature.rules import RULES
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold

@@ -7,8 +7,8 @@ import pytest
 import torch
 from vllm_process import needs_vllm
 
-from mtpipe.sampling.draw import draw_tokens, token_entropies
-from mtpipe.sampling.randomness import token_uniforms
+from mtpipe.sampling.drawing.draw import draw_tokens, token_entropies
+from mtpipe.sampling.drawing.randomness import token_uniforms
 from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.truncation import NONE

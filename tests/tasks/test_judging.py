@@ -9,12 +9,12 @@ from builders import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtpipe.commands.grade import grade, read_rows
 from mtpipe.errors import MtpipeError
 from mtpipe.settings.reward import Reward
 from mtpipe.tasks.judging import judge_responses
 from mtpipe.tasks.rewards import reward_of
 from mtpipe.verify.answers import verify_themselves
+from mtpipe.verify.grading import grade, read_rows
 
 NEUTRAL = Reward(correct=1.0, wrong=0.0, format=0.0, overlong_buffer=0, overlong_penalty=1.0, overlong=None)
 SHAPED = NEUTRAL.model_copy(update={"format": 0.1, "overlong_buffer": 20, "overlong_penalty": 0.5})

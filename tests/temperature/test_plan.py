@@ -3,7 +3,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from mtpipe.sampling.randomness import response_uniform
+from mtpipe.sampling.drawing.randomness import response_uniform
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.planning import plan_round
 from mtpipe.temperature.round_plan import RoundPlan, RoundTemperatures

@@ -199,7 +199,7 @@ def test_a_hostile_length_takes_linear_time():
 
 def test_judging_loads_neither_torch_nor_math_verify_in_the_parent():
     program = (
-        "import sys, mtpipe.tasks.judging, mtpipe.commands.grade; "
+        "import sys, mtpipe.tasks.judging, mtpipe.verify.grading; "
         "print([name for name in ('torch', 'math_verify') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True).strip() == "[]"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mtpipe.commands.grade import grade
+from mtpipe.verify.grading import grade
 
 CASES = Path(__file__).parent / "written_cases.jsonl"
 

@@ -18,9 +18,9 @@ from transformers import PreTrainedModel
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.batching.micro_batches import PromptBatch, prompt_batches, responses_by_prompt
 from mtpipe.learn.batching.steps import TrainingSample
+from mtpipe.learn.losses.step_metrics import StepMetrics
 from mtpipe.learn.scoring.chunked_head import TokenScores
 from mtpipe.learn.scoring.scorer import Scorer
-from mtpipe.learn.step_metrics import StepMetrics
 
 # FSDP2 finds the tensors that a forward pass returns by walking its result, and needs to know this one.
 _pytree.register_dataclass(TokenScores)

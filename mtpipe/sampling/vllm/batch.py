@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from mtpipe.sampling.draw import draw_tokens, token_entropies
-from mtpipe.sampling.line_ends import line_ends
-from mtpipe.sampling.randomness import token_uniforms
+from mtpipe.sampling.drawing.draw import draw_tokens, token_entropies
+from mtpipe.sampling.drawing.line_ends import line_ends
+from mtpipe.sampling.drawing.randomness import token_uniforms
 from mtpipe.sampling.vllm.request import read_draw, read_rule
 from mtpipe.temperature.apply import RowTemperatures, RuleContext
 from mtpipe.temperature.rules.rule import ResolvedRule

@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 class Draw(Settings):
     """Asks the processor to draw the tokens itself, and to keep what it drew under `record`.
 
-    The random numbers are those of `mtpipe.sampling.randomness` for this identity. Only the engine of mtpipe asks
-    for it: nothing else fetches the records.
+    The random numbers are those of `mtpipe.sampling.drawing.randomness` for this identity. Only the engine of mtpipe
+    asks for it: nothing else fetches the records.
     """
 
     seed: int

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import Vocabulary, load_vocabulary
 from mtpipe.records import Rollout
-from mtpipe.sampling.requests import Request, SamplingPlan, refuse_batch_dependent
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan, refuse_batch_dependent
 from mtpipe.sampling.vllm.request import DRAW, OWN_RULES, SETTING
 from mtpipe.settings.sampling import Vllm
 

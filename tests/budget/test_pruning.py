@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mtpipe import paths
-from mtpipe.commands.prune import prune
+from mtpipe.budget.pruning import prune
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params, Round
 

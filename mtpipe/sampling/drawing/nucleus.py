@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mtpipe.sampling.by_row import Chosen, ascending, block_sums
+from mtpipe.sampling.drawing.by_row import Chosen, ascending, block_sums
 
 _SAMPLE = 2048
 """How many logits of a row the guess is made from."""

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from mtpipe.commands.use import describe_differences, list_profiles, use
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params, differences, load_params
+from mtpipe.profiles import describe_differences, list_profiles, use
 from mtpipe.settings.flow import flow
 
 PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))

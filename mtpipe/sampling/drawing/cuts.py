@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mtpipe.sampling.by_row import block_sums
-from mtpipe.sampling.nucleus import nucleus_end
+from mtpipe.sampling.drawing.by_row import block_sums
+from mtpipe.sampling.drawing.nucleus import nucleus_end
 from mtpipe.temperature.truncation import Truncation
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mtpipe.sampling.by_row import BLOCK, Chosen, block_sums, first_above
-from mtpipe.sampling.cuts import find_cut
+from mtpipe.sampling.drawing.by_row import BLOCK, Chosen, block_sums, first_above
+from mtpipe.sampling.drawing.cuts import find_cut
 from mtpipe.temperature.masks import EDGE, LISTED, Masks
 from mtpipe.temperature.truncation import Truncation
 
@@ -24,7 +24,7 @@ _LEAST = -1e4
 
 
 def block_entropies(logits: Tensor) -> Tensor:
-    """As `mtpipe.sampling.draw.token_entropies`."""
+    """As `mtpipe.sampling.drawing.draw.token_entropies`."""
     return torch.cat([_first_reading(part)[1] for part in _pieces(logits)])
 
 
@@ -40,7 +40,7 @@ def draw_by_blocks(
     Args:
         logits: [rows, vocabulary], of more than `BLOCK` tokens.
         temperatures_of: from entropies [rows] to temperatures [rows].
-        uniforms, truncation, record_masks: as in `mtpipe.sampling.draw.draw_tokens`.
+        uniforms, truncation, record_masks: as in `mtpipe.sampling.drawing.draw.draw_tokens`.
     """
     pieces = _pieces(logits)
     highest, entropies = (torch.cat(column) for column in zip(*map(_first_reading, pieces), strict=True))

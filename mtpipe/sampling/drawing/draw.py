@@ -3,7 +3,7 @@
 A token is the inverse of the tempered distribution function, in the order of the vocabulary, at one random number. What
 is summed in which order depends on the vocabulary alone, so a row's token is the same in any batch. With up to `BLOCK`
 tokens the cost is the number of calls, and the function is as short as it can be; beyond, it is the number of times
-that the logits are read, and `mtpipe.sampling.blocks` reads them twice.
+that the logits are read, and `mtpipe.sampling.drawing.blocks` reads them twice.
 """
 
 from typing import NamedTuple
@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mtpipe.sampling.blocks import block_entropies, draw_by_blocks
-from mtpipe.sampling.by_row import BLOCK, first_above
-from mtpipe.sampling.cuts import kept_of_few
+from mtpipe.sampling.drawing.blocks import block_entropies, draw_by_blocks
+from mtpipe.sampling.drawing.by_row import BLOCK, first_above
+from mtpipe.sampling.drawing.cuts import kept_of_few
 from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.masks import Masks
 from mtpipe.temperature.truncation import Truncation
