@@ -1,1 +1,35 @@
-"""Multi-temperature reinforcement learning with verifiable rewards, as a DVC pipeline."""
+"""Multi-temperature reinforcement learning with verifiable rewards, as a DVC pipeline.
+
+The rooms from the ground up. A room imports those that stand before it in this list and none that stands after it;
+tests/test_rooms.py holds every import to that, also those inside functions.
+
+    errors paths files progress records   the ground: the one error, where files lie, how they are written, their rows
+    settings                              each section of params.yaml
+    statistics                            intervals, paired tests, pass@k: arrays in, numbers out
+    temperature.rules                     within a response: the temperature of a token
+    temperature.controllers               over rounds, from what the rounds before showed
+    temperature                           schedules, spreads, and the plan that resolves them
+    params profiles                       params.yaml as a whole, and ready-made ones
+    model                                 a policy: its folder, its weights, its tokenizer
+    verify                                from text to typed answer to verdict, in a sandbox
+    tasks.synthetic                       tasks that are generated from a seed
+    tasks                                 problems, prompts, judging by the task, rewards
+    measure                               what is reported of a round
+    sampling.drawing                      from a request and logits to a token: what all engines share
+    sampling.vllm                         the engine for real models
+    sampling                              engines, and the rounds that they sample
+    learn.losses                          policy-gradient losses, over a flat list of tokens
+    learn.batching                        from groups to optimizer steps to micro-batches
+    learn.scoring                         log-probs of a policy's tokens, with gradient
+    learn.distributed                     several processes that share one update
+    learn.state                           what an update carries from step to step and from round to round
+    learn                                 the update of a round, and the warm start
+    evaluate                              a policy's judged responses to the benchmarks
+    report                                the page that compares the arms
+    look                                  the page that shows rollouts token by token
+    tracking                              MLflow
+    budget                                what a study takes, took, and can give back
+    run                                   how a stage starts, and what it depends on
+    commands                              the subcommands of python -m mtpipe
+    __main__                              finds them
+"""

@@ -1,9 +1,11 @@
-"""The commands beside the pipeline, `python -m mtpipe NAME`: a file each, which `mtpipe/__main__.py` finds by its name.
+"""The commands beside the pipeline, `python -m mtpipe NAME`: a file each, which mtpipe/__main__.py finds by its name.
 
 A file has `add_parser`, which adds the command with its arguments, and `main`, which runs it and prints. What it does
-stands in another package, so that it can be used without a command line.
+stands in another package, so that it can be used without a command line. Read any: `temperatures`, `use`, `budget`,
+`cost`, `look`, `roles`, `grade`, `track`, `register`, `prune`.
 
-`--help` imports every file of this folder, so `main` imports what it needs: a command waits for no other's libraries.
+Must not import: torch, numpy, pyarrow, pydantic, mlflow, dvc: `--help` imports every file of this folder, so `main`
+imports what it needs.
 """
 
 import argparse

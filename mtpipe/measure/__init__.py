@@ -1,0 +1,7 @@
+"""What is reported of a round, computed from the files that it left.
+
+Read `round_metrics` first, which has all of a round; `temperature_shares` is its part on how responses fared by their
+temperature. `roles` is a measurement of its own: how well an entropy threshold finds the tokens that choose.
+
+Must not import: torch, mtpipe.learn, mtpipe.sampling: a new number in the report trains nothing again.
+"""

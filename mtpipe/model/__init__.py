@@ -1,0 +1,6 @@
+"""A policy: a folder with weights, configuration and tokenizer.
+
+`policy` loads it, saves it, and makes new small ones.
+
+Must not import: mtpipe.temperature, mtpipe.sampling, mtpipe.learn.
+"""

@@ -1,4 +1,10 @@
-"""The table of embedded tasks. Each is a module with VOCABULARY, generate_problems, demonstrations and judge."""
+"""Tasks that are generated from a seed, and the table of them.
+
+Each is a module with VOCABULARY, generate_problems, demonstrations and judge. Read `arithmetic` first, the default;
+`countdown` is harder. `steps` is what the answers of both consist of, `drawing` how their problems are drawn apart.
+
+Must not import: torch, mtpipe.verify, mtpipe.tasks.judging.
+"""
 
 from mtpipe.tasks.synthetic import arithmetic, countdown
 

@@ -1,4 +1,11 @@
-"""The table of controllers. A controller is one file of this folder and one line here."""
+"""The table of controllers. A controller is one file of this folder and one line here.
+
+Read `controller` first: what a controller is and is told. `state` is what it remembers, a file with the policy. Then
+any of `entropy_target`, `tempered_entropy`, `turning_point`, `stage_diversity` and `tampo`; `probing` is what those
+share that try a grid of temperatures.
+
+Must not import: torch, mtpipe.sampling, mtpipe.learn: what it needs of them is handed to it.
+"""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,10 @@
-"""The table of token rules. A rule is one file of this folder and one line here, or a dotted path elsewhere."""
+"""The table of token rules. A rule is one file of this folder and one line here, or a dotted path elsewhere.
+
+Read `rule` first: what a rule is, and how it resolves. Then any of `uniform`, `entropy_threshold`, `entropy_window`,
+`entropy_ramp`, `edt`, `adapt` and `annealed`; `outside` loads rules from elsewhere.
+
+Must not import: torch, mtpipe.temperature.controllers, mtpipe.temperature.apply: a rule is a function of arrays.
+"""
 
 from typing import Annotated, Any
 
