@@ -1,6 +1,6 @@
 """A policy: a folder with weights, configuration and tokenizer.
 
-`policy` loads it, saves it, and makes new small ones.
+`policy` loads it, saves it, and makes new small ones; `checkpoint_folder` says early whether a folder can be one.
 
 Must not import: mtpipe.temperature, mtpipe.sampling, mtpipe.learn.
 """

@@ -1,8 +1,8 @@
 """Log-probs and entropies of response tokens under a policy, with gradient.
 
 Read `sequences` first: padding, and what a token's log-prob is, by a plain forward pass. `scorer` is the module that
-the update calls; `chunked_head` computes the same without holding the logits of all tokens, `shared_prompts` without
-reading a prompt once for each response.
+the update calls; `chunked_head` computes the same without holding the logits of all tokens, with `readings` of them
+and of what truncation `left_over`, `shared_prompts` without reading a prompt once for each response.
 
 Must not import: mtpipe.learn.state, mtpipe.learn.distributed, mtpipe.sampling.
 """
