@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mtpipe.sampling import nucleus
+from mtpipe.sampling.drawing import nucleus
 from mtpipe.sampling.drawing.by_row import block_sums
 from mtpipe.sampling.drawing.cuts import Cut
 
