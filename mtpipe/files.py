@@ -15,7 +15,7 @@ from mtpipe.errors import MtpipeError
 def atomic(target: Path) -> Iterator[Path]:
     """Gives a path beside `target` to write a file or folder to, and moves it into place at the end.
 
-    On any error the partial result is removed and `target` stays as it was. Raises MtpipeError where the
+    On any error the partial result is removed and `target` stays as it was. Raises MtpipeError if the
     system refuses the write (disk full, no permission), naming the file.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def write_json(target: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Raises MtpipeError where the file is missing or no JSON."""
+    """Raises MtpipeError if the file is missing or no JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

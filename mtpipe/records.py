@@ -136,7 +136,7 @@ def _write_table(target: Path, table: pa.Table) -> None:
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     """Reads a Parquet file with exactly the schema's columns.
 
-    Raises MtpipeError where the file is missing, unreadable (truncated, say), without rows, or where a column
+    Raises MtpipeError if the file is missing, unreadable (truncated, say), without rows, or if a column
     is missing or of another type.
     """
     try:

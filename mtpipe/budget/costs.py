@@ -68,7 +68,7 @@ def evaluation_tokens(params: Params, lengths: Lengths) -> float:
 def benchmark_problems(params: Params) -> dict[str, int]:
     """Each benchmark's number of problems: as prepared, else as params.yaml says.
 
-    Raises MtpipeError where neither tells.
+    Raises MtpipeError if neither tells.
     """
     return {name: _problems(params, name) for name in params.task.benchmark_names}
 
@@ -165,11 +165,11 @@ def update_memory(params: Params, size: ModelSize) -> float:
 
 
 def sampling_hours(params: Params, lengths: Lengths, throughput: Throughput) -> float | None:
-    """All sampled tokens at the sampling rate; None where the rate is unknown."""
+    """All sampled tokens at the sampling rate; None if the rate is unknown."""
     return sampled_tokens(params, lengths) / throughput.sampling / 3600 if throughput.sampling else None
 
 
 def update_hours(params: Params, lengths: Lengths, throughput: Throughput) -> float | None:
-    """All rounds' response tokens at the update's rate; None where the rate is unknown."""
+    """All rounds' response tokens at the update's rate; None if the rate is unknown."""
     tokens = runs(params) * len(params.rounds) * round_tokens(params, lengths)
     return tokens / throughput.update / 3600 if throughput.update else None

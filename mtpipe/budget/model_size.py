@@ -24,7 +24,7 @@ class ModelSize:
 def read_config(path: Path) -> PretrainedConfig:
     """A transformers configuration from config.json, or from the checkpoint folder that holds it.
 
-    Raises MtpipeError where there is none, or none that transformers knows.
+    Raises MtpipeError if there is none, or none that transformers knows.
     """
     folder = path if path.is_dir() else path.parent
     if not (folder / "config.json").is_file():
@@ -38,7 +38,7 @@ def read_config(path: Path) -> PretrainedConfig:
 def model_size(config: PretrainedConfig) -> ModelSize:
     """Counts the parameters of the model on torch's meta device, tied embeddings once.
 
-    Raises MtpipeError where the configuration is not that of a decoder with attention in every layer.
+    Raises MtpipeError if the configuration is not that of a decoder with attention in every layer.
     """
     try:
         with torch.device("meta"):

@@ -47,7 +47,7 @@ def read_judged(path: Path, samples: Callable[[str], int]) -> dict[str, Judged]:
     Args:
         samples: the number of responses that each problem of a benchmark has to have, numbered from 0.
 
-    Raises MtpipeError where the file is missing or unreadable, and where a response is missing, is there twice, or is
+    Raises MtpipeError if the file is missing or unreadable, and if a response is missing, is there twice, or is
     one too many.
     """
     table = read_table(path, EVALUATION)

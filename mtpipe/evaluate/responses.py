@@ -33,7 +33,7 @@ def evaluate(
         what: the label of the progress bar.
         temperature: replaces every benchmark's own.
 
-    Raises MtpipeError where there is no benchmark.
+    Raises MtpipeError if there is no benchmark.
     """
     problems = {path.stem: read_rows(path, PROBLEMS) for path in sorted(paths.BENCHMARKS.glob("*.parquet"))}
     if not problems:

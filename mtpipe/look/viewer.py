@@ -36,7 +36,7 @@ def write_viewer(rollouts: Path, target: Path, tokenizer: Path | None = None) ->
     Args:
         tokenizer: the tokenizer.json; None takes that of the policy folder beside the file.
 
-    Raises MtpipeError where a file is missing or unreadable, or the lists of a response differ in length.
+    Raises MtpipeError if a file is missing or unreadable, or the lists of a response differ in length.
     """
     table = _within_limit(read_table(rollouts, ROLLOUTS))
     tokens, quantities = _tokens(table, rollouts)

@@ -54,7 +54,7 @@ def intervals_note(study: Study) -> str:
 
 
 def claim_table(study: Study, comparison: Comparison) -> Table | None:
-    """Arm by benchmark: the difference to the baseline. None where the baseline is the only arm."""
+    """Arm by benchmark: the difference to the baseline. None if the baseline is the only arm."""
     baseline = study.params.report.baseline
     if not _others(study):
         return None

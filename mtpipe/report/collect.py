@@ -65,7 +65,7 @@ class Study:
 def collect(params: Params) -> Study:
     """Reads the study that params.yaml lists.
 
-    Raises MtpipeError where a file is missing, unreadable or incomplete, or where the policies were not evaluated on
+    Raises MtpipeError if a file is missing, unreadable or incomplete, or if the policies were not evaluated on
     the same problems.
     """
     warm_start = _evaluation(paths.WARM_START_EVALUATION, params)

@@ -25,7 +25,7 @@ Tables = dict[tuple[object, ...], NDArray[np.float64]]
 class Score:
     """One policy on one benchmark, its seeds together; values are shares of 1, `length` is in tokens.
 
-    `curve` has pass@k for k = 1 … samples. `majority` is maj@samples, None where answers have no canonical form.
+    `curve` has pass@k for k = 1 … samples. `majority` is maj@samples, None if answers have no canonical form.
     `between_seeds` is the standard deviation of `by_seed`, None with one seed. `at_equal_tokens` is the difference to
     the baseline when both have sampled as many tokens (`mtpipe.report.equal_tokens`).
     """

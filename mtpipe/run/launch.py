@@ -75,7 +75,7 @@ def _server() -> tuple[int, Path | None]:
 
 
 def _run_forked(stage: str, arguments: list[str]) -> int | None:
-    """The exit status of the stage, run in a child of the server; None where it did not run, for want of one."""
+    """The exit status of the stage, run in a child of the server; None if there was none to run it."""
     owner, address = _server()
     if address is None:
         return None
@@ -109,7 +109,7 @@ def _owner() -> int:
 
 
 def _address(owner: int) -> Path | None:
-    """The server's socket, in a folder that only this user can enter; None where there can be no such folder."""
+    """The server's socket, in a folder that only this user can enter; None if there can be no such folder."""
     folder = Path(tempfile.gettempdir()) / f"mtpipe-{os.getuid()}"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)

@@ -63,7 +63,7 @@ _VERL_MATH = Template(f"{PLACE} Let's think step by step and output the final an
 def find_template(name: str) -> Template:
     """A template by its name, or a text of the user's own that has {problem} in it.
 
-    Raises ValueError where it is neither, or where the place stands twice.
+    Raises ValueError if it is neither, or if the place stands twice.
     """
     if name in TEMPLATES:
         return TEMPLATES[name]

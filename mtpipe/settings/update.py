@@ -153,7 +153,7 @@ class Update(Loss):
     def overridden(self, changes: dict[str, Any]) -> "Update":
         """These settings with an arm's own for the loss.
 
-        Raises ValueError where a key is none of the loss's, or where the settings together make no sense.
+        Raises ValueError if a key is none of the loss's, or if the settings together make no sense.
         """
         try:
             own = Loss.model_validate(self.model_dump(include=set(Loss.model_fields)) | changes)

@@ -60,7 +60,7 @@ class RowTemperatures:
         device: torch.device | str = "cpu",
         rule_context: RuleContext | None = None,
     ):
-        """Raises ValueError where a rule's quantile has not become nats."""
+        """Raises ValueError if a rule's quantile has not become nats."""
         self._count = len(rules)
         self._device = device
         self._rule_context = rule_context or RuleContext()

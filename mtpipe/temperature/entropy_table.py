@@ -21,7 +21,7 @@ def write_entropy_table(policy: Path, entropies: ArrayLike) -> None:
 def entropy_at(policy: Path, quantile: float) -> float:
     """The entropy (nats) at a quantile of the round before.
 
-    Raises MtpipeError where the policy folder has no entropies.
+    Raises MtpipeError if the policy folder has no entropies.
     """
     table = policy / FILE_NAME
     if not table.is_file():

@@ -28,7 +28,7 @@ def draw_plans(plans: list[RoundPlan], target: Path, tokens: int, warm_start: Pa
         warm_start: the policy folder whose entropies turn quantiles into nats; before there is one, such a rule's panel
             says so.
 
-    Raises MtpipeError where the file name's ending is no picture format.
+    Raises MtpipeError if the file name's ending is no picture format.
     """
     panels: list[Callable[[Axes], None]] = []
     for arm, found in groupby(plans, key=lambda plan: plan.arm):

@@ -10,7 +10,7 @@ from mtpipe.temperature.rules.outside import source_digest
 def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
     """Resolves one round of one arm.
 
-    Raises ValueError, naming the arm and the round, where the spread does not fit the group, the schedule
+    Raises ValueError, naming the arm and the round, if the spread does not fit the group, the schedule
     does not cover the round, or a temperature is not above 0.
     """
     where = f"arm {name!r}, round {round_}"

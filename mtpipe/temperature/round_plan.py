@@ -131,7 +131,7 @@ class RoundTemperatures:
     def response(self, sample: int, uniform: float) -> ResponsePlan:
         """Response `sample` of a group, its quantiles in nats; `uniform` is its own random number in [0, 1).
 
-        Raises MtpipeError where the policy lacks the state that the plan needs.
+        Raises MtpipeError if the policy lacks the state that the plan needs.
         """
         return self._planned(sample, uniform if isinstance(self._plan.group, OpenRound) else 0.0)
 
@@ -141,7 +141,7 @@ class RoundTemperatures:
         return response.model_copy(update={"rule": response.rule.frozen(self._nats)})
 
     def threshold(self) -> float | None:
-        """The entropy (nats) that divides the round's tokens, None where its rules have no such number."""
+        """The entropy (nats) that divides the round's tokens, None if its rules have no such number."""
         group = self._plan.group
         samples = [0] if isinstance(group, OpenRound) else range(len(group))
         found = (getattr(self.response(sample, 0.5).rule, "threshold", None) for sample in samples)

@@ -26,7 +26,7 @@ class Lineage:
 def read_lineage(folder: Path) -> Lineage:
     """Reads a policy's lineage from dvc.lock.
 
-    Raises MtpipeError where dvc.lock does not have the policy, or another one than lies in the folder.
+    Raises MtpipeError if dvc.lock does not have the policy, or another one than lies in the folder.
     """
     try:
         stages = YAML(typ="safe").load(_LOCK.read_text(encoding="utf-8"))["stages"]

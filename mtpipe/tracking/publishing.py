@@ -46,7 +46,7 @@ def publish(params: Params) -> Published:
     """Publishes every listed arm and seed, and writes the receipt that DVC watches.
 
     Runs of params.yaml as it stands get the tag mtpipe.current = true, earlier ablations false. What is already
-    there with the same content is left alone. Call it in the project's root. Raises MtpipeError where a file is
+    there with the same content is left alone. Call it in the project's root. Raises MtpipeError if a file is
     missing, or where MLflow cannot be reached.
     """
     records = [read_record(params, arm, seed) for arm in params.arms for seed in params.seeds]

@@ -80,7 +80,7 @@ class RunRecord:
 def read_record(params: Params, arm: str, seed: int) -> RunRecord:
     """Collects one run from its files.
 
-    Raises MtpipeError where one is missing or unreadable.
+    Raises MtpipeError if one is missing or unreadable.
     """
     times = _round_times(arm, seed, len(params.rounds))
     start = times[0][0]

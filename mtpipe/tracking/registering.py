@@ -35,7 +35,7 @@ def register(params: Params, arm: str, seed: int, round: int | None = None, name
     lineage.json, beside the weights, has the hashes of all files before those. Registering the same policy of the
     same run again changes nothing.
 
-    Raises MtpipeError where arm, seed or round are not in params.yaml, where the policy is not the one in dvc.lock,
+    Raises MtpipeError if arm, seed or round are not in params.yaml, if the policy is not the one in dvc.lock,
     or where its run has not been published.
     """
     last = len(params.rounds)

@@ -80,7 +80,7 @@ class Store:
 def open_experiment(tracking: Tracking) -> Iterator[tuple[MlflowClient, str]]:
     """Gives a client and the experiment's id, and keeps other publishers of this project waiting.
 
-    Raises MtpipeError, within about a minute, where the store cannot be reached or refuses what it is told.
+    Raises MtpipeError, within about a minute, if the store cannot be reached or refuses what it is told.
     """
     store = Store.of(tracking.uri)
     # The log of the tables' creation, some fifty lines.

@@ -14,7 +14,7 @@ def load_rule(path: str) -> type[Rule]:
 
     Importing runs the module, so a path must come from a file of the project and never from a request.
 
-    Raises ValueError where there is no such module or class, where the module fails, or where the class is no rule.
+    Raises ValueError if there is no such module or class, if the module fails, or if the class is no rule.
     """
     module_name, _, name = path.rpartition(".")
     try:

@@ -79,7 +79,7 @@ class ResolvedRule(Settings):
     """Whether a token's temperature depends on the others that are sampled at the time."""
 
     depends_on: ClassVar[Literal["entropy", "position"] | None] = None
-    """What pictures show the temperature over; None where it is a function of neither alone."""
+    """What pictures show the temperature over; None if it is a function of neither alone."""
 
     kind: str
 
@@ -140,7 +140,7 @@ class Rule(Settings):
     def resolve(self, base: float, round: int) -> ResolvedRule:
         """The rule of a response with this base temperature, in a round (from 0).
 
-        Raises ValidationError where a temperature would not stay above 0.
+        Raises ValidationError if a temperature would not stay above 0.
         """
 
 
