@@ -16,10 +16,12 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     from mtpipe import paths
+    from mtpipe.model.checkpoint_folder import check_checkpoint
     from mtpipe.params import load_params
     from mtpipe.temperature.plan_table import format_plans
 
     params = load_params(arguments.params)
+    check_checkpoint(params.model.checkpoint)
     print(format_plans(params.plans()))
     if arguments.plot:
         from mtpipe.temperature.plan_picture import draw_plans

@@ -16,7 +16,7 @@ def check_checkpoint(checkpoint: str | None) -> None:
     folder, key = Path(checkpoint), f"params.yaml: model.checkpoint is {checkpoint!r}"
     if not folder.is_dir():
         remedy = "give the folder of a checkpoint, or null for a new small model"
-        if _HUB_ID.fullmatch(checkpoint):
+        if _HUB_ID.fullmatch(checkpoint) and folder.parts[0] != "models":
             target = f"models/{folder.name.lower()}"
             remedy = f"for the hub's, run `hf download {checkpoint} --local-dir {target}` and set it to {target}"
         raise MtpipeError(f"{key}, and there is no such folder; {remedy}")

@@ -1,9 +1,10 @@
 """The page that compares the arms, and the same numbers for other programs.
 
-Read `collect` first, which reads what the stages wrote, then `comparison`: every score, difference and test. The page
-is `page`, from a template beside it and `html`. Its parts, from top to bottom: `provenance`, `tables`, `forest`,
-`curves`, `temperature_pictures`, `profile_pictures`, `entropy_pictures`, `details`; `cells` is how their tables are
-written and `svg` how their pictures are. `series` and `exported` are the numbers as CSV and as JSON.
+Read `collect` first, which reads what the stages wrote, then `comparison`: every score, and with `differences` every
+difference and its test; `claims` puts them into sentences. The page is `page`, from a template beside it and `html`.
+Its parts, from top to bottom: `provenance`, `tables`, `equal_tokens`, `forest`, `curves`, `temperature_pictures`,
+`profile_pictures`, `entropy_pictures`, `details`; `cells` is how their tables are written and `svg` how their pictures
+are. `series` and `exported` are the numbers as CSV and as JSON.
 
 Must not import: torch, mlflow, mtpipe.learn, mtpipe.sampling.
 """

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders import ROOT
 
 from mtpipe.errors import MtpipeError
 from mtpipe.run.outputs import check_outputs, describe
@@ -89,3 +90,13 @@ def test_a_cut_lock_file_is_told_with_the_way_back(tmp_path, content):
     (tmp_path / "dvc.lock").write_text(content)
     with pytest.raises(MtpipeError, match=r"dvc\.lock is not whole .*git checkout"):
         check_outputs(tmp_path / "dvc.lock")
+
+
+def test_the_command_ends_with_1_if_there_is_a_fault(project):
+    def run() -> int:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run([sys.executable, "-m", "mtpipe", "check"], cwd=project, env=environment).returncode
+
+    assert run() == 0
+    Path("one.txt").unlink()
+    assert run() == 1
