@@ -47,13 +47,15 @@ def test_the_nucleus_is_that_of_the_definition_also_of_equal_logits(levels, temp
     assert ends(logits, temperature, top_p).kept(logits)[0].equal(expected)
 
 
-@pytest.mark.usefixtures("small_sample")
-@pytest.mark.parametrize("seen", [True, False])
+@pytest.mark.parametrize("stand_out", ["the sample", "all others", "the last of the sample"])
 @pytest.mark.parametrize("top_p", [0.3, 0.5004, 0.9, 0.98])
-def test_a_sample_that_misleads_is_noticed(seen, top_p):
-    """All logits of the sample, or all but those, stand out."""
-    logits = torch.randn(3, 800, generator=torch.Generator().manual_seed(0))
-    logits[:, (torch.arange(800) % 100 == 0) == seen] += 6.0
+def test_a_sample_that_misleads_is_noticed(stand_out, top_p, monkeypatch):
+    monkeypatch.setattr(nucleus, "_SAMPLE", 64)
+    monkeypatch.setattr(nucleus, "_FEW", 16)
+    sampled = torch.arange(6400) % 100 == 0
+    higher = {"the sample": sampled, "all others": ~sampled, "the last of the sample": torch.arange(6400) == 6300}
+    logits = torch.randn(3, 6400, generator=torch.Generator().manual_seed(0))
+    logits[:, higher[stand_out]] += 6.0
     for row, kept in zip(logits, ends(logits, 1.0, top_p).kept(logits), strict=True):
         assert kept.equal(by_definition(row, 1.0, top_p)[0])
 
