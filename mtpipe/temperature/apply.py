@@ -3,8 +3,11 @@
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mtpipe.temperature.rules.rule import NextTokens, ResolvedRule
@@ -47,6 +50,50 @@ class _Alike:
         return replace(self, rows=own[there], numbers={name: values[there] for name, values in self.numbers.items()})
 
 
+class RuleTable:
+    """The rules of an engine's slots as arrays, of which those of a step's rows are picked without a look at a rule."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[type[ResolvedRule], str | None, int | None], int] = {}
+        self._kind_of = np.zeros(0, dtype=np.intp)
+        self._numbers: list[dict[str, NDArray[np.float32]]] = []
+
+    def put(self, slot: int, rule: ResolvedRule) -> None:
+        """Raises ValueError if a quantile of the rule has not become nats."""
+        values, fields = rule.numbers, type(rule).model_fields
+        line_end, window = (getattr(rule, name) if name in fields else None for name in ("line_end", "window"))
+        kind = self._kinds.setdefault((type(rule), line_end, window), len(self._kinds))
+        if kind == len(self._numbers):
+            self._numbers.append({name: np.zeros(0, dtype=np.float32) for name in values})
+        if slot >= len(self._kind_of):
+            self._kind_of = grown(self._kind_of, slot + 1)
+        for name, value in values.items():
+            if slot >= len(self._numbers[kind][name]):
+                self._numbers[kind][name] = grown(self._numbers[kind][name], slot + 1)
+            self._numbers[kind][name][slot] = value
+        self._kind_of[slot] = kind
+
+    def alike(self, slots: NDArray[np.intp], device: torch.device | str) -> list[_Alike]:
+        """The rules of a batch whose rows [rows] stand in these slots."""
+        kinds = self._kind_of[slots]
+        groups = []
+        for (rule, line_end, window), kind in self._kinds.items():
+            rows = np.flatnonzero(kinds == kind)
+            if len(rows):
+                own = {name: values[slots[rows]] for name, values in self._numbers[kind].items()}
+                numbers = {name: torch.from_numpy(values).to(device) for name, values in own.items()}
+                index = None if len(rows) == len(slots) else torch.from_numpy(rows).to(device)
+                groups.append(_Alike(rule, index, numbers, line_end, window))
+        return groups
+
+
+def grown(array: NDArray[Any], size: int) -> NDArray[Any]:
+    """The array with room for at least `size` entries along its first axis, zeros behind what it has."""
+    larger = np.zeros((max(size, 2 * len(array)), *array.shape[1:]), dtype=array.dtype)
+    larger[: len(array)] = array
+    return larger
+
+
 class RowTemperatures:
     """The rules of a batch of responses, one a row.
 
@@ -56,28 +103,26 @@ class RowTemperatures:
 
     def __init__(
         self,
-        rules: Sequence[ResolvedRule],
+        rules: Sequence[ResolvedRule] | RuleTable,
         device: torch.device | str = "cpu",
         rule_context: RuleContext | None = None,
+        slots: NDArray[np.intp] | None = None,
     ):
-        """Raises ValueError if a rule's quantile has not become nats."""
-        self._count = len(rules)
+        """Raises ValueError if a rule's quantile has not become nats.
+
+        Args:
+            rules: one a row; or a table, of which the rows are those in `slots` [rows].
+        """
+        if not isinstance(rules, RuleTable):
+            table, slots = RuleTable(), np.arange(len(rules))
+            for row, rule in enumerate(rules):
+                table.put(row, rule)
+            rules = table
+        assert slots is not None
+        self._count = len(slots)
         self._device = device
         self._rule_context = rule_context or RuleContext()
-        alike: dict[tuple[type[ResolvedRule], str | None, int | None], list[int]] = {}
-        for row, rule in enumerate(rules):
-            key = (type(rule), getattr(rule, "line_end", None), getattr(rule, "window", None))
-            alike.setdefault(key, []).append(row)
-        numbers = {id(rule): rule.numbers for rule in {id(rule): rule for rule in rules}.values()}
-        self._groups = []
-        for (kind, line_end, window), rows in alike.items():
-            of_rows = [numbers[id(rules[row])] for row in rows]
-            columns = {name: self._column([found[name] for found in of_rows]) for name in of_rows[0]}
-            index = None if len(rows) == len(rules) else torch.tensor(rows, device=device)
-            self._groups.append(_Alike(kind, index, columns, line_end, window))
-
-    def _column(self, values: list[float]) -> Tensor:
-        return torch.tensor(values, dtype=torch.float32, device=self._device)
+        self._groups = rules.alike(slots, device)
 
     @property
     def batch_dependent(self) -> bool:

@@ -202,3 +202,19 @@ def test_masks_are_recorded_where_they_are_asked_for_and_change_nothing():
     assert without.masks is None
     assert all(a.equal(b) for a, b in zip(with_masks[:4], without[:4], strict=True))
     assert draw(logits, 1.0, numbers, NONE).masks is None
+
+
+@pytest.mark.parametrize("vocabulary", [SMALL, LARGE])
+@pytest.mark.parametrize("truncation", [NONE, TRUNCATIONS[-1]])
+def test_a_temperature_that_is_no_number_comes_back_as_one_and_ends_nothing_here(vocabulary, truncation):
+    """The engine that gets it says which rule gave it; an index beyond the vocabulary would end a GPU's process."""
+    drawn = draw_tokens(
+        language_like(2, vocabulary), _NoNumber(), torch.zeros(2, dtype=torch.long), None, uniforms(2), truncation
+    )
+    assert drawn.temperatures.isnan().all()
+    assert (drawn.tokens < vocabulary).all()
+
+
+class _NoNumber:
+    def at(self, entropies, positions, previous):
+        return torch.full_like(entropies, torch.nan)

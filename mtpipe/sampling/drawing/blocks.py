@@ -100,7 +100,7 @@ def _invert(weights: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
     index = block * BLOCK + torch.arange(BLOCK, device=weights.device)
     beyond = index >= weights.shape[1]
     entries = weights.gather(1, index.clamp_(max=weights.shape[1] - 1)).double().masked_fill_(beyond, 0.0)
-    tokens = block * BLOCK + first_above(entries.cumsum(-1), share)
+    tokens = (block * BLOCK + first_above(entries.cumsum(-1), share)).clamp_(max=weights.shape[1] - 1)  # NaN is beyond
     return tokens.squeeze(1), upto[:, -1]
 
 

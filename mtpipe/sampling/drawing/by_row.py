@@ -27,9 +27,10 @@ def block_sums(values: Tensor) -> Tensor:
 def first_above(cumulative: Tensor, shares: Tensor) -> Tensor:
     """The first place [rows, 1] whose cumulative sum [rows, places] exceeds a share [rows, 1] of the whole.
 
-    That place has weight, for any share from 0 to 1.
+    That place has weight, for any share from 0 to 1. Where a sum is NaN, it is the last one.
     """
-    return torch.searchsorted(cumulative, shares * (cumulative[:, -1:] * _BELOW_ONE), right=True)
+    found = torch.searchsorted(cumulative, shares * (cumulative[:, -1:] * _BELOW_ONE), right=True)
+    return found.clamp_(max=cumulative.shape[1] - 1)
 
 
 def ascending(values: Tensor) -> Tensor:
