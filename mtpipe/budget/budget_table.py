@@ -6,7 +6,7 @@ from pathlib import Path
 from mtpipe.budget import costs
 from mtpipe.budget.costs import Lengths, Throughput
 from mtpipe.budget.measured import measured_prompt_length, measured_response_length, measured_throughput
-from mtpipe.budget.model_size import model_size, read_config
+from mtpipe.budget.model_size import ModelSize, model_size, read_config
 from mtpipe.model.policy import new_config
 from mtpipe.params import Params
 from mtpipe.tasks.vocabulary import VOCABULARIES
@@ -25,16 +25,19 @@ class Given:
     update_rate: float | None = None
 
 
+def study_model(params: Params, config: Path | None = None) -> tuple[ModelSize, Path]:
+    """The sizes of the study's model, and the file or folder that has them; `config` is another model's."""
+    if config or params.model.checkpoint:
+        source = config or Path(str(params.model.checkpoint))
+        return model_size(read_config(source)), source
+    vocabulary = VOCABULARIES[params.task.name]
+    new = new_config(params.model, vocabulary.characters, vocabulary.max_positions)
+    return model_size(new), Path("params.yaml")
+
+
 def format_budget(params: Params, given: Given) -> str:
     """Tokens, disk, memory and hours of the study in params.yaml; the formulas are in mtpipe/budget/costs.py."""
-    if given.config or params.model.checkpoint:
-        source = given.config or Path(str(params.model.checkpoint))
-        config = read_config(source)
-    else:
-        vocabulary = VOCABULARIES[params.task.name]
-        source = Path("params.yaml")
-        config = new_config(params.model, vocabulary.characters, vocabulary.max_positions)
-    size = model_size(config)
+    size, source = study_model(params, given.config)
     prompt, prompt_from = _first(
         (given.prompt_tokens, "given"), (measured_prompt_length(params), "measured"), (_ASSUMED_PROMPT, "assumed")
     )
@@ -76,23 +79,23 @@ def format_budget(params: Params, given: Given) -> str:
             ),
         ],
         "Disk": [
-            ("one policy", _bytes(costs.policy_bytes(params, size)), f"float32 weights and {state}"),
-            ("nothing pruned", _bytes(costs.study_disk(params, size, lengths)), "workspace and DVC cache"),
+            ("one policy", bytes_text(costs.policy_bytes(params, size)), f"float32 weights and {state}"),
+            ("nothing pruned", bytes_text(costs.study_disk(params, size, lengths)), "workspace and DVC cache"),
             (
                 "pruned each round",
-                _bytes(costs.study_disk(params, size, lengths, keep=1)),
+                bytes_text(costs.study_disk(params, size, lengths, keep=1)),
                 "python -m mtpipe prune --keep 1",
             ),
         ],
         "Memory at its peak, a process": [
             (
                 "sampling",
-                _bytes(costs.sampling_memory(params, size, lengths)),
+                bytes_text(costs.sampling_memory(params, size, lengths)),
                 f"batches of {params.sampling.batch_size}: sampling.batch_size",
             ),
             (
                 "update",
-                _bytes(costs.update_memory(params, size)),
+                bytes_text(costs.update_memory(params, size)),
                 f"micro-batches of {params.update.tokens_per_micro_batch} tokens: update.tokens_per_micro_batch"
                 + (f"; {processes} processes share weights and state" if processes > 1 else ""),
             ),
@@ -121,7 +124,8 @@ def _count(tokens: float) -> str:
     return f"{tokens:,.0f}"
 
 
-def _bytes(count: float) -> str:
+def bytes_text(count: float) -> str:
+    """A number of bytes in MB or GB of 10^9."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 

@@ -1,8 +1,9 @@
 """How a stage starts, and what its result depends on.
 
 Read `stage` first, which every script in stages/ calls. `stage_plan` is where a stage's settings come from,
-`fingerprint` the digest of the code that it reaches, `outputs` whether what it wrote is still there. `launch` is what
-dvc.yaml calls; it forks stages from the server in `preload`, which has torch loaded.
+`fingerprint` the digest of the code that it reaches, `outputs` whether what it wrote is still there, `doctor` what
+stands in a study's way. `launch` is what dvc.yaml calls; it forks stages from the server in `preload`, which has torch
+loaded.
 
 Must not import: torch, mtpipe.learn, mtpipe.sampling, mtpipe.report: a stage brings its own.
 """

