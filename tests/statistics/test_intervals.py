@@ -10,11 +10,13 @@ from mtpipe.statistics.intervals import SMALLEST_P, estimate_means, half_widths,
 STUDIES = 400
 
 
-def table(seeds: int, problems: int, seed: int = 0, run: float = 0.05, problem: float = 0.2) -> np.ndarray:
-    """Seeds by problems with an effect of each seed, of each problem, and of both."""
+def table(
+    seeds: int, problems: int, seed: int = 0, run: float = 0.05, problem: float = 0.2, rest: float = 0.1
+) -> np.ndarray:
+    """Seeds by problems with an effect of each seed, of each problem, and of both; standard deviations."""
     rng = np.random.default_rng(seed)
     of_run, of_problem = rng.normal(0, run, (seeds, 1)), rng.normal(0, problem, (1, problems))
-    return of_run + of_problem + rng.normal(0, 0.1, (seeds, problems))
+    return of_run + of_problem + rng.normal(0, rest, (seeds, problems))
 
 
 def test_one_seed_has_students_interval_over_problems():
@@ -44,9 +46,9 @@ def test_where_only_problems_differ_it_is_students_interval_over_problems():
 
 def test_the_variance_is_that_of_the_two_way_model():
     """Over many tables the squared error has the mean Var(a) / S + Var(b) / P + Var(e) / (S P)."""
-    tables = np.stack([table(4, 30, seed) for seed in range(4000)])
-    expected = 0.05**2 / 4 + 0.2**2 / 30 + 0.1**2 / 120
-    assert np.var(tables.mean((1, 2))) == pytest.approx(expected, rel=0.1)
+    tables = np.stack([table(4, 30, seed, run=0.2, rest=0.5) for seed in range(4000)])
+    expected = 0.2**2 / 4 + 0.2**2 / 30 + 0.5**2 / 120
+    assert np.var(tables.mean((1, 2))) == pytest.approx(expected, rel=0.05)
     assert np.mean([one.error**2 for one in estimate_means(tables, 0.95)]) == pytest.approx(expected, rel=0.05)
 
 
