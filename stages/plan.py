@@ -13,18 +13,21 @@ from mtpipe.run.fingerprint import Fingerprints
 from mtpipe.run.stage import run_stage
 from mtpipe.run.stage_plan import write_stage_plans
 from mtpipe.settings.base import PARAMS, read_yaml
+from mtpipe.settings.plugins import used_plugins
 
 
 def main() -> None:
     """Resolves settings, temperatures and code fingerprints."""
-    params = load_params()
+    params, fingerprints = load_params(), Fingerprints()
     check_checkpoint(params.model.checkpoint)
     for arm in params.arms:
         settings = params.update.overridden(params.temperature[arm].update)
         write_json(paths.arm_update(arm), settings.model_dump(mode="json"))
     for plan in params.plans():
-        write_text(paths.round_plan(plan.arm, plan.round), plan.model_dump_json(indent=1) + "\n")
-    write_stage_plans(params, read_yaml(PARAMS), Fingerprints())
+        own = fingerprints.of_plugins(used_plugins(plan.model_dump(mode="json")))
+        complete = plan.model_copy(update={"sources": own})
+        write_text(paths.round_plan(plan.arm, plan.round), complete.model_dump_json(indent=1) + "\n")
+    write_stage_plans(params, read_yaml(PARAMS), fingerprints)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ def main(arm: str, seed: int, round: int, *, sampling: Sampling, compute: Comput
     """Samples one round of one run."""
     folder = paths.policy(arm, seed, round)
     plan = RoundPlan.read(paths.round_plan(arm, round))
-    plan.check_sources()
     problems = draw_problems(read_rows(paths.TRAIN, PROBLEMS), seed, round, sampling.prompts)
 
     rollouts = []

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from builders import ROOT
 from mlflow import MlflowClient
+from own_classes import EXAMPLES
 from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.pipeline
@@ -235,14 +236,13 @@ def test_an_edit_of_a_helper_runs_the_stages_that_reach_it(project):
 
 
 def test_a_plugin_belongs_to_the_arms_that_use_it(project):
-    shown = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "adding-an-arm.md").read_text(), re.DOTALL)[1]
-    (project / "plugins" / "pulse.py").write_text(shown)
+    (project / "plugins" / "cooling.py").write_text(EXAMPLES["cooling"])
     edited = read_params(project)
-    edited["temperature"]["token"] = {"token": {"kind": "plugins.pulse.Pulse", "every": 4, "hot": 1.6}}
+    edited["temperature"]["token"] = {"token": {"kind": "plugins.cooling.Cooling"}}
     write_params(project, edited)
     trained = {"plan", "evaluate@token-1-2", *stages_of_round("token", 0), *stages_of_round("token", 1)}
     assert repro(project) - PUBLISHING == trained
-    (project / "plugins" / "pulse.py").open("a").write("\nEDITED = True\n")
+    (project / "plugins" / "cooling.py").open("a").write("\nEDITED = True\n")
     again = repro(project)
     assert {"plan", "rollout@token-1-round0"} <= again
     assert not [stage for stage in again if "uniform" in stage]

@@ -14,7 +14,7 @@ from mtpipe.learn.state.resume import ResumePoint, fingerprint
 from mtpipe.learn.update import coefficient_after
 from mtpipe.records import Rollout, read_sampled_round
 from mtpipe.temperature.controllers.controller import State
-from mtpipe.temperature.controllers.state import write_state
+from mtpipe.temperature.controllers.state import state_after, write_state
 from mtpipe.temperature.entropy_table import write_entropy_table
 from mtpipe.temperature.round_plan import RoundPlan
 
@@ -28,7 +28,7 @@ def next_control(arm: str, seed: int, round: int, learner: Learner, groups: list
     controller = RoundPlan.read(paths.round_plan(arm, round)).controller
     if controller is None:
         return control
-    return controller.after(control, after_round(groups, learner.scorer, learner.settings))
+    return state_after(controller, control, after_round(groups, learner.scorer, learner.settings))
 
 
 def resume_point(arm: str, seed: int, round: int) -> ResumePoint:

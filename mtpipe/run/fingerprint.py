@@ -8,18 +8,21 @@ without comments, docstrings and layout. A template, or whatever else lies besid
 import ast
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import mtpipe
 
 ROOT = Path(mtpipe.__file__).resolve().parents[1]
 PACKAGES = ("mtpipe", "stages")
+PLUGINS = "plugins"
+"""The folder of a user's own classes; it lies in the working directory."""
 
 Digests = dict[str, str]
 """Digests by path, relative to the project's root."""
 
-_MODULE_NAME = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.\w+)+")
+_MODULE_NAME = re.compile(rf"(?:{'|'.join([*PACKAGES, PLUGINS])})(?:\.\w+)+")
 _WITHOUT_MEANING = ("ctx", "kind", "type_comment")
 """Fields of the syntax tree that follow from others, or that Python versions write differently."""
 
@@ -38,18 +41,45 @@ class Fingerprints:
         self._root = root
         self._read: dict[Path, tuple[str, list[str]]] = {}
 
-    def of_stage(self, name: str) -> Digests:
-        """The code of stages/NAME.py and all it reaches. Raises SyntaxError if a file is no Python."""
-        waiting = [self._root / "stages" / f"{name}.py"]
+    def of_stage(self, name: str, plugins: Collection[str] = ()) -> Digests:
+        """The code of stages/NAME.py, of classes from outside by their dotted paths, and of all that these reach.
+
+        Raises SyntaxError if a file is no Python.
+        """
+        return self._reached([self._root / "stages" / f"{name}.py"]) | self.of_plugins(plugins)
+
+    def of_plugins(self, paths: Collection[str]) -> Digests:
+        """The code of classes from outside. An installed package's module counts by its bytes, what it imports not."""
+        digests: Digests = {}
+        for module in sorted({path.rpartition(".")[0] for path in paths}):
+            if files := list(self._files(module)):
+                digests |= self._reached(files)
+            else:
+                spec = find_spec(module)
+                if spec and spec.origin:
+                    digests[spec.origin] = self._look(Path(spec.origin))[0]
+        return dict(sorted(digests.items()))
+
+    def _reached(self, waiting: list[Path]) -> Digests:
         digests: Digests = {}
         while waiting:
             file = waiting.pop()
-            key = file.relative_to(self._root).as_posix()
+            key = self._key(file)
             if key in digests:
                 continue
             digests[key], names = self._look(file)
             waiting += [found for module in names for found in self._files(module)]
         return dict(sorted(digests.items()))
+
+    def changed(self, planned: Digests) -> list[str]:
+        """Which of some files have another digest now, or are gone."""
+        files = {key: self._root / key if key.partition("/")[0] in PACKAGES else Path.cwd() / key for key in planned}
+        return [key for key, file in files.items() if not file.is_file() or self._look(file)[0] != planned[key]]
+
+    def _key(self, file: Path) -> str:
+        """A file's path from the root, or from the folder that it belongs to."""
+        home = next((folder for folder in (self._root, Path.cwd()) if file.is_relative_to(folder)), None)
+        return (file.relative_to(home) if home else file).as_posix()
 
     def _look(self, file: Path) -> tuple[str, list[str]]:
         """A file's digest and the modules that it names."""
@@ -60,7 +90,7 @@ class Fingerprints:
                 self._read[file] = (known, [])
             else:
                 # A relative import says something else in another folder.
-                package = ".".join(file.relative_to(self._root).parent.parts)
+                package = ".".join(Path(self._key(file)).parent.parts)
                 key = f"{package} {known}"
                 if key not in self.cache:
                     tree = ast.parse(content, filename=str(file))
@@ -72,7 +102,7 @@ class Fingerprints:
         """A module's file, its packages' files, and what lies beside them that is not Python."""
         parts = module.split(".")
         for length in range(1, len(parts) + 1):
-            place = self._root.joinpath(*parts[:length])
+            place = (Path.cwd() if parts[0] == PLUGINS else self._root).joinpath(*parts[:length])
             if (place / "__init__.py").is_file():
                 yield place / "__init__.py"
                 others = (file for file in place.iterdir() if file.is_file() and file.suffix != ".py")
@@ -114,4 +144,4 @@ def _named_modules(tree: ast.AST, package: str) -> Iterator[str]:
             names = [node.value.partition(":")[0]]
         else:
             continue
-        yield from (name for name in names if name in PACKAGES or _MODULE_NAME.fullmatch(name))
+        yield from (name for name in names if name in (*PACKAGES, PLUGINS) or _MODULE_NAME.fullmatch(name))

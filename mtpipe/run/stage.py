@@ -46,12 +46,13 @@ def run_stage(main: Callable[..., None]) -> None:
     try:
         with _alone(name):
             started = time.time()
+            plan = paths.round_plan(arguments["arm"], arguments["round"]) if "round" in arguments else None
             if stage != "plan":
-                check_code(stage)
+                check_code(stage, plan)
             _listen(arguments)
             main(**arguments, **settings_for(main))
             if stage != "plan":
-                check_code(stage)
+                check_code(stage, plan)
             _write_clock(name, started)
     except MtpipeError as error:
         sys.exit(f"error in stage {name}: {error}")

@@ -25,6 +25,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json, write_json
 from mtpipe.run.fingerprint import ROOT, Digests, Fingerprints
 from mtpipe.settings.base import read_section
+from mtpipe.settings.plugins import used_plugins
 
 WHOLE = "params"
 """The parameter that asks for all of params.yaml."""
@@ -42,7 +43,8 @@ def write_stage_plans(params: BaseModel, written: dict[str, Any], fingerprints: 
         if script.stem == "plan":
             continue
         settings = {name: _value(params, written, key, only) for name, key, only in _asked(script)}
-        plan = {"settings": settings, "code": fingerprints.of_stage(script.stem)}
+        plugins = used_plugins(settings)
+        plan = {"settings": settings, "plugins": plugins, "code": fingerprints.of_stage(script.stem, plugins)}
         write_json(paths.stage_plan(script.stem), plan)
     write_json(paths.CODE_CACHE, fingerprints.cache)
 
@@ -72,16 +74,22 @@ def settings_for(main: Callable[..., None]) -> dict[str, Any]:
     return values
 
 
-def check_code(stage: str) -> None:
+def check_code(stage: str, round_plan: Path | None = None) -> None:
     """Raises MtpipeError, naming the files, if the stage's code is not what its plan was written for.
 
     That is the case if a file was edited while `dvc repro` runs: DVC would take the result for that of the old code.
+
+    Args:
+        round_plan: the plan of the stage's round, which has the code of the arm's own classes.
     """
     path = paths.stage_plan(stage)
-    planned: Digests = read_json(path)["code"]
-    cache = read_json(paths.CODE_CACHE) if paths.CODE_CACHE.is_file() else {}
-    present = Fingerprints(cache).of_stage(stage)
+    plan = read_json(path)
+    planned: Digests = plan["code"]
+    fingerprints = Fingerprints(read_json(paths.CODE_CACHE) if paths.CODE_CACHE.is_file() else {})
+    present = fingerprints.of_stage(stage, plan["plugins"])
     changed = [file for file in sorted(planned | present) if planned.get(file) != present.get(file)]
+    if round_plan is not None:
+        changed += fingerprints.changed(read_json(round_plan)["sources"])
     if changed:
         raise MtpipeError(
             f"{', '.join(changed[:5])}{' and more' if len(changed) > 5 else ''} changed after {path} was written, so "

@@ -11,7 +11,7 @@ from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.rounds import sample_uniform
 from mtpipe.settings.sampling import Sampling
 from mtpipe.temperature.controllers.controller import BeforeRound, Probed, State
-from mtpipe.temperature.controllers.state import read_state
+from mtpipe.temperature.controllers.state import read_state, state_before
 from mtpipe.temperature.round_plan import RoundPlan
 
 NGRAM = 4
@@ -25,7 +25,7 @@ def set_controller(
         return {}
     uniform = response_uniform(seed, f"round {plan.round}", "controller", 0)
     probing = partial(probe, engine, problems, plan, seed, settings)
-    return plan.controller.before(read_state(policy), BeforeRound(plan.round, uniform, probing))
+    return state_before(plan.controller, read_state(policy), BeforeRound(plan.round, uniform, probing))
 
 
 def probe(

@@ -5,20 +5,21 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from mtpipe.settings.base import Settings
-from mtpipe.temperature.annealed_spread import AnnealedSpread
+from mtpipe.settings.plugins import own_code
+from mtpipe.temperature.annealed_spread import AnySpread
 from mtpipe.temperature.controllers import AnyController
 from mtpipe.temperature.controllers.tampo import Tampo
 from mtpipe.temperature.rules import AnyRule
 from mtpipe.temperature.rules.uniform import Uniform
-from mtpipe.temperature.schedule import Constant, Schedule
+from mtpipe.temperature.schedule import AnySchedule, Constant, scheduled
 from mtpipe.temperature.truncation import NONE, Truncation
 
 
 class Arm(Settings):
     """T[i, t] = token_rule(base = schedule(round) + spread[i], H[i, t], t); each of the three may be left out."""
 
-    schedule: Schedule | None = Field(default=None, description="over training; by default constant")
-    spread: AnnealedSpread | None = Field(default=None, description="over a group's responses; by default none")
+    schedule: AnySchedule | None = Field(default=None, description="over training; by default constant")
+    spread: AnySpread | None = Field(default=None, description="over a group's responses; by default none")
     token: AnyRule = Field(default=Uniform(kind="uniform"), description="within a response")
     truncation: Truncation = Field(default=NONE, description="which tokens may be drawn; by default all")
     controller: AnyController | None = Field(default=None, description="in the schedule's place, from rollouts")
@@ -52,4 +53,7 @@ class Arm(Settings):
 
     def scheduled(self, round: int) -> float:
         """The schedule's temperature of a round."""
-        return (self.schedule or Constant(kind="constant", value=self.token.default_base())).at(round)
+        if self.schedule is not None:
+            return scheduled(self.schedule, round)
+        with own_code(self.token.kind):
+            return scheduled(Constant(kind="constant", value=self.token.default_base()), round)

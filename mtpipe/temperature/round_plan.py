@@ -10,12 +10,12 @@ from pydantic import Field, ValidationError
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json
 from mtpipe.settings.base import Settings, Temperature, faults
+from mtpipe.settings.plugins import own_code
 from mtpipe.temperature.controllers import AnyController
 from mtpipe.temperature.controllers.controller import Controller, State
 from mtpipe.temperature.entropy_table import entropy_at
 from mtpipe.temperature.rules import AnyResolvedRule, AnyRule
-from mtpipe.temperature.rules.outside import source_digest
-from mtpipe.temperature.rules.rule import rounded
+from mtpipe.temperature.rules.rule import ResolvedRule, rounded
 from mtpipe.temperature.spread import Spread
 from mtpipe.temperature.truncation import NONE, Truncation
 
@@ -30,8 +30,12 @@ class ResponsePlan(Settings):
     def of(cls, token: AnyRule, base: float, round: int) -> "ResponsePlan":
         """Raises ValidationError, or ValueError for a rule's own span, if a temperature would not stay above 0."""
         base = rounded(base)
-        rule = token.resolve(base, round)
-        low, high = rule.span()
+        with own_code(token.kind):
+            rule = token.resolve(base, round)
+        if not isinstance(rule, ResolvedRule):
+            raise ValueError(f"{token.kind}: `resolve` gave {rule!r}; expected a ResolvedRule")
+        with own_code(token.kind):
+            low, high = rule.span()
         if not 0 < low <= high < math.inf:
             raise ValueError(f"the span of token rule {rule.kind} is {low} to {high}; it has to be finite and above 0")
         return cls(base=base, rule=rule)
@@ -64,7 +68,8 @@ class OpenRound(Settings):
         """The responses with the lowest and the highest base temperature that may be drawn, or set by a controller."""
         if self.controller is not None:
             offsets = (self.spread and self.spread.offsets) or [0.0]
-            low, high = self.controller.bounds()
+            with own_code(self.controller.kind):
+                low, high = self.controller.bounds()
             bases = [low + min(offsets), high + max(offsets)]
         elif self.spread is not None and self.spread.drawn is not None:
             bases = list(self.spread.drawn.span())
@@ -84,7 +89,7 @@ class RoundPlan(Settings):
     round: int = Field(ge=0)
     group: list[ResponsePlan] | OpenRound
     truncation: Truncation = NONE
-    sources: dict[str, str] = Field(default={}, description="SHA-256 of the files of rules from outside, by their kind")
+    sources: dict[str, str] = Field(default={}, description="digests of the code of classes from outside, by file")
 
     @classmethod
     def read(cls, path: Path) -> "RoundPlan":
@@ -94,14 +99,6 @@ class RoundPlan(Settings):
         except ValidationError as error:
             reasons = "; ".join(faults(error))
             raise MtpipeError(f"{path} is no plan of this version, run `dvc repro plan` again: {reasons}") from None
-
-    def check_sources(self) -> None:
-        """Raises MtpipeError if a rule from outside is not the one that the plan was made with."""
-        for kind, digest in self.sources.items():
-            if source_digest(kind) != digest:
-                raise MtpipeError(
-                    f"the file of {kind} changed after the plan of arm {self.arm!r} was made; run `dvc repro` again"
-                )
 
     @property
     def controller(self) -> Controller | None:

@@ -4,18 +4,31 @@ A schedule never accumulates, so that resuming a run, or editing one round of it
 from 0; a round is one batch of rollouts from one policy, which the paper calls a step.
 """
 
+import math
+from abc import abstractmethod
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from mtpipe.settings.base import Settings
+from mtpipe.settings.plugins import own_code, pick_class, written_in
 
 Value = Annotated[float, Field(ge=0)]
 """A temperature, or what a spread is multiplied by; a plan refuses a temperature of 0."""
 
 
-class Constant(Settings):
+class Schedule(Settings):
+    """A schedule as params.yaml has it."""
+
+    kind: str
+
+    @abstractmethod
+    def at(self, round: int) -> float:
+        """The temperature of a round, from 0 on, or the factor of a spread."""
+
+
+class Constant(Schedule):
     """The same temperature in every round."""
 
     kind: Literal["constant"]
@@ -25,7 +38,7 @@ class Constant(Settings):
         return self.value
 
 
-class Linear(Settings):
+class Linear(Schedule):
     """From `start` in round 0 to `end` in round `over`, then constant (the paper's linear rise)."""
 
     kind: Literal["linear"]
@@ -37,7 +50,7 @@ class Linear(Settings):
         return self.start + (self.end - self.start) * min(round / self.over, 1.0)
 
 
-class Staircase(Settings):
+class Staircase(Schedule):
     """`start` plus `increment` after every `every` rounds (the paper's spikes)."""
 
     kind: Literal["staircase"]
@@ -49,7 +62,7 @@ class Staircase(Settings):
         return self.start + self.increment * (round // self.every)
 
 
-class Piecewise(Settings):
+class Piecewise(Schedule):
     """Straight lines between `points`, each a pair [round, temperature].
 
     The points have to reach from round 0 to the last round: what happens outside them is not guessed.
@@ -76,4 +89,30 @@ class Piecewise(Settings):
         return last_value
 
 
-Schedule = Annotated[Constant | Linear | Staircase | Piecewise, Field(discriminator="kind")]
+SCHEDULES: dict[str, type[Schedule]] = {
+    "constant": Constant,
+    "linear": Linear,
+    "staircase": Staircase,
+    "piecewise": Piecewise,
+}
+
+
+def _schedule(found: Any) -> Schedule:
+    if isinstance(found, Schedule):
+        return found
+    return pick_class(found, SCHEDULES, Schedule, "schedule").model_validate(found)
+
+
+AnySchedule = Annotated[SerializeAsAny[Schedule], BeforeValidator(_schedule)]
+"""The settings of any schedule, as a field of other settings."""
+
+
+def scheduled(schedule: Schedule, round: int) -> float:
+    """The value of a round; raises ValueError if it is no number, or if the schedule does not cover the round."""
+    with own_code(schedule.kind):
+        found = schedule.at(round)
+    if not isinstance(found, int | float) or not math.isfinite(found):
+        raise ValueError(
+            f"{schedule.kind}: `at` in {written_in(type(schedule))} gave {found!r} for round {round}; expected a number"
+        )
+    return found

@@ -69,7 +69,11 @@ def test_every_profile_is_valid(profile):
             "{kind: piecewise, points: [[0, 1.0], [3, 1.2]]}\n  spike",
             "arm 'linear', round 4: the points end at round 3",
         ),
-        ("{kind: staircase, start", "{kind: stair, start", "'staircase'"),
+        (
+            "{kind: staircase, start",
+            "{kind: stair, start",
+            "temperature.spike.schedule: no schedule has the kind 'stair'",
+        ),
         ("offsets: [0.0, 0.0, -0.1", "offsets: [0.0, 0.0, -1.1", "arm 'spread', round 0"),
     ],
 )

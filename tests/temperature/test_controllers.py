@@ -171,7 +171,10 @@ def test_a_spreads_offsets_go_on_top_of_the_controllers_temperature():
 @pytest.mark.parametrize(
     ("arm", "reason"),
     [
-        ({"controller": {"kind": "entropy"}}, "no controller has the kind 'entropy'; expected one of entropy_target"),
+        (
+            {"controller": {"kind": "entropy"}},
+            "no controller has the kind 'entropy'; expected a mapping with one of entropy_target",
+        ),
         ({"controller": {"kind": "entropy_target", "targt": 0.3}}, "unknown key 'targt'; did you mean 'target'"),
         (
             {"controller": {"kind": "tampo"}, "schedule": {"kind": "constant", "value": 1.0}},

@@ -1,4 +1,4 @@
-"""The table of controllers. A controller is one file of this folder and one line here.
+"""The table of controllers. A controller is one file of this folder and one line here, or a dotted path elsewhere.
 
 Read `controller` first: what a controller is and is told. `state` is what it remembers, a file with the policy. Then
 any of `entropy_target`, `tempered_entropy`, `turning_point`, `stage_diversity` and `tampo`; `probing` is what those
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SerializeAsAny
 
+from mtpipe.settings.plugins import pick_class
 from mtpipe.temperature.controllers.controller import Controller
 from mtpipe.temperature.controllers.entropy_target import EntropyTarget
 from mtpipe.temperature.controllers.stage_diversity import StageDiversity
@@ -30,10 +31,7 @@ CONTROLLERS: dict[str, type[Controller]] = {
 def _controller(found: Any) -> Controller:
     if isinstance(found, Controller):
         return found
-    kind = found.get("kind") if isinstance(found, dict) else None
-    if not isinstance(kind, str) or kind not in CONTROLLERS:
-        raise ValueError(f"no controller has the kind {kind!r}; expected one of {', '.join(CONTROLLERS)}")
-    return CONTROLLERS[kind].model_validate(found)
+    return pick_class(found, CONTROLLERS, Controller, "controller").model_validate(found)
 
 
 AnyController = Annotated[SerializeAsAny[Controller], BeforeValidator(_controller)]

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SerializeAsAny
 
+from mtpipe.settings.plugins import pick_class
 from mtpipe.temperature.rules.adapt import AdapT
 from mtpipe.temperature.rules.annealed import Annealed, ReverseAnnealed
 from mtpipe.temperature.rules.edt import EDT
@@ -34,16 +35,9 @@ RULES: dict[str, type[Rule]] = {
 
 
 def rule_class(found: Any) -> type[Rule]:
-    """The class of a rule's settings, or of a resolved rule, by its `kind`; raises ValueError where there is none."""
-    kind = found.get("kind") if isinstance(found, dict) else None
-    if isinstance(kind, str) and "." in kind:
-        return load_rule(kind)
-    if not isinstance(kind, str) or kind not in RULES:
-        raise ValueError(
-            f"no token rule has the kind {kind!r}; expected a mapping with one of {', '.join(RULES)}, or with the "
-            f"dotted path of a class of your own"
-        )
-    return RULES[kind]
+    """The class of a rule's settings, or of a resolved rule, by its `kind`; raises ValueError if there is none."""
+    picked = pick_class(found, RULES, Rule, "token rule")
+    return load_rule(found["kind"]) if "." in found["kind"] else picked
 
 
 def _rule(found: Any) -> Rule:

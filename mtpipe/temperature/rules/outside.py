@@ -1,44 +1,38 @@
-"""Token rules from outside the package: a kind with a dot is the dotted path of a class."""
+"""Token rules from outside the package: what is asked of them beyond what their base classes say."""
 
-import hashlib
-import inspect
-import sys
-from importlib import import_module
-from pathlib import Path
+from mtpipe.settings.plugins import check_methods, load_class, own_code, written_in
+from mtpipe.temperature.rules.rule import NextTokens, ResolvedRule, Rule
 
-from mtpipe.temperature.rules.rule import ResolvedRule, Rule
+_ENTROPIES = (0.0, 0.1, 1.0, 10.0)
+_POSITIONS = (0, 1, 7, 1000)
 
 
 def load_rule(path: str) -> type[Rule]:
-    """Imports the class; its module is a file of the project's folder, or installed.
-
-    Importing runs the module, so a path must come from a file of the project and never from a request.
-
-    Raises ValueError if there is no such module or class, if the module fails, or if the class is no rule.
-    """
-    module_name, _, name = path.rpartition(".")
-    try:
-        module = import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise ValueError(f"{path}: the module {module_name} needs {error.name}, which is not installed") from error
-        raise ValueError(
-            f"{path}: there is no module {module_name}, neither in this folder nor installed; "
-            f"plugins/pulse.py, say, is the module plugins.pulse"
-        ) from error
-    except Exception as error:  # whatever a user's own code may raise
-        raise ValueError(f"{path}: the module {module_name} does not load: {type(error).__name__}: {error}") from error
-    found = getattr(module, name, None)
-    if not isinstance(found, type) or not issubclass(found, Rule):
-        own = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module_name]
-        rules = [value.__name__ for value in own if issubclass(value, Rule)]
-        raise ValueError(f"{path}: {module_name} has no token rule {name!r}; it has {', '.join(rules) or 'none'}")
-    if not issubclass(getattr(found, "resolved", object), ResolvedRule):
+    """Imports the class; raises ValueError as `load_class` does, or if its `resolved` is no ResolvedRule."""
+    found = load_class(path, Rule, "token rule")
+    resolved = getattr(found, "resolved", object)
+    if not issubclass(resolved, ResolvedRule):
         raise ValueError(f"{path}: its attribute `resolved` has to be a subclass of ResolvedRule")
+    check_methods(path, resolved, "resolved rule")
     return found
 
 
-def source_digest(path: str) -> str:
-    """The SHA-256 of the file that a rule from outside stands in; a plan keeps it, so that an edit re-runs its arm."""
-    file = inspect.getsourcefile(sys.modules[load_rule(path).__module__])
-    return hashlib.sha256(Path(file).read_bytes() if file else b"").hexdigest()
+def try_rule(path: str, rule: ResolvedRule) -> None:
+    """Computes a few temperatures with a resolved rule from outside, as arrays in numpy.
+
+    Raises ValueError, naming file and line, if it does not give each token a temperature within its span.
+    """
+    import numpy as np  # pictures need it anyway, and a study with rules of the package does not
+
+    where = f"{path}: `at` in {written_in(type(rule))}"
+    count = len(_ENTROPIES)
+    tokens = NextTokens(np.array(_ENTROPIES), np.array(_POSITIONS), np.arange(count) == 0, np.array(_ENTROPIES))
+    numbers = {name: np.full(count, value) for name, value in rule.frozen(lambda quantile: quantile).numbers.items()}
+    with own_code(path):
+        found = np.asarray(rule.at(numbers, tokens))
+    if found.shape != (count,):
+        raise ValueError(f"{where} gave the shape {list(found.shape)} for {count} tokens; expected [{count}]")
+    try:
+        rule.check(found.tolist())
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
