@@ -1,5 +1,6 @@
 """Where each stage's files are, relative to the project's root; the same paths stand in dvc.yaml."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 DATA = Path("data")
@@ -17,9 +18,15 @@ SAMPLES = DATA / "samples"
 EVALUATION = DATA / "evaluation"
 CLOCK = DATA / "clock"
 LOCKS = DATA / "locks"
+CHAINS = DATA / "chains"
 CODE_CACHE = DATA / "code.json"
 REPORT = Path("report")
 MLFLOW = Path("mlflow")
+
+
+def chain(name: str) -> Path:
+    """What `python -m mtpipe run` keeps of a part of the study: its plan, lock entries, progress and log."""
+    return CHAINS / name
 
 
 def stage_plan(stage: str) -> Path:
@@ -58,6 +65,11 @@ def rollouts(arm: str, seed: int, round: int) -> Path:
 
 def verdicts(arm: str, seed: int, round: int) -> Path:
     return round_folder(arm, seed, round) / "verdicts.parquet"
+
+
+def all_verdicts(arm: str, seed: int | str) -> Iterator[Path]:
+    """The verdicts of a run's rounds that are there, in no particular order."""
+    return (DATA / "runs" / arm / f"seed{seed}").glob("round*/verdicts.parquet")
 
 
 def steps(arm: str, seed: int, round: int) -> Path:

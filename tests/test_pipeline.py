@@ -301,6 +301,17 @@ def test_two_fresh_projects_end_with_the_same_lock_also_without_the_preloaded_pr
     assert (twin / "dvc.lock").read_text() == (finished / "dvc.lock").read_text()
 
 
+def test_arms_side_by_side_end_with_the_same_lock_and_leave_nothing_to_do(finished, tmp_path):
+    twin = make_project(tmp_path / "twin")
+    command = [sys.executable, "-m", "mtpipe", "run", "--jobs", "2"]
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(twin)}
+    ended = subprocess.run(command, cwd=twin, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    assert (twin / "dvc.lock").read_text() == (finished / "dvc.lock").read_text()
+    assert dvc(twin, "status").strip() == "Data and pipelines are up to date."
+    assert repro(twin) == set()
+
+
 def kill_when(project: Path, reached: list[str]) -> None:
     """Starts `dvc repro` and kills it and its children without warning, once its output names each of `reached`."""
     log = project.parent / "log"

@@ -26,6 +26,8 @@ from mtpipe import paths
 
 STAGES_WITH_TORCH = ("warm_start", "rollout", "update", "evaluate", "evaluate_start", "sweep")
 STAGE_BEFORE_THEM = "plan"
+PRELOAD_OWNER = "MTPIPE_PRELOAD_OWNER"
+"""Names the process whose stages share a server, if it is not the one that started this stage."""
 _KILLED = 137
 
 
@@ -98,6 +100,9 @@ def _run_forked(stage: str, arguments: list[str]) -> int | None:
 
 def _owner() -> int:
     """The process that the stages have in common, dvc as a rule: the nearest ancestor that is not a shell."""
+    named = os.environ.get(PRELOAD_OWNER, "")
+    if named.isdecimal() and Path(f"/proc/{named}").exists():
+        return int(named)
     pid = os.getppid()
     while pid > 1:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -1,0 +1,68 @@
+"""`python -m mtpipe run`: makes the whole study, chains side by side."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtpipe.commands import add_command, positive
+from mtpipe.errors import MtpipeError
+
+if TYPE_CHECKING:
+    from mtpipe.params import Params
+
+_SUMMARY = "make the whole study as `dvc repro` does, but chains (an arm with a seed) side by side; docs/study.md"
+
+
+def add_parser(parsers: Any) -> argparse.ArgumentParser:
+    parser = add_command(parsers, "run", _SUMMARY)
+    parser.add_argument("--jobs", type=positive(int), metavar="N", help="chains at a time; default: what cores or GPUs allow")
+    parser.add_argument("--devices", type=_names, metavar="0,1", help="CUDA devices to use; default: all that are here")
+    parser.add_argument("--arms", nargs="+", metavar="ARM", help="these arms' chains; default: all of params.yaml")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="these seeds' chains; default: all")
+    parser.add_argument("--wait", action="store_true", help="if another `run` is at work here, begin when it has ended")
+    return parser
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Ends with status 1 if a chain fails, and with 130 after Ctrl-C."""
+    from mtpipe.params import load_params
+    from mtpipe.run.alone import alone
+    from mtpipe.run.study.pool import LocalPart
+    from mtpipe.run.study.slots import slots
+    from mtpipe.run.study.study import Study
+    from mtpipe.run.study.table import table
+    from mtpipe.run.study.watch import Watch
+
+    if arguments.params != Path("params.yaml"):
+        raise MtpipeError(f"--params is {arguments.params}; `run` makes the study of params.yaml, which DVC reads too")
+    params = load_params(arguments.params)
+    chains = _chosen(params, arguments.arms, arguments.seeds)
+    places = slots(params, arguments.jobs, arguments.devices)
+    with alone("study", "another `python -m mtpipe run` is at work on this study", arguments.wait):
+        study, stopped = Study(), False
+        try:
+            study.run(chains, places, LocalPart, Watch())
+        except KeyboardInterrupt:
+            stopped = True
+    print(table(study.outcome))
+    sys.exit(130 if stopped else 1 if study.outcome.failed else 0)
+
+
+def _chosen(params: "Params", arms: Sequence[str] | None, seeds: Sequence[int] | None) -> list[str]:
+    """The names of the chains that are asked for, in the order of params.yaml."""
+    for flag, asked, known in (("--arms", arms or [], params.arms), ("--seeds", seeds or [], params.seeds)):
+        unknown = [str(each) for each in asked if each not in known]
+        if unknown:
+            raise MtpipeError(f"{flag} names {', '.join(unknown)}; params.yaml has {', '.join(map(str, known))}")
+    return [
+        f"{arm}-{seed}"
+        for arm in params.arms
+        for seed in params.seeds
+        if (not arms or arm in arms) and (not seeds or seed in seeds)
+    ]
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,10 @@
+"""A study as a whole: its chains side by side, each an arm with a seed, and what they have in common.
+
+DVC runs one stage at a time and writes the lock of all stages after each, so a study of hundreds of stages spends
+more on that than on its work, and uses one device. Here the same stages of the same dvc.yaml run in the same folder,
+by DVC's own functions, but in parts: the shared stages, each chain, and the stages that close the study. A part keeps
+its lock entries in a small file of its own; they are merged into dvc.lock as `dvc repro` would have written it.
+
+Read in this order: `parts` (which stages belong together), `project` (all that is asked of DVC), `lock` (dvc.lock, and
+a part's own), `part` (runs one part), `pool` (runs many), `study` (the whole). No file but `project` imports dvc.
+"""

@@ -1,0 +1,115 @@
+"""dvc.lock, read and written stage by stage, and the lock entries that a part keeps until they are merged into it.
+
+DVC parses all of dvc.lock and writes all of it after each stage. Here it stays text, cut at the stages' names: an entry
+is parsed if it is asked for, and written if it is new, in DVC's own words.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from mtpipe.errors import MtpipeError
+from mtpipe.files import write_text
+from mtpipe.run.study.project import Entry, lock_text
+
+DVC_LOCK = Path("dvc.lock")
+_HEAD = ["schema: '2.0'\n", "stages:\n"]
+_REMEDY = (
+    "bring it back with `git restore dvc.lock`, or delete it: what was made before is then restored from DVC's cache, "
+    "not made again"
+)
+
+
+class DvcLock:
+    """The entries of dvc.lock by stage, in the file's order.
+
+    Raises MtpipeError if the file is not as DVC writes it: empty, cut off, or with the marks of a git conflict.
+    """
+
+    def __init__(self, path: Path = DVC_LOCK) -> None:
+        self._path = path
+        self._texts: dict[str, str] = {}
+        self._head, self._tail = "".join(_HEAD), ""
+        if path.exists():
+            self._cut(path.read_text(encoding="utf-8").splitlines(keepends=True))
+
+    def _cut(self, lines: list[str]) -> None:
+        """Takes the file apart: what stands above the stages, each stage's lines, and what stands below."""
+        starts = [index for index, line in enumerate(lines) if line in ("stages:\n", "stages: {}\n")]
+        if not lines or lines[0] != _HEAD[0] or len(starts) != 1 or not lines[-1].endswith("\n"):
+            raise MtpipeError(f"{self._path} is empty or cut off, or has the marks of a git conflict; {_REMEDY}")
+        self._head = "".join([*lines[: starts[0]], _HEAD[1]])
+        name = ""
+        for index, line in enumerate(lines[starts[0] + 1 :], starts[0] + 1):
+            if not line.startswith("  "):
+                self._tail = "".join(lines[index:])
+                if not line.partition(":")[0].isidentifier():
+                    raise MtpipeError(f"{self._path}:{index + 1} is {line.strip()!r}; expected a stage; {_REMEDY}")
+                break
+            if line[2] != " ":
+                name = line.strip().removesuffix(":").strip("'\"")
+                self._texts[name] = ""
+            self._texts[name] += line
+
+    def get(self, stage: str) -> Entry | None:
+        """A stage's entry. Raises MtpipeError if it is unreadable."""
+        if stage not in self._texts:
+            return None
+        try:
+            (entry,) = YAML(typ="safe").load(self._texts[stage]).values()
+            return dict(entry)
+        except (YAMLError, TypeError, ValueError):
+            raise MtpipeError(f"{self._path}: the entry of stage {stage} is not readable; {_REMEDY}") from None
+
+    def merge(self, entries: Mapping[str, Entry], order: Sequence[str]) -> bool:
+        """Puts entries in the place of former ones, and new ones where `dvc repro` would have put them.
+
+        Args:
+            entries: by stage.
+            order: all stages, as `dvc repro` takes them up.
+
+        Returns whether that changes the file; `write` writes it.
+        """
+        texts = {name: lock_text(name, entry) for name, entry in entries.items()}
+        changed = {name: text for name, text in texts.items() if self._texts.get(name) != text}
+        names = list(self._texts)
+        places = {name: place for place, name in enumerate(order)}
+        for name in sorted(changed.keys() - self._texts.keys(), key=lambda name: places[name]):
+            before = next((each for each in reversed(order[: places[name]]) if each in self._texts), None)
+            names.insert(names.index(before) + 1 if before is not None else 0, name)
+            self._texts[name] = ""
+        self._texts = {name: changed.get(name, self._texts[name]) for name in names}
+        return bool(changed)
+
+    def write(self) -> None:
+        """Writes the file so that a kill leaves the former one."""
+        write_text(self._path, self._head + "".join(self._texts.values()) + self._tail)
+
+
+class PartLock:
+    """A part's lock entries, a line each, appended as its stages end; a line that a kill cut off does not count."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.entries: dict[str, Entry] = {}
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+        for line in lines:
+            if line.endswith("\n"):
+                found: dict[str, Any] = json.loads(line)
+                self.entries |= found
+        if lines and not lines[-1].endswith("\n"):
+            write_text(path, "".join(lines[:-1]))
+
+    def add(self, stage: str, entry: Entry) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self._path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({stage: entry}) + "\n")
+        self.entries[stage] = entry
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self.entries = {}

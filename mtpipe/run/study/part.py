@@ -1,0 +1,198 @@
+"""One part of a study: the stages of its plan, one after the other, in the process that calls `run_part`.
+
+A part's folder, data/chains/PART, has four files: `plan.json` (its stages, and what dvc.lock says of them),
+`lock.jsonl` (the lock entries that are not in dvc.lock yet), `progress.json` and `log`.
+"""
+
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mtpipe import paths
+from mtpipe.errors import MtpipeError
+from mtpipe.files import read_json, write_text
+from mtpipe.run.alone import alone
+from mtpipe.run.study.lock import DvcLock, PartLock
+from mtpipe.run.study.project import Entry, Project, ProjectStage
+
+PARENT = "MTPIPE_PARENT"
+"""Names the descriptor of a pipe that ends with the process that started this part."""
+
+
+@dataclass(frozen=True)
+class PartPlan:
+    """The stages of a part in their order, and those of their lock entries that dvc.lock has."""
+
+    stages: list[str]
+    entries: Mapping[str, Entry]
+
+    @classmethod
+    def of(cls, stages: list[str], lock: DvcLock) -> "PartPlan":
+        found = {stage: lock.get(stage) for stage in stages}
+        return cls(stages, {stage: entry for stage, entry in found.items() if entry is not None})
+
+    @classmethod
+    def read(cls, part: str) -> "PartPlan":
+        return cls(**read_json(plan_file(part)))
+
+    def write(self, part: str) -> None:
+        """Puts the plan in place, and takes away what tells of a former run."""
+        progress_file(part).unlink(missing_ok=True)
+        write_text(plan_file(part), json.dumps(asdict(self)) + "\n")
+
+
+@dataclass
+class Progress:
+    """How far a part is.
+
+    Attributes:
+        state: what became of it; `failed` has a message.
+        stage: the one that runs, or ran last.
+        done: how many of `stages` are up to date, whether they had to run or not.
+        ran: those that ran or were restored from the cache, with their seconds.
+        since: when `stage` began, in seconds since the epoch.
+    """
+
+    part: str
+    stages: list[str]
+    state: Literal["running", "done", "failed", "stopped"] = "running"
+    stage: str = ""
+    done: int = 0
+    ran: dict[str, float] = field(default_factory=dict)
+    since: float = 0.0
+    message: str = ""
+
+    def begin(self, stage: str) -> None:
+        """Notes that a stage has to run."""
+        self.stage, self.since = stage, time.time()
+        self.write()
+
+    def end(self) -> None:
+        self.ran[self.stage] = time.time() - self.since
+
+    @classmethod
+    def read(cls, part: str) -> "Progress | None":
+        """None before the part has begun."""
+        path = progress_file(part)
+        return cls(**read_json(path)) if path.is_file() else None
+
+    def write(self) -> None:
+        write_text(progress_file(self.part), json.dumps(asdict(self)) + "\n")
+
+
+def plan_file(part: str) -> Path:
+    return paths.chain(part) / "plan.json"
+
+
+def lock_file(part: str) -> Path:
+    return paths.chain(part) / "lock.jsonl"
+
+
+def progress_file(part: str) -> Path:
+    return paths.chain(part) / "progress.json"
+
+
+def log_file(part: str) -> Path:
+    return paths.chain(part) / "log"
+
+
+def done_so_far(project: Project, plan: PartPlan, own: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The first stages of a part that are up to date, up to the first that is not, with the entries that say so."""
+    done: dict[str, Entry] = {}
+    for name in plan.stages:
+        entry = _standing(project.stage(name), plan, own)
+        if entry is None:
+            break
+        done[name] = entry
+    return done
+
+
+def _standing(stage: ProjectStage, plan: PartPlan, own: Mapping[str, Entry]) -> Entry | None:
+    """The entry by which a stage is up to date: dvc.lock's, or one that the part has kept; None if it has to run.
+
+    Which of the two is newer does not matter, since an entry holds for exactly the files that it names.
+    """
+    for entry in (plan.entries.get(stage.name), own.get(stage.name)):
+        stage.fill(entry)
+        if (entry is not None or not stage.is_own) and stage.is_up_to_date():
+            return entry or {}
+    stage.fill(plan.entries.get(stage.name))
+    return None
+
+
+def run_part(part: str) -> Progress:
+    """Runs the stages of a part that are not up to date; the first that fails ends it.
+
+    Raises MtpipeError if the part is at work already, or another DVC command uses its files.
+    """
+    plan = PartPlan.read(part)
+    progress = Progress(part, plan.stages)
+    with alone(f"chain-{part}", f"{part} is at work already"):
+        project, own = Project(tells=True), PartLock(lock_file(part))
+        former = own.entries
+        own.remove()
+        stages = [project.stage(name) for name in plan.stages]
+        with project.claimed(stages):
+            try:
+                for stage in stages:
+                    _run_stage(stage, plan, former, own, progress)
+                progress.state = "done"
+            except MtpipeError as error:
+                progress.state, progress.message = "failed", str(error)
+            except KeyboardInterrupt:
+                progress.state, progress.message = "stopped", f"stopped in {progress.stage}"
+    progress.write()
+    return progress
+
+
+def _run_stage(
+    stage: ProjectStage, plan: PartPlan, former: Mapping[str, Entry], own: PartLock, progress: Progress
+) -> None:
+    entry = _standing(stage, plan, former)
+    if entry is None:
+        progress.begin(stage.name)
+        entry = stage.run()
+        progress.end()
+    if entry is not None and entry != plan.entries.get(stage.name):
+        own.add(stage.name, entry)
+    progress.done += 1
+
+
+def last_words(log: Path) -> str:
+    """What the log of a failed part ends with: the stage's own message, if it wrote one."""
+    try:
+        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        return ""
+    said = [line for line in lines if re.match(r"error in stage |[\w.]*(Error|Exception|Interrupt)\b", line)]
+    return said[-1] if said else ""
+
+
+def main() -> None:
+    """Runs the part that the first argument names, no longer than the process that started it."""
+    if PARENT in os.environ:
+        threading.Thread(target=_end_with_parent, args=(int(os.environ.pop(PARENT)),), daemon=True).start()
+    try:
+        progress = run_part(sys.argv[1])
+    except MtpipeError as error:
+        progress = Progress(sys.argv[1], [], state="failed", message=str(error))
+        progress.write()
+    if progress.state != "done":
+        sys.exit(f"error in {sys.argv[1]}: {progress.message}")
+
+
+def _end_with_parent(alive: int) -> None:
+    os.read(alive, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The local pool: parts as processes, one in each slot, which end with the process that started them."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from mtpipe.run.launch import PRELOAD_OWNER
+from mtpipe.run.study.part import PARENT, log_file
+from mtpipe.run.study.slots import Slot
+
+_SECONDS_TO_STOP = 20.0
+_SECONDS_BETWEEN_LOOKS = 0.1
+
+
+class Started(Protocol):
+    """A part at work."""
+
+    def has_ended(self) -> bool: ...
+
+    def interrupt(self) -> None:
+        """Asks it to end, as Ctrl-C does."""
+
+    def kill(self) -> None: ...
+
+
+Start = Callable[[str, Slot], Started]
+
+
+def run_parts(
+    parts: Sequence[str], slots: Sequence[Slot], start: Start, look: Callable[[], None], end: Callable[[str], None]
+) -> None:
+    """Runs parts in their order, one in each slot at a time.
+
+    Args:
+        start: begins a part in a slot.
+        look: called about ten times a second.
+        end: called with each part that has ended; also with those that were stopped because of an error or Ctrl-C,
+            which is raised again when all have ended.
+    """
+    waiting, free = list(parts), list(slots)
+    at_work: dict[str, tuple[Started, Slot]] = {}
+    try:
+        while waiting or at_work:
+            while waiting and free:
+                slot = free.pop(0)
+                at_work[waiting[0]] = (start(waiting[0], slot), slot)
+                waiting.pop(0)
+            for part, (started, slot) in list(at_work.items()):
+                if started.has_ended():
+                    del at_work[part]
+                    free.append(slot)
+                    end(part)
+            look()
+            time.sleep(_SECONDS_BETWEEN_LOOKS if at_work else 0)
+    except BaseException:
+        for started, _ in at_work.values():
+            started.interrupt()
+        deadline = time.monotonic() + _SECONDS_TO_STOP
+        for part, (started, _) in at_work.items():
+            while not started.has_ended() and time.monotonic() < deadline:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            started.kill()
+            end(part)
+        raise
+
+
+class LocalPart:
+    """A part in a process of its own, whose output goes to the part's log."""
+
+    def __init__(self, part: str, slot: Slot) -> None:
+        alive, self._alive = os.pipe()
+        environment = {**os.environ, **slot.environment(), PARENT: str(alive), PRELOAD_OWNER: str(os.getpid())}
+        log = log_file(part)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "w") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "mtpipe.run.study.part", part],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                pass_fds=[alive],
+                start_new_session=True,
+            )
+        os.close(alive)
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def interrupt(self) -> None:
+        self._send(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Ends what is left of it, also the commands of its stages."""
+        self._send(signal.SIGKILL)
+        self._process.wait()
+        os.close(self._alive)
+
+    def _send(self, sign: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, sign)

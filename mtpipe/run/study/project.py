@@ -1,0 +1,227 @@
+"""DVC as a study uses it: the stages of dvc.yaml one by one, with lock entries that are handed in and out.
+
+`dvc repro` holds the lock of the project, and reads and writes the lock entries of all stages after each. Here whoever
+runs some stages claims their paths and keeps their entries. The stages are DVC's own objects: DVC says what has
+changed, runs the command, and hashes and caches what it leaves.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dvc.logger
+from dvc import rwlock
+from dvc.dvcfile import ProjectFile, is_valid_filename, load_file
+from dvc.exceptions import DvcException, NotDvcRepoError
+from dvc.lock import LockError, LockNoop, make_lock
+from dvc.repo import Repo
+from dvc.repo.index import Index
+from dvc.repo.reproduce import get_active_graph, plan_repro
+from dvc.stage import Stage
+from dvc.stage.loader import StageLoader
+from dvc.stage.serialize import to_lockfile
+from dvc.utils.serialize import dumps_yaml
+
+from mtpipe.errors import MtpipeError
+from mtpipe.run.study.parts import Parts, split
+
+Entry = dict[str, Any]
+"""What dvc.lock says of one stage: its command, and the hashes of its dependencies and outputs."""
+
+DVC_YAML = Path("dvc.yaml")
+_ATTEMPTS = 20
+"""Of taking a lock that another process holds for a moment; DVC waits three seconds in each."""
+
+
+class _Repo(Repo):  # type: ignore[misc]  # DVC has no types
+    """DVC's project without its lock, and with a memory that outlasts the command of a stage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = LockNoop()
+
+    def _reset(self) -> None:
+        """DVC forgets .dvcignore and its configuration after each command, which takes longer than a small command."""
+
+
+class ProjectStage:
+    """A stage of the project, and what its lock entry says of it."""
+
+    def __init__(self, stage: Stage, is_own: bool) -> None:
+        self._stage = stage
+        self.is_own = is_own
+        self.name: str = stage.addressing
+        """As DVC prints it: `rollout@token-1-round0`."""
+
+    @property
+    def reads(self) -> list[str]:
+        return [dep.fs_path for dep in self._stage.deps]
+
+    @property
+    def writes(self) -> list[str]:
+        return [out.fs_path for out in self._stage.outs]
+
+    def fill(self, entry: Entry | None) -> None:
+        """Has the stage compared with this lock entry from now on. Stages of other files have their own."""
+        if self.is_own:
+            StageLoader.fill_from_lock(self._stage, entry or {"cmd": self._stage.cmd})
+            self._stage.cmd_changed = entry is not None and entry.get("cmd") != self._stage.cmd
+
+    def is_up_to_date(self) -> bool:
+        """Whether its command, dependencies and outputs are those of its lock entry."""
+        with self._stage.repo.lock, _claimed_with_its_part(), _readable():
+            return not self._stage.changed()
+
+    def run(self) -> Entry | None:
+        """Restores its outputs from the cache or runs its command, and returns the new lock entry.
+
+        None for a stage of another file, which DVC writes into that file.
+
+        Raises MtpipeError if the command fails, or if a dependency or an output is missing.
+        """
+        try:
+            with self._stage.repo.lock, _claimed_with_its_part(), self._stage.repo.scm_context(quiet=True):
+                self._stage.run()
+                if not self.is_own:
+                    self._stage.dump(update_pipeline=False)
+        except DvcException as error:
+            raise MtpipeError(str(error)) from error
+        return to_lockfile(self._stage)[self._stage.name] if self.is_own else None
+
+
+class Project:
+    """The DVC project of the working directory.
+
+    Args:
+        tells: whether DVC prints which stage it runs or restores.
+
+    Raises MtpipeError outside a DVC project, and where dvc.yaml cannot be resolved with params.yaml.
+    """
+
+    def __init__(self, tells: bool = False) -> None:
+        with _readable():
+            self._repo = _Repo()
+            self._file = ProjectFile(self._repo, str(DVC_YAML.resolve()))
+            self._file.lockfile_contents = {}
+            self._definitions = self._file.resolver.definitions
+        self._stages: dict[str, ProjectStage] = {}
+        if tells:
+            dvc.logger.setup()
+
+    @cached_property
+    def parts(self) -> Parts:
+        """The stages that `dvc repro` looks at, part by part, in the order in which it looks at them."""
+        with _readable():
+            own = [self._file.stages[name] for name in self._file.resolver.get_keys()]
+            graph = get_active_graph(Index(self._repo, stages=[*own, *self._others]).graph)
+            order = plan_repro(graph, own)
+        needs = {stage.addressing: [each.addressing for each in graph.successors(stage)] for stage in order}
+        of_dvc_yaml = set(own)
+        self._stages = {stage.addressing: ProjectStage(stage, stage in of_dvc_yaml) for stage in order}
+        return split(needs, self._chains())
+
+    def stage(self, name: str) -> ProjectStage:
+        """A stage by its name, without the others."""
+        if name not in self._stages:
+            with _readable():
+                if self._file.resolver.has_key(name):
+                    self._stages[name] = ProjectStage(self._file.stages[name], True)
+                else:
+                    self._stages |= {stage.addressing: ProjectStage(stage, False) for stage in self._others}
+        return self._stages[name]
+
+    def _chains(self) -> dict[str, str]:
+        """For each stage of dvc.yaml that is unrolled over arms and seeds, its chain's name."""
+        chains = {}
+        for name, definition in self._definitions.items():
+            for key, item in getattr(definition, "normalized_iterable", {}).items():
+                if isinstance(item, dict) and {"arm", "seed"} <= item.keys():
+                    chains[f"{name}@{key}"] = f"{item['arm']}-{item['seed']}"
+        return chains
+
+    @cached_property
+    def _others(self) -> list[Stage]:
+        """The stages of .dvc files and of further dvc.yaml files, outside ignored folders."""
+        ignored = self._repo.scm.is_ignored
+        found: list[Stage] = []
+        for folder, folders, files in self._repo.dvcignore.walk(self._repo.fs, self._repo.root_dir, followlinks=False):
+            for path in (os.path.join(folder, file) for file in files if is_valid_filename(file)):
+                if path != self._file.path and not ignored(path):
+                    found += load_file(self._repo, path).stages.values()
+            folders[:] = [each for each in folders if not ignored(f"{folder}/{each}/")]
+        return found
+
+    @contextlib.contextmanager
+    def claimed(self, stages: Iterable[ProjectStage]) -> Iterator[None]:
+        """Claims the paths of stages, so that another DVC command that needs them says who is at work.
+
+        Raises MtpipeError if another command has claimed them.
+        """
+        reads = sorted({path for stage in stages for path in stage.reads})
+        writes = sorted({path for stage in stages for path in stage.writes})
+        hardlink = self._repo.config["core"].get("hardlink_lock", False)
+        command = " ".join(sys.argv)
+        paths = (self._repo.tmp_dir, self._repo.fs, command, reads, writes, hardlink)
+        claim = _patiently(lambda: rwlock.rwlock(*paths))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(LockError):  # a claim that is left behind ends with this process
+                claim.__exit__(None, None, None)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the lock under which DVC writes dvc.lock."""
+        hardlink = self._repo.config["core"].get("hardlink_lock", False)
+        path = os.path.join(self._repo.tmp_dir, "lock")
+        lock = _patiently(lambda: make_lock(path, tmp_dir=self._repo.tmp_dir, hardlink_lock=hardlink))
+        try:
+            yield
+        finally:
+            lock.__exit__(None, None, None)
+
+
+def lock_text(name: str, entry: Entry) -> str:
+    """An entry of dvc.lock as DVC writes it."""
+    return dumps_yaml({"stages": {name: entry}}).removeprefix("stages:\n")
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """DVC's complaints about the project as MtpipeErrors."""
+    try:
+        yield
+    except NotDvcRepoError:
+        raise MtpipeError("this folder is not a DVC project; run from the project's root") from None
+    except DvcException as error:
+        raise MtpipeError(f"DVC cannot read the project: {error}") from error
+
+
+@contextlib.contextmanager
+def _claimed_with_its_part() -> Iterator[None]:
+    """Keeps DVC from claiming a single stage's paths, which costs some twenty writes of a file a stage."""
+    claim = rwlock.rwlock
+    rwlock.rwlock = lambda *_: contextlib.nullcontext()
+    try:
+        yield
+    finally:
+        rwlock.rwlock = claim
+
+
+def _patiently(lock: Callable[[], Any]) -> Any:
+    """Enters a lock of DVC's that others hold for moments only. Raises MtpipeError if one holds it for good."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            made = lock()
+            made.__enter__()
+            return made
+        except LockError as error:
+            if attempt == _ATTEMPTS - 1 or "busy" in str(error):
+                raise MtpipeError(f"another DVC command is at work here: {error}") from None
+        except DvcException as error:
+            raise MtpipeError(str(error)) from error
+    raise AssertionError

@@ -1,0 +1,77 @@
+"""Where a chain can run on this machine: CPU cores, and the CUDA devices that are its own."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mtpipe.errors import MtpipeError
+from mtpipe.params import Params
+
+DEVICES = "CUDA_VISIBLE_DEVICES"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Room for one chain; without `devices` it leaves the choice of a device to the stages."""
+
+    devices: tuple[str, ...] = ()
+
+    def environment(self) -> dict[str, str]:
+        return {DEVICES: ",".join(self.devices)} if self.devices else {}
+
+
+def slots(params: Params, jobs: int | None, devices: Sequence[str] | None) -> list[Slot]:
+    """The slots of this machine.
+
+    Args:
+        jobs: how many; None: one for each device or group of devices that a chain needs, or without devices as many
+            as the cores have room for, at `compute.threads` each.
+        devices: the CUDA devices to use; None: all that are visible, if params.yaml lets stages use them.
+
+    Raises MtpipeError for a device that is not there, or fewer devices than one chain needs.
+    """
+    there = visible_devices() if params.compute.device != "cpu" else []
+    if devices is not None:
+        missing = [device for device in devices if device not in there]
+        if missing:
+            why = "; params.yaml has compute.device: cpu" if params.compute.device == "cpu" else ""
+            raise MtpipeError(f"--devices names {', '.join(missing)}; here are {', '.join(there) or 'none'}{why}")
+        if len(set(devices)) < len(devices):
+            raise MtpipeError(f"--devices names a device twice: {','.join(devices)}")
+    chosen = list(there if devices is None else devices)
+    if not chosen:
+        return [Slot()] * (jobs or max(1, cores() // params.compute.threads))
+    each = devices_of_a_chain(params)
+    if len(chosen) < each:
+        raise MtpipeError(
+            f"a chain needs {each} devices (update.processes, sampling.vllm.tensor_parallel_size, ray.workers), and "
+            f"here are {len(chosen)}: {', '.join(chosen)}"
+        )
+    groups = [tuple(chosen[start : start + each]) for start in range(0, len(chosen) - each + 1, each)]
+    if jobs is not None and jobs > len(groups):
+        raise MtpipeError(f"--jobs is {jobs}, and {len(chosen)} devices have room for {len(groups)} chains of {each}")
+    return [Slot(group) for group in groups[:jobs]]
+
+
+def devices_of_a_chain(params: Params) -> int:
+    """As many as the stage of a chain that uses most."""
+    vllm = params.sampling.vllm.tensor_parallel_size if params.sampling.engine != "torch" else 1
+    return max(params.update.processes, vllm * (params.ray.workers or 1))
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def visible_devices() -> list[str]:
+    """The CUDA devices that this process sees, by what CUDA_VISIBLE_DEVICES calls them; found without torch."""
+    if os.environ.get(DEVICES) is not None:
+        return [device for device in os.environ[DEVICES].split(",") if device not in ("", "-1")]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return re.findall(r"^GPU (\d+):", listed.stdout, re.MULTILINE) if listed.returncode == 0 else []

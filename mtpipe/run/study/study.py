@@ -1,0 +1,86 @@
+"""`python -m mtpipe run`: the shared stages, the chains in their slots, and what closes the study."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mtpipe.run.study.lock import DvcLock, PartLock
+from mtpipe.run.study.part import PartPlan, Progress, done_so_far, last_words, lock_file, log_file
+from mtpipe.run.study.parts import CLOSING, SHARED
+from mtpipe.run.study.pool import Start, run_parts
+from mtpipe.run.study.project import Entry, Project
+from mtpipe.run.study.slots import Slot
+from mtpipe.run.study.watch import Watch
+
+
+@dataclass
+class Outcome:
+    """What became of the parts that were asked for, by part; `waiting` are the chains of others that are not done."""
+
+    ended: dict[str, Progress] = field(default_factory=dict)
+    waiting: list[str] = field(default_factory=list)
+
+    @property
+    def failed(self) -> list[str]:
+        return [part for part, progress in self.ended.items() if progress.state != "done"]
+
+
+class Study:
+    """The project's study, and the parts of it that a call of `run` has to do with."""
+
+    def __init__(self) -> None:
+        self._project = Project()
+        self.parts = self._project.parts
+        self.outcome = Outcome()
+
+    def run(self, chains: Sequence[str], slots: Sequence[Slot], start: Start, watch: Watch) -> Outcome:
+        """Runs what is not up to date: the shared stages, then these chains side by side, then what closes the study.
+
+        What closes the study runs once all its chains are up to date, also those that were not asked for. A chain that
+        fails stops none of the others. Raises KeyboardInterrupt when all that ran has ended.
+        """
+        self._run([SHARED], slots[:1], start, watch)
+        if not self.outcome.failed:
+            self._run(chains, slots, start, watch)
+            others = [chain for chain in self.parts.chains if chain not in chains]
+            lock = DvcLock()
+            self.outcome.waiting = [chain for chain in others if not self._take_up(chain, lock)]
+            if not (self.outcome.failed or self.outcome.waiting):
+                self._run([CLOSING], slots[:1], start, watch)
+        return self.outcome
+
+    def _run(self, parts: Sequence[str], slots: Sequence[Slot], start: Start, watch: Watch) -> None:
+        lock = DvcLock()
+        waiting = [part for part in parts if not self._take_up(part, lock)]
+        watch.expect({part: self.parts.stages(part) for part in waiting})
+        run_parts(waiting, slots, start, watch.look, lambda part: self._end(part, watch))
+
+    def _take_up(self, part: str, lock: DvcLock) -> bool:
+        """Whether a part is up to date; writes its plan if it is not, and merges the entries that it left if it is."""
+        stages = self.parts.stages(part)
+        plan, own = PartPlan.of(stages, lock), PartLock(lock_file(part)).entries
+        done = done_so_far(self._project, plan, own)
+        if len(done) < len(stages):
+            plan.write(part)
+            return False
+        self._merge(part, {name: entry for name, entry in done.items() if name in own})
+        self.outcome.ended[part] = Progress(part, stages, state="done", done=len(stages))
+        return True
+
+    def _end(self, part: str, watch: Watch) -> None:
+        """Merges what a part has made, whether it came to its end or not."""
+        progress = Progress.read(part) or Progress(part, self.parts.stages(part))
+        if progress.state != "done":
+            progress.message = last_words(log_file(part)) or progress.message or f"it was killed in {progress.stage}"
+        if progress.state == "running":
+            progress.state = "failed"
+        self._merge(part, PartLock(lock_file(part)).entries)
+        self.outcome.ended[part] = progress
+        watch.end(progress)
+
+    def _merge(self, part: str, entries: dict[str, Entry]) -> None:
+        if entries:
+            with self._project.locked():
+                lock = DvcLock()
+                if lock.merge(entries, self.parts.order):
+                    lock.write()
+        PartLock(lock_file(part)).remove()

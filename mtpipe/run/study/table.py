@@ -1,0 +1,27 @@
+"""What is told at the end of `python -m mtpipe run`."""
+
+import shlex
+import sys
+
+from mtpipe.run.study.part import log_file
+from mtpipe.run.study.study import Outcome
+from mtpipe.run.study.watch import duration
+
+
+def table(outcome: Outcome) -> str:
+    """What ran, what failed and why, and the command that takes up the rest."""
+    ran = [progress for progress in outcome.ended.values() if progress.ran or progress.state != "done"]
+    lines = []
+    width = max((len(progress.part) for progress in ran), default=0)
+    for progress in ran:
+        took = f"{len(progress.ran)} stages ran, {duration(sum(progress.ran.values()))}"
+        why = f"; {progress.stage}: {progress.message}" if progress.state != "done" else ""
+        lines.append(f"{progress.part.ljust(width)}  {progress.state}  {took}{why}")
+    if not ran:
+        lines.append("everything is up to date")
+    if outcome.waiting:
+        lines.append(f"the report waits for {', '.join(outcome.waiting)}")
+    if outcome.failed:
+        logs = ", ".join(str(log_file(part)) for part in outcome.failed)
+        lines += ["", f"logs: {logs}", f"{shlex.join(['python', '-m', 'mtpipe', *sys.argv[1:]])} takes up the rest"]
+    return "\n".join(lines)

@@ -1,0 +1,109 @@
+"""dvc.lock as text: against DVC's own writer, and for every way in which parts can come home."""
+
+import random
+
+import pytest
+from dvc.utils.serialize import dumps_yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtpipe.errors import MtpipeError
+from mtpipe.run.study.lock import DvcLock, PartLock
+
+ORDER = [f"stage@arm-{n}-round{n}" for n in range(12)]
+COMMANDS = st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=0x2FF, blacklist_characters="\x7f\x85"))
+ENTRIES = st.dictionaries(
+    st.sampled_from(ORDER),
+    st.fixed_dictionaries(
+        {
+            "cmd": st.one_of(COMMANDS, st.lists(COMMANDS, min_size=1), st.just("word " * 60), st.just("one\ntwo\n")),
+            "outs": st.lists(st.fixed_dictionaries({"path": COMMANDS, "size": st.integers(), "nfiles": st.just(1)})),
+            "params": st.dictionaries(st.just("params.yaml"), st.dictionaries(COMMANDS, st.floats(allow_nan=False))),
+        }
+    ),
+    min_size=1,
+)
+
+
+def dvc_text(entries: dict) -> str:
+    return dumps_yaml({"schema": "2.0", "stages": entries})
+
+
+def in_order(entries: dict) -> dict:
+    return {name: entries[name] for name in ORDER if name in entries}
+
+
+@settings(max_examples=30)
+@given(entries=ENTRIES, parts=st.integers(1, 4), seed=st.integers(0, 99))
+def test_parts_that_come_home_in_any_order_make_the_file_that_dvc_writes(tmp_path_factory, entries, parts, seed):
+    path = tmp_path_factory.mktemp("lock") / "dvc.lock"
+    names = list(entries)
+    random.Random(seed).shuffle(names)
+    for part in range(parts):
+        lock = DvcLock(path)
+        lock.merge({name: entries[name] for name in names[part::parts]}, ORDER)
+        lock.write()
+    assert path.read_text() == dvc_text(in_order(entries))
+    assert {name: DvcLock(path).get(name) for name in names} == entries
+
+
+@settings(max_examples=30)
+@given(old=ENTRIES, new=ENTRIES)
+def test_a_file_of_dvc_keeps_its_order_and_what_is_not_merged(tmp_path_factory, old, new):
+    path = tmp_path_factory.mktemp("lock") / "dvc.lock"
+    path.write_text(dvc_text({**old, "a stage of before": {"cmd": "x"}}))
+    lock = DvcLock(path)
+    assert lock.merge(new, ORDER) == any(
+        dvc_text({name: old.get(name)}) != dvc_text({name: entry}) for name, entry in new.items()
+    )
+    lock.write()
+    again = DvcLock(path)
+    assert {name: again.get(name) for name in {**old, **new}} == {**old, **new}
+    assert again.get("a stage of before") == {"cmd": "x"}
+    assert [line for line in path.read_text().splitlines() if line.strip()[:-1] in old] == [
+        f"  {name}:" for name in old
+    ]
+
+
+def test_other_sections_of_the_file_stay(tmp_path):
+    path = tmp_path / "dvc.lock"
+    head, tail = "schema: '2.0'\ndatasets:\n- name: x\n  type: dvc\n", "other:\n  a: 1\n"
+    path.write_text(f"{head}stages:\n  b:\n    cmd: x\n{tail}")
+    lock = DvcLock(path)
+    lock.merge({"a": {"cmd": "y"}}, ["a", "b"])
+    lock.write()
+    assert path.read_text() == f"{head}stages:\n  a:\n    cmd: y\n  b:\n    cmd: x\n{tail}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "stages:\n", "schema: '2.0'\n", "schema: '2.0'\nstages:\n  a:\n    cmd: x", "schema: '1.0'\nstages:\n"]
+    + [f"schema: '2.0'\nstages:\n  a:\n    cmd: x\n{mark}\n" for mark in ("<<<<<<< HEAD", "=======", ">>>>>>> other")],
+)
+def test_a_file_that_is_not_as_dvc_writes_it_is_refused_with_the_remedy(tmp_path, text):
+    path = tmp_path / "dvc.lock"
+    path.write_text(text)
+    with pytest.raises(MtpipeError, match=r"dvc\.lock.*delete it"):
+        DvcLock(path)
+
+
+def test_an_unreadable_entry_is_named(tmp_path):
+    path = tmp_path / "dvc.lock"
+    path.write_text("schema: '2.0'\nstages:\n  a:\n    cmd: [x\n  b:\n    cmd: y\n")
+    assert DvcLock(path).get("b") == {"cmd": "y"}
+    with pytest.raises(MtpipeError, match="stage a"):
+        DvcLock(path).get("a")
+
+
+@given(cut=st.integers(0, 200))
+def test_what_a_kill_cut_off_does_not_count(tmp_path_factory, cut):
+    path = tmp_path_factory.mktemp("part") / "lock.jsonl"
+    for name in ("a", "b", "c"):
+        PartLock(path).add(name, {"cmd": name * 9})
+    content = path.read_bytes()
+    path.write_bytes(content[: min(cut, len(content))])
+    whole = content[: min(cut, len(content))].count(b"\n")
+    kept = PartLock(path)
+    assert list(kept.entries) == ["a", "b", "c"][:whole]
+    kept.add("d", {"cmd": "d"})
+    assert list(PartLock(path).entries) == [*["a", "b", "c"][:whole], "d"]

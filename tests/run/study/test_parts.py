@@ -1,0 +1,37 @@
+"""Which stages belong together, where the dvc.yaml at hand has no such case."""
+
+from mtpipe.run.study.parts import split
+
+
+def test_shared_chains_and_what_needs_them():
+    needs = {
+        "plan": [],
+        "prepare": ["plan"],
+        "rollout@a-1": ["prepare"],
+        "measure@a-1": ["rollout@a-1", "plan"],
+        "rollout@b-1": ["prepare"],
+        "look": ["prepare"],
+        "report": ["measure@a-1", "rollout@b-1"],
+    }
+    chains = {"rollout@a-1": "a-1", "measure@a-1": "a-1", "rollout@b-1": "b-1"}
+    parts = split(needs, chains)
+    assert parts.shared == ["plan", "prepare", "look"]
+    assert parts.chains == {"a-1": ["rollout@a-1", "measure@a-1"], "b-1": ["rollout@b-1"]}
+    assert parts.closing == ["report"]
+    assert parts.order == list(needs)
+    assert [parts.stages(part) for part in ("shared", "a-1", "closing")] == [
+        parts.shared,
+        parts.chains["a-1"],
+        parts.closing,
+    ]
+
+
+def test_a_stage_of_a_chain_that_needs_another_chain_closes_the_study():
+    needs = {
+        "rollout@a-1": [],
+        "rollout@b-1": [],
+        "compare@a-1": ["rollout@a-1", "rollout@b-1"],
+        "after": ["compare@a-1"],
+    }
+    parts = split(needs, {"rollout@a-1": "a-1", "rollout@b-1": "b-1", "compare@a-1": "a-1"})
+    assert parts.closing == ["compare@a-1", "after"]

@@ -1,0 +1,206 @@
+"""`python -m mtpipe run` against `dvc repro`: the same dvc.lock, and nothing that runs twice."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from projects import ARMS, CLOSING, SHARED, chain
+from ruamel.yaml import YAML
+
+from benchmarks.trivial_study import write_params
+
+pytestmark = pytest.mark.pipeline
+
+
+def entries(project) -> dict:
+    return YAML(typ="safe").load(project.lock)["stages"]
+
+
+def test_the_lock_is_that_of_dvc_repro_to_the_letter(by_run, by_dvc):
+    assert by_run.lock == by_dvc.lock
+
+
+def test_one_job_and_more_jobs_than_chains_make_the_same_lock(new, by_dvc, tmp_path):
+    other = new.copy(tmp_path / "other")
+    new.run("--jobs", "1")
+    other.run("--jobs", "4")
+    assert new.lock == other.lock == by_dvc.lock
+
+
+def test_afterwards_nothing_is_left_to_do_for_either_command(finished):
+    before = (finished.folder / "dvc.lock").stat().st_mtime_ns
+    assert finished.status() == "Data and pipelines are up to date."
+    assert finished.repro() == set()
+    assert finished.run() == set()
+    assert (finished.folder / "dvc.lock").stat().st_mtime_ns == before
+
+
+def test_after_dvc_repro_there_is_nothing_left_to_do(by_dvc, tmp_path):
+    assert by_dvc.copy(tmp_path / "copy").run() == set()
+
+
+def test_an_edit_of_one_arm_runs_that_arm_by_either_command(finished, tmp_path):
+    other = finished.copy(tmp_path / "other")
+    for project in (finished, other):
+        write_params(project.folder, ARMS, [1], 1, arm1=1.2)
+    expected = {"plan", *chain("arm1"), *CLOSING} - {"start@arm1-1"}
+    assert finished.run() == expected
+    assert other.repro() == expected
+    assert finished.lock == other.lock
+    write_params(finished.folder, ARMS, [1], 1)
+    assert finished.run() <= {"track"}, "all else comes from the run cache, and track's output is not cached"
+
+
+def test_a_new_arm_and_a_new_seed_run_alone(finished):
+    write_params(finished.folder, [*ARMS, "arm2"], [1], 1)
+    assert finished.run() == {"plan", *chain("arm2"), *CLOSING}
+    assert finished.repro() == set()
+    write_params(finished.folder, [*ARMS, "arm2"], [1, 2], 1)
+    new = {stage for arm in (*ARMS, "arm2") for stage in chain(arm, seed=2)}
+    assert finished.repro() == {"plan", *new, *CLOSING}
+    assert finished.run() == set()
+
+
+def test_chosen_chains_leave_the_others_and_the_report_for_later(new, by_dvc):
+    ended = new.try_to_run("--arms", "arm1")
+    assert ended.returncode == 0
+    assert "waits for arm0-1" in ended.stdout
+    assert new.ran() == SHARED | chain("arm1")
+    assert new.run("--seeds", "1") == chain("arm0") | CLOSING
+    assert new.lock == by_dvc.lock
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--arms", "arm0", "arm7"], ["--arms", "arm7", "arm0, arm1"]),
+        (["--seeds", "3"], ["--seeds", "3", "has 1"]),
+        (["--jobs", "0"], ["--jobs", "0"]),
+        (["--devices", "0"], ["--devices", "0", "compute.device: cpu"]),
+    ],
+)
+def test_bad_arguments_are_named(new, flags, words):
+    ended = new.try_to_run(*flags)
+    assert ended.returncode
+    assert all(word in ended.stderr for word in words)
+    assert not (new.folder / "dvc.lock").exists()
+
+
+def test_a_chain_that_fails_stops_itself_and_the_rest_is_taken_up(new, by_dvc):
+    ended = new.try_to_run(FAILING='["data/runs/arm0/seed1/round0/verdicts.parquet data/samples"]')
+    assert ended.returncode == 1
+    assert "arm0-1" in ended.stdout
+    assert "verify@arm0-1-round0: error in stage data/runs/arm0/seed1/round0/verdicts.parquet" in ended.stdout
+    assert "mtpipe run --jobs 2" in ended.stdout
+    assert new.ran() == SHARED | chain("arm1") | {"start@arm0-1", "rollout@arm0-1-round0", "verify@arm0-1-round0"}
+    assert "update@arm1-1-round0" in entries(new), "what has ended stands in dvc.lock"
+    assert new.run() == chain("arm0") - {"start@arm0-1", "rollout@arm0-1-round0"} | CLOSING
+    assert new.lock == by_dvc.lock
+
+
+def test_a_shared_stage_that_fails_stops_all(new):
+    ended = new.try_to_run(FAILING='["data/warm_start/policy data/warm_start/curve.json"]')
+    assert ended.returncode == 1
+    assert "warm_start: error in stage data/warm_start/policy" in ended.stdout
+    assert new.ran() == {"plan", "prepare", "warm_start"}
+
+
+def start(project, **environment):
+    return subprocess.Popen(
+        project.command(),
+        cwd=project.folder,
+        env={**project.environment, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(project, stage: str, started: subprocess.Popen) -> None:
+    """Until the stage is about to run."""
+    part = "shared" if "@" not in stage else "-".join(stage.partition("@")[2].split("-")[:2])
+    log = project.folder / "data" / "chains" / part / "log"
+    deadline = time.monotonic() + 300
+    while not (log.is_file() and f"Running stage '{stage}'" in log.read_text()):
+        assert started.poll() is None, started.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def commands_at_work(project) -> list[str]:
+    """Commands of this project's stages that still run."""
+    found = []
+    for process in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if process.isdecimal() and os.readlink(f"/proc/{process}/cwd") == str(project.folder):
+                found.append(process)
+    return found
+
+
+def test_a_run_killed_at_several_moments_ends_with_the_same_lock(new, by_dvc):
+    for stage in ("prepare", "warm_start", "rollout@arm0-1-round0", "update@arm1-1-round0", "evaluate@arm0-1-1"):
+        started = start(new, SECONDS="0.3")
+        wait_for(new, stage, started)
+        os.kill(started.pid, signal.SIGKILL)
+        started.wait()
+        deadline = time.monotonic() + 30
+        while commands_at_work(new):
+            assert time.monotonic() < deadline, "the chains outlive the run that started them"
+            time.sleep(0.05)
+    new.run()
+    assert new.lock == by_dvc.lock
+    assert new.status() == "Data and pipelines are up to date."
+
+
+def test_what_a_killed_run_has_made_is_restored_by_dvc_repro(new, by_dvc):
+    started = start(new, SECONDS="0.3")
+    wait_for(new, "evaluate@arm0-1-1", started)
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    time.sleep(1)
+    assert "rollout@arm0-1-round0" not in new.repro()
+    assert entries(new) == entries(by_dvc), "DVC writes new entries at the end, so their order is another"
+    assert new.run() == set(), "the entries that the killed run left are those of dvc.lock"
+
+
+def test_an_interrupt_ends_all_of_it_and_what_has_ended_stands_in_dvc_lock(new, by_dvc):
+    started = start(new, SECONDS="0.5")
+    wait_for(new, "update@arm0-1-round0", started)
+    os.kill(started.pid, signal.SIGINT)
+    told = started.communicate(timeout=60)[0]
+    assert started.returncode == 130
+    assert "takes up the rest" in told
+    assert not commands_at_work(new)
+    assert "rollout@arm0-1-round0" in entries(new)
+    assert "rollout@arm0-1-round0" not in new.run()
+    assert new.lock == by_dvc.lock
+
+
+def test_a_second_run_at_the_same_time_says_so_or_waits(new, by_dvc):
+    started = start(new, SECONDS="0.3")
+    wait_for(new, "prepare", started)
+    second = new.try_to_run()
+    assert second.returncode == 1
+    assert f"process {started.pid}" in second.stderr
+    waited = new.try_to_run("--wait")
+    assert started.communicate(timeout=300) is not None
+    assert started.returncode == waited.returncode == 0
+    assert "everything is up to date" in waited.stdout
+    assert new.lock == by_dvc.lock
+
+
+@pytest.mark.parametrize("content", ["", "schema: '2.0'\nstages:\n  plan:\n    cmd: [", "<<<<<<< HEAD\n", "{}\n"])
+def test_a_broken_lock_is_named_with_its_remedy_and_after_that_nothing_runs_again(finished, content):
+    good = finished.lock
+    (finished.folder / "dvc.lock").write_text(content)
+    ended = finished.try_to_run()
+    assert ended.returncode == 1
+    assert "dvc.lock" in ended.stderr
+    assert "delete it" in ended.stderr
+    (finished.folder / "dvc.lock").unlink()
+    assert finished.run() <= {"track"}
+    assert finished.lock == good
