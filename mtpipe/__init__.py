@@ -30,6 +30,7 @@ tests/test_rooms.py holds every import to that, also those inside functions.
     tracking                              MLflow
     budget                                what a study takes, took, and can give back
     run                                   how a stage starts, and what it depends on
+    run.study                             a study as a whole: its chains side by side
     commands                              the subcommands of python -m mtpipe
     __main__                              finds them
 """
