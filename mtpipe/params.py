@@ -150,11 +150,6 @@ class Params(Settings):
                 f"{where}.spread.drawn is {drawn.kind}: no two responses share a temperature, and update.baseline "
                 f"temperature compares those that do; set it to group, or draw from a choice"
             )
-        if arm.truncation.cuts and self.sampling.engine == "vllm":
-            raise ValueError(
-                f"{where}.truncation: the vllm engine does not record which tokens were left to draw from, and the "
-                f"update needs them; set sampling.engine to torch"
-            )
         if arm.truncation.cuts and update.target == "untempered":
             raise ValueError(
                 f"{where}.truncation: update.target is untempered, whose importance weights correct nothing for tokens "

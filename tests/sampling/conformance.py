@@ -2,11 +2,13 @@
 
 import torch
 
+from mtpipe.learn.scoring.scorer import Scorer
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.line_ends import line_ends
 from mtpipe.sampling.drawing.requests import Request
 from mtpipe.temperature.apply import RowTemperatures, RuleContext
+from mtpipe.temperature.masks import Masks
 
 
 def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Rollout], tolerance: float) -> None:
@@ -26,6 +28,21 @@ def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Rollout]
             logprobs * cold, torch.tensor(response.behaviour_logprobs) * cold, atol=tolerance, rtol=0
         )
         torch.testing.assert_close(entropies, torch.tensor(response.entropies), atol=tolerance, rtol=0)
+
+
+def assert_replay_gives_the_recorded_logprobs(policy, responses: list[Rollout], tolerance: float) -> None:
+    """The update's own scoring, with the recorded masks, of all responses at once; the mean ratio is then 1."""
+    sequences = pad([one.prompt_ids for one in responses], [one.response_ids for one in responses])
+    masks = Masks.of(
+        [size for one in responses for size in one.mask_sizes], [i for one in responses for i in one.mask_ids]
+    )
+    temperatures = torch.tensor([value for one in responses for value in one.temperatures])
+    recorded = torch.tensor([value for one in responses for value in one.behaviour_logprobs])
+    with torch.no_grad():
+        logprobs = Scorer(policy.model)(sequences, temperatures, torch.float32, masks).tempered
+    cold = temperatures.clamp(max=1.0)
+    torch.testing.assert_close(logprobs * cold, recorded * cold, atol=tolerance, rtol=0)
+    assert abs((logprobs - recorded).exp().mean() - 1) < tolerance
 
 
 def assert_temperatures_follow_from_entropies(policy, responses: list[Rollout], requests: list[Request]) -> None:

@@ -6,6 +6,7 @@ import torch
 from conformance import (
     assert_lists_are_aligned,
     assert_logprobs_are_those_of_a_forward_pass,
+    assert_replay_gives_the_recorded_logprobs,
     assert_temperatures_follow_from_entropies,
 )
 from rule_examples import EXAMPLES
@@ -146,6 +147,11 @@ def test_truncation_cuts_the_tempered_distribution_and_records_what_is_left(poli
             assert response.behaviour_logprobs[position] == pytest.approx(left.item(), abs=1e-5)
             cuts += len(kept) < len(logits)
     assert cuts > 50
+
+
+def test_a_sampled_round_is_replayed_with_its_masks(policy, requests):
+    cut = replace(plan(), truncation=Truncation(top_p=0.8), record_masks=True)
+    assert_replay_gives_the_recorded_logprobs(policy, list(sample(policy, requests, cut)), tolerance=1e-5)
 
 
 def larger(probabilities: torch.Tensor) -> torch.Tensor:

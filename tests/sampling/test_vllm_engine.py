@@ -7,6 +7,7 @@ import torch
 from conformance import (
     assert_lists_are_aligned,
     assert_logprobs_are_those_of_a_forward_pass,
+    assert_replay_gives_the_recorded_logprobs,
     assert_temperatures_follow_from_entropies,
 )
 from rule_examples import EXAMPLES
@@ -137,10 +138,20 @@ def test_rules_of_every_kind_agree_between_the_engines(engine, policy, requests)
     assert_same_rollouts(responses, torch_engine.sample(policy, mixed, plan()))
 
 
+@pytest.mark.parametrize("truncation", [{"top_p": 0.8}, {"min_p": 0.1}, {"top_p": 0.9, "top_n_sigma": 1.0}])
+def test_both_engines_record_the_same_masks_and_the_update_replays_them(engine, policy, requests, truncation):
+    cut = dataclasses.replace(plan(), truncation=Truncation(**truncation), record_masks=True)
+    responses = engine(sample, requests, cut)
+    others = list(torch_engine.sample(policy, requests, cut))
+    assert_same_rollouts(responses, others)
+    masks = {identity: (one.mask_sizes, one.mask_ids) for identity, one in by_identity(others).items()}
+    assert {identity: (one.mask_sizes, one.mask_ids) for identity, one in by_identity(responses).items()} == masks
+    assert len({size for sizes, _ in masks.values() for size in sizes}) > 4
+    assert_replay_gives_the_recorded_logprobs(policy, responses, tolerance=1e-5)
+    assert_temperatures_follow_from_entropies(policy, responses, requests)
+
+
 def test_what_vllm_cannot_keep_is_refused_before_anything_is_sampled(engine, requests):
-    cut = dataclasses.replace(plan(top_p=0.8), record_masks=True)
-    with pytest.raises(MtpipeError, match="does not record which tokens truncation left"):
-        engine(sample, requests, cut)
     window = RULES["entropy_window"].model_validate({"kind": "entropy_window", "low": 1.0, "high": 1.2})
     with pytest.raises(MtpipeError, match="entropy_window depends on all that is sampled at the same time"):
         engine(sample, with_rule(requests, window.resolve(1.0, 0)), plan())

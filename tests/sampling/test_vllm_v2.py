@@ -9,6 +9,7 @@ from vllm_process import needs_vllm
 
 from mtpipe.sampling.drawing.draw import draw_tokens, token_entropies
 from mtpipe.sampling.drawing.randomness import token_uniforms
+from mtpipe.sampling.vllm.records import join
 from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.truncation import NONE
@@ -81,7 +82,7 @@ def test_slots_are_found_in_any_order_and_their_last_occupant_is_forgotten(proce
         lengths = [PROMPT_LENGTHS[slot] + count for slot, count in zip(slots, outputs, strict=True)]
         after = processor.apply(logits.clone(), context(slots, lengths))
         tables = processor.batch.take_records()
-        found = {name: np.frombuffer(table, np.float32).reshape(5, -1) for name, table in tables.items()}
+        found = {name: np.frombuffer(of_name[0][0], np.float32).reshape(6, -1) for name, of_name in tables.items()}
         for row, (slot, count) in enumerate(zip(slots, outputs, strict=True)):
             if slot == 3:
                 assert after[row].equal(logits[row])
@@ -93,7 +94,7 @@ def test_slots_are_found_in_any_order_and_their_last_occupant_is_forgotten(proce
                 expected = draw_tokens(logits[row : row + 1], rule, torch.tensor([count]), None, number, NONE)
                 assert after[row].argmax() == expected[0]
                 np.testing.assert_allclose(
-                    found[occupants[slot]][:, 0], [count, *(value.item() for value in expected[:4])], atol=1e-6
+                    found[occupants[slot]][:5, 0], [count, *(value.item() for value in expected[:4])], atol=1e-6
                 )
         return found
 
@@ -115,8 +116,28 @@ def test_a_preempted_request_goes_on_at_its_position(processor):
     processor.apply(torch.randn(1, VOCABULARY), context([2], [PROMPT_LENGTHS[2] + 5]))
     processor.add_request(3, sampling(BY_ENTROPY, "a"))
     processor.apply(torch.randn(1, VOCABULARY), context([3], [PROMPT_LENGTHS[3] + 6]))
-    table = np.frombuffer(processor.batch.take_records()["a"], np.float32).reshape(5, -1)
-    assert table[0].tolist() == [5, 6]
+    records = processor.batch.take_records()["a"]
+    positions = [np.frombuffer(table, np.float32).reshape(6, -1)[0].tolist() for table, _ in records]
+    assert positions == [[5], [6]]
+
+
+def test_a_prompt_that_is_read_in_chunks_is_sampled_from_after_each_and_gives_the_response_of_one_read_at_once(
+    processor,
+):
+    """V2 samples for a partly read prompt too, and throws the token away: its positions are below 0."""
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(3, 1, VOCABULARY, generator=generator)
+    whole, in_chunks = sampling(BY_ENTROPY, "a"), sampling(BY_ENTROPY, "a")
+
+    def response(request, slot: int, first_lengths: list[int]):
+        processor.add_request(slot, request)
+        for length in first_lengths:
+            processor.apply(torch.randn(1, VOCABULARY), context([slot], [length]))
+        for index, of_step in enumerate(logits):
+            processor.apply(of_step.clone(), context([slot], [PROMPT_LENGTHS[slot] + index]))
+        return join(processor.batch.take_records()["a"], len(logits))
+
+    assert response(in_chunks, 1, [1, 4, 8]) == response(whole, 1, [])
 
 
 def test_speculative_decoding_is_refused(processor):

@@ -145,7 +145,6 @@ WINDOW = {"token": {"kind": "entropy_window", "low": 1.0, "high": 1.2}}
     [
         (WINDOW, "sampling", {"engine": "vllm"}, "uniform.token is entropy_window, which depends on all"),
         (WINDOW, "ray", {"workers": 2}, "set sampling.engine to torch and ray.workers to null"),
-        ({"truncation": {"min_p": 0.1}}, "sampling", {"engine": "vllm"}, "set sampling.engine to torch"),
         ({"truncation": {"top_p": 0.9}}, "update", {"target": "untempered"}, "set it to tempered"),
         (DRAWN, "update", {"baseline": "temperature"}, "no two responses share a temperature"),
     ],

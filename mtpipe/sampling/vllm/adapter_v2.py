@@ -16,17 +16,20 @@ class AdapterV2(LogitsProcessor):  # type: ignore[misc]
         self.batch = TemperedBatch(req_states.device, vllm_config)
         self._states = req_states
         self._max_tokens: int = vllm_config.model_config.max_model_len
-        self._slots: list[BatchRequest | None] = [None] * req_states.max_num_reqs
+        self.batch.put(req_states.max_num_reqs - 1, None)
 
     def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
-        self._slots[req_idx] = BatchRequest.of(sampling_params, self._max_tokens)
-        return self._slots[req_idx] is not None
+        request = BatchRequest.of(sampling_params, self._max_tokens)
+        self.batch.put(req_idx, request)
+        return request is not None
 
     def apply(self, logits: Tensor, ctx: LogitsContext) -> Tensor:
-        """A row's position is read on the host, from the length of its sequence: no waiting for the GPU."""
+        """A row's position is read on the host, from the length of its sequence: no waiting for the GPU.
+
+        V2 samples for a prompt that is read in chunks after each of them, where the position is below 0.
+        """
         slots = ctx.idx_mapping_np
         if len(slots) != len(logits):
             raise RuntimeError("token_temperature does not work with speculative decoding; turn one of them off")
-        requests = [self._slots[slot] for slot in slots]
         positions = ctx.seq_lens_upper_bound_np[: len(slots)] - self._states.prompt_len.np[slots]
-        return self.batch.apply(logits, requests, positions.tolist(), ctx.input_ids)
+        return self.batch.apply(logits, slots, positions.astype(int), ctx.input_ids)

@@ -11,11 +11,10 @@ function of the token's position, not of a generator's state: what vLLM samples 
 in chunks, a request that was preempted) uses nothing up, and a token that is drawn again comes out the same.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,8 +25,9 @@ from torch import Tensor
 from mtpipe.sampling.drawing.draw import draw_tokens, token_entropies
 from mtpipe.sampling.drawing.line_ends import line_ends
 from mtpipe.sampling.drawing.randomness import token_uniforms
+from mtpipe.sampling.vllm.records import Record, TokenRecords
 from mtpipe.sampling.vllm.request import read_draw, read_rule
-from mtpipe.temperature.apply import RowTemperatures, RuleContext
+from mtpipe.temperature.apply import RowTemperatures, RuleContext, RuleTable, grown
 from mtpipe.temperature.rules.rule import ResolvedRule
 from mtpipe.temperature.truncation import NONE, Truncation
 
@@ -37,15 +37,19 @@ if TYPE_CHECKING:
 _OUT_OF_REACH = 1e30
 """A logit that no other reaches with any noise, and that float32 still holds after vLLM has handled it."""
 
+_LEFT_ALONE, _DIVIDED, _DRAWN = 0, 1, 2
+"""How a slot is handled; the numbers from `_DRAWN` on are those of ways to draw."""
+
 
 @dataclass(frozen=True, eq=False)
 class BatchRequest:
     """A request with a temperature setting; `uniforms` [max_tokens] and `record` are None where vLLM draws."""
 
     rule: ResolvedRule
-    truncation: Truncation
-    uniforms: NDArray[np.float64] | None
-    record: str | None
+    truncation: Truncation = NONE
+    uniforms: NDArray[np.float64] | None = None
+    record: str | None = None
+    record_masks: bool = False
 
     @classmethod
     def of(cls, sampling: "SamplingParams", max_tokens: int) -> "BatchRequest | None":
@@ -54,135 +58,124 @@ class BatchRequest:
         if rule is None:
             return None
         if draw is None:
-            return cls(rule, NONE, None, None)
+            return cls(rule)
         count = sampling.max_tokens or max_tokens
         uniforms = token_uniforms(draw.seed, draw.purpose, draw.problem_id, draw.sample, count)
-        return cls(rule, draw.truncation, uniforms, draw.record)
+        return cls(rule, draw.truncation, uniforms, draw.record, draw.record_masks)
+
+
+class _Drawing(NamedTuple):
+    """How rows are drawn."""
+
+    truncation: Truncation
+    record_masks: bool
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Rows that are handled alike; `index` is `rows` as a tensor."""
+    """Rows that are handled alike: `rows` and their `slots` [rows]; `index` is `rows` as a tensor, None for all rows.
 
-    rows: list[int]
-    index: Tensor
-    whole_batch: bool
+    `drawing` is None where vLLM draws.
+    """
+
+    rows: NDArray[np.intp]
+    slots: NDArray[np.intp]
+    index: Tensor | None
     rules: RowTemperatures
+    drawing: _Drawing | None
+
+    def of(self, values: Tensor) -> Tensor:
+        return values if self.index is None else values[self.index]
 
 
 class TemperedBatch:
-    """Applies the requests' rules to logits, batch by batch, and keeps the records until they are taken."""
+    """Applies the requests' rules to logits, batch by batch, and keeps the records until they are taken.
+
+    What a step needs of a request lies in arrays by slot: a step costs a few operations on arrays, however many rows
+    it has, and Python looks at a request only as it is put into its slot.
+    """
 
     def __init__(self, device: torch.device, vllm_config: Any):
         self._device = device
         self._rule_context = RuleContext(cache(partial(_line_ends, vllm_config.model_config, device)))
-        self._arranged_for: Sequence[BatchRequest | None] = ()
-        self._divided: _Group | None = None
-        self._drawn: dict[Truncation, _Group] = {}
-        self._records: list[tuple[list[str], list[int], Tensor]] = []
+        self._rules = RuleTable()
+        self._uniforms = np.zeros((1, 1))
+        self._handling = np.zeros(1, dtype=np.intp)
+        self._record_of = np.zeros(1, dtype=np.intp)
+        self._drawings: list[_Drawing] = []
+        self._arranged_for: NDArray[np.intp] | None = None
+        self._groups: list[_Group] = []
+        self._records = TokenRecords()
 
-    def apply(
-        self,
-        logits: Tensor,
-        requests: Sequence[BatchRequest | None],
-        positions: Sequence[int],
-        previous: Tensor,
-    ) -> Tensor:
-        """Tempers the rows of `requests` in place.
+    def put(self, slot: int, request: BatchRequest | None) -> None:
+        """From now on the slot stands for this request; None for an ordinary one, whose rows stay as they are."""
+        self._arranged_for = None
+        if slot >= len(self._handling):
+            self._handling, self._record_of = grown(self._handling, slot + 1), grown(self._record_of, slot + 1)
+            self._uniforms = grown(self._uniforms, slot + 1)
+        self._handling[slot] = _LEFT_ALONE
+        if request is None:
+            return
+        self._rules.put(slot, request.rule)
+        self._handling[slot] = _DIVIDED
+        if request.uniforms is None or request.record is None:
+            return
+        drawing = _Drawing(request.truncation, request.record_masks)
+        if drawing not in self._drawings:
+            self._drawings.append(drawing)
+        self._handling[slot] = _DRAWN + self._drawings.index(drawing)
+        self._record_of[slot] = self._records.open(request.record)
+        if (more := len(request.uniforms) - self._uniforms.shape[1]) > 0:
+            self._uniforms = np.pad(self._uniforms, ((0, 0), (0, more)))
+        self._uniforms[slot, : len(request.uniforms)] = request.uniforms
+
+    def apply(self, logits: Tensor, slots: NDArray[np.intp], positions: NDArray[np.intp], previous: Tensor) -> Tensor:
+        """Tempers the rows of requests in place.
 
         Args:
             logits: [rows, vocabulary], untempered, float32.
-            requests: for each row its request, None for an ordinary one, which stays as it is.
-            positions: for each row how many tokens its response has so far.
+            slots: [rows], where each row's request was put; -1 for a row that is none's.
+            positions: [rows], how many tokens each response has so far; below 0 while its prompt is being read.
             previous: [rows], its last token, anything where it has none.
         """
-        if len(requests) != len(self._arranged_for) or any(map(_is_not, requests, self._arranged_for)):
-            self._arrange(requests)
-        if self._divided is not None:
-            group = self._divided
-            of_group = logits if group.whole_batch else logits[group.index]
-            entropies = token_entropies(of_group)
-            of_group /= group.rules.at(entropies, self._positions(group, positions))[:, None]
-            if not group.whole_batch:
-                logits[group.index] = of_group
-        for truncation, group in self._drawn.items():
-            self._draw(logits, truncation, group, requests, positions, previous)
+        if self._arranged_for is None or not np.array_equal(slots, self._arranged_for):
+            self._arrange(slots)
+        for group in self._groups:
+            self._apply(logits, group, positions[group.rows], previous)
         return logits
 
-    def _draw(
-        self,
-        logits: Tensor,
-        truncation: Truncation,
-        group: _Group,
-        requests: Sequence[BatchRequest | None],
-        positions: Sequence[int],
-        previous: Tensor,
-    ) -> None:
-        of_group = logits if group.whole_batch else logits[group.index]
-        numbers = [_number(requests[row], positions[row]) for row in group.rows]
-        uniforms = torch.tensor(numbers, dtype=torch.float64, device=self._device)
-        own_previous = previous if group.whole_batch else previous[group.index]
-        drawn = draw_tokens(
-            of_group, group.rules, self._positions(group, positions), own_previous, uniforms, truncation
-        )
-        logits[group.index, drawn.tokens] = _OUT_OF_REACH
-        names = [requests[row].record for row in group.rows]  # type: ignore[union-attr]
-        self._records.append((names, [positions[row] for row in group.rows], torch.stack(drawn[:4])))  # type: ignore[arg-type]
+    def _apply(self, logits: Tensor, group: _Group, positions: NDArray[np.intp], previous: Tensor) -> None:
+        of_group, places = group.of(logits), torch.from_numpy(positions).to(self._device)
+        if group.drawing is None:
+            of_group /= group.rules.at(token_entropies(of_group), places)[:, None]
+            if group.index is not None:
+                logits[group.index] = of_group
+            return
+        # Before the first token and beyond the last one any number does: what is drawn there is thrown away.
+        numbers = self._uniforms[group.slots, positions.clip(0, self._uniforms.shape[1] - 1)]
+        uniforms = torch.from_numpy(numbers).to(self._device)
+        drawn = draw_tokens(of_group, group.rules, places, group.of(previous), uniforms, *group.drawing)
+        rows = torch.arange(len(logits), device=self._device) if group.index is None else group.index
+        logits[rows, drawn.tokens] = _OUT_OF_REACH
+        self._records.add(self._record_of[group.slots], positions, drawn)
 
-    def _positions(self, group: _Group, positions: Sequence[int]) -> Tensor:
-        return torch.tensor([positions[row] for row in group.rows], device=self._device)
+    def take_records(self) -> dict[str, list[Record]]:
+        """What was drawn since the last call, by the names of the records, and forgets it."""
+        return self._records.take(self._record_of)
 
-    def take_records(self) -> dict[str, bytes]:
-        """What was drawn since the last call, and forgets it.
-
-        Returns:
-            for each record's name float32 [5, tokens] as bytes: position, token, log-probability, temperature and
-            untempered entropy. A position may come twice; the later column is the one that holds.
-        """
-        if not self._records:
-            return {}
-        names = [name for of_step, _, _ in self._records for name in of_step]
-        positions = np.concatenate([of_step for _, of_step, _ in self._records]).astype(np.float32)
-        drawn = torch.cat([of_step.float() for _, _, of_step in self._records], dim=1).cpu().numpy()
-        self._records = []
-        columns: dict[str, list[int]] = {}
-        for column, name in enumerate(names):
-            columns.setdefault(name, []).append(column)
-        table = np.vstack([positions, drawn]).astype(np.float32)
-        return {name: table[:, of_name].tobytes() for name, of_name in columns.items()}
-
-    def _arrange(self, requests: Sequence[BatchRequest | None]) -> None:
+    def _arrange(self, slots: NDArray[np.intp]) -> None:
         """Sorts a changed batch's rows by how they are handled."""
-        divided = [row for row, request in enumerate(requests) if request is not None and request.uniforms is None]
-        drawn: dict[Truncation, list[int]] = {}
-        for row, request in enumerate(requests):
-            if request is not None and request.uniforms is not None:
-                drawn.setdefault(request.truncation, []).append(row)
-        self._divided = self._group(divided, requests) if divided else None
-        self._drawn = {truncation: self._group(rows, requests) for truncation, rows in drawn.items()}
-        self._arranged_for = list(requests)
-
-    def _group(self, rows: list[int], requests: Sequence[BatchRequest | None]) -> _Group:
-        rules = [request.rule for row in rows if (request := requests[row]) is not None]
-        return _Group(
-            rows,
-            torch.tensor(rows, device=self._device),
-            len(rows) == len(requests),
-            RowTemperatures(rules, self._device, self._rule_context),
-        )
+        handling = np.where(slots < 0, _LEFT_ALONE, self._handling[slots])
+        self._groups = []
+        for how in np.unique(handling[handling != _LEFT_ALONE]):
+            rows = np.flatnonzero(handling == how)
+            index = None if len(rows) == len(slots) else torch.from_numpy(rows).to(self._device)
+            rules = RowTemperatures(self._rules, self._device, self._rule_context, slots[rows])
+            drawing = None if how == _DIVIDED else self._drawings[how - _DRAWN]
+            self._groups.append(_Group(rows, slots[rows], index, rules, drawing))
+        self._arranged_for = slots.copy()
 
 
 def _line_ends(model_config: Any, device: torch.device, line_end: str) -> Tensor:
     tokenizer = Tokenizer.from_file(str(Path(model_config.model) / "tokenizer.json"))
     return line_ends(tokenizer, model_config.get_vocab_size(), device)(line_end)
-
-
-def _is_not(one: object, other: object) -> bool:
-    return one is not other
-
-
-def _number(request: BatchRequest | None, position: int) -> float:
-    """The random number of a token; 0.5 for one that will not be used, beyond the limit or before the first."""
-    assert request is not None
-    assert request.uniforms is not None
-    return float(request.uniforms[position]) if 0 <= position < len(request.uniforms) else 0.5

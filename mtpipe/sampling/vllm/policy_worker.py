@@ -7,6 +7,7 @@ from vllm.platforms import current_platform
 
 from mtpipe.sampling.vllm.adapter_v1 import AdapterV1
 from mtpipe.sampling.vllm.adapter_v2 import AdapterV2
+from mtpipe.sampling.vllm.records import Record
 
 
 class PolicyWorker:
@@ -26,7 +27,7 @@ class PolicyWorker:
                 if isinstance(module, ParallelLMHead):
                     module.quant_method.process_weights_after_loading(module)
 
-    def take_token_records(self) -> dict[str, bytes]:
+    def take_token_records(self) -> dict[str, list[Record]]:
         """The records of this process, as `TemperedBatch.take_records` gives them.
 
         In a tensor-parallel group every process draws the same tokens, or each those of its share of the batch.

@@ -41,6 +41,7 @@ class Draw(Settings):
     sample: int
     truncation: Truncation = NONE
     record: str
+    record_masks: bool = False
 
 
 _RULE = TypeAdapter[ResolvedRule](AnyResolvedRule)

@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import Vocabulary, load_vocabulary
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan, refuse_batch_dependent
+from mtpipe.sampling.vllm.records import Record, join
 from mtpipe.sampling.vllm.request import DRAW, OWN_RULES, SETTING
 from mtpipe.settings.sampling import Vllm
 
@@ -71,18 +69,14 @@ class VllmEngine:
 
     def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Rollout]:
         """Samples one response to each request, yielding them as they end."""
-        if plan.record_masks and plan.truncation.cuts:
-            raise MtpipeError(
-                "the vllm engine does not record which tokens truncation left to draw from, and the update needs them; "
-                "set sampling.engine to torch"
-            )
         refuse_batch_dependent(requests, "vLLM's scheduler")
         self._check_lengths(requests, plan)
         self._calls += 1
         waiting = {f"{self._calls}-{index}": request for index, request in enumerate(requests)}
         self._engine.collective_rpc("take_token_records")  # what an interrupted call has left
         self._submit(waiting, plan)  # an engine core in another process starts on the first one at once
-        records: dict[str, list[NDArray[np.float32]]] = {}
+        records: dict[str, list[Record]] = {}
+        with_masks = plan.record_masks and plan.truncation.cuts
         ended: dict[str, Any] = {}
         steps = 0
         try:
@@ -94,7 +88,7 @@ class VllmEngine:
                 if ended and (steps % _STEPS_PER_FETCH == 0 or len(ended) == len(waiting)):
                     self._fetch(records)
                     for name, output in ended.items():
-                        yield _response(waiting.pop(name), output, records.pop(name, []))
+                        yield _response(waiting.pop(name), output, records.pop(name, []), with_masks)
                     ended = {}
         finally:
             if waiting:
@@ -135,11 +129,11 @@ class VllmEngine:
                 raise MtpipeError(f"vLLM refuses the request for problem {request.problem_id!r}: {error}") from error
             submitted.append(name)
 
-    def _fetch(self, records: dict[str, list[NDArray[np.float32]]]) -> None:
+    def _fetch(self, records: dict[str, list[Record]]) -> None:
         """Of a token that several processes drew, the first one's record holds: its tokens are vLLM's output."""
         for of_worker in reversed(self._engine.collective_rpc("take_token_records")):
-            for name, table in of_worker.items():
-                records.setdefault(name, []).append(np.frombuffer(table, dtype=np.float32).reshape(5, -1))
+            for name, of_request in of_worker.items():
+                records.setdefault(name, []).extend(of_request)
 
     def _check_lengths(self, requests: Sequence[Request], plan: SamplingPlan) -> None:
         longest = max(len(request.prompt_ids) for request in requests)
@@ -158,18 +152,16 @@ def _extra_args(request: Request, plan: SamplingPlan, record: str) -> dict[str, 
         "sample": request.sample,
         "truncation": plan.truncation.model_dump(),
         "record": record,
+        "record_masks": plan.record_masks and plan.truncation.cuts,
     }
     return {SETTING: request.rule.model_dump(), DRAW: draw}
 
 
-def _response(request: Request, output: Any, tables: list[NDArray[np.float32]]) -> Rollout:
-    """Joins vLLM's tokens with what the processor recorded; raises where the two disagree."""
+def _response(request: Request, output: Any, records: list[Record], with_masks: bool) -> Rollout:
+    """Joins vLLM's tokens with what the processor recorded; raises if the two disagree."""
     tokens = list(output.token_ids)
-    drawn = np.full((4, len(tokens)), np.nan, dtype=np.float32)
-    for table in tables:
-        used = table[:, table[0] < len(tokens)]
-        drawn[:, used[0].astype(int)] = used[1:]
-    if drawn[0].tolist() != tokens:
+    drawn = join(records, len(tokens))
+    if drawn.tokens != tokens:
         raise RuntimeError(
             f"problem {request.problem_id}, response {request.sample}: vLLM gave other tokens than its processor drew"
         )
@@ -179,9 +171,11 @@ def _response(request: Request, output: Any, tables: list[NDArray[np.float32]]) 
         prompt_ids=request.prompt_ids,
         base_temperature=request.base,
         response_ids=tokens,
-        behaviour_logprobs=drawn[1].tolist(),
-        temperatures=drawn[2].tolist(),
-        entropies=drawn[3].tolist(),
+        behaviour_logprobs=drawn.logprobs,
+        temperatures=drawn.temperatures,
+        entropies=drawn.entropies,
+        mask_sizes=drawn.mask_sizes if with_masks else [],
+        mask_ids=drawn.mask_ids,
         finish_reason="stop" if output.finish_reason == "stop" else "length",
     )
 
