@@ -13,10 +13,10 @@ import time
 from math_verify import parse, verify
 
 from mtpipe.verify.answers import Gold, judge_answers
-from mtpipe.verify.pool import Comparison, Pool
+from mtpipe.verify.pool import Pool, Undecided
 
 ROWS, TURNS, LIMIT = 300, 3, 2.0
-SLOW = Comparison((r"\sqrt{2}",), "9^{9^{9^{9}}}")
+SLOW = Undecided((r"\sqrt{2}",), "9^{9^{9^{9}}}")
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     ratios = []
     with Pool(processes=2, seconds=LIMIT) as pool:
         start = time.perf_counter()
-        list(pool.judge([Comparison((r"\sqrt{8}",), r"2\sqrt{2}")] * 2))
+        list(pool.judge([Undecided((r"\sqrt{8}",), r"2\sqrt{2}")] * 2))
         print(f"the pool's start: {time.perf_counter() - start:.1f} s, once")
         for turn in range(TURNS):
             bare, right_bare = _bare(rows)
@@ -38,7 +38,7 @@ def main() -> None:
             print(f"pool of two {ROWS / seconds:.0f} answers/s ({right} right), ratio {ratios[-1]:.2f}")
         print(f"median ratio on ordinary answers: {statistics.median(ratios):.2f}")
 
-        plain = [Comparison((gold,), answer) for gold, answer in symbolic(ROWS)]
+        plain = [Undecided((gold,), answer) for gold, answer in symbolic(ROWS)]
         start = time.perf_counter()
         list(pool.judge(plain))
         without = time.perf_counter() - start

@@ -1,5 +1,6 @@
 """What tests of several folders build: rollouts, their verdicts, a small params.yaml, and stages run with it."""
 
+import copy
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
@@ -48,30 +49,48 @@ def judged(rollouts: Iterable[Rollout], right: Callable[[Rollout], bool] | None 
     ]
 
 
-def changed_params(changes: dict[str, Any], profile: str | None = None) -> dict[str, Any]:
-    """The shipped params.yaml, or a profile's, with changes: a section is updated, anything else is replaced.
+def changed(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A params.yaml's content with changes: a section is updated; `temperature`, and what a dotted key names, replaced.
 
-    A change is made within a section by a dotted key: {"sampling.prompts": 4}.
+    `rounds` may be a number; then the policy after the last one is evaluated, unless `evaluate.after` is changed too.
     """
-    content = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
-    if profile is not None:
-        for key, value in YAML(typ="safe").load((ROOT / "profiles" / f"{profile}.yaml").read_text()).items():
-            merged = isinstance(value, dict) and key not in ("temperature", "task")
-            content[key] = content[key] | value if merged else value
-    content["compute"] |= EVERY_COMPUTER
+    content = copy.deepcopy(content)
+    if isinstance(count := changes.get("rounds"), int):
+        rounds = [{"n": n, "next": n + 1} for n in range(count)]
+        changes = {"evaluate.after": [count], **changes, "rounds": rounds}
     for key, value in changes.items():
         *sections, last = key.split(".")
         place = content
         for section in sections:
             place = place[section]
-        place[last] = place[last] | value if isinstance(value, dict) and key != "temperature" else value
+        updated = isinstance(value, dict) and not sections and key != "temperature"
+        place[last] = place[last] | value if updated else value
     return content
+
+
+def changed_params(changes: dict[str, Any], profile: str | None = None) -> dict[str, Any]:
+    """The shipped params.yaml, or a profile's, with changes."""
+    content = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    if profile is not None:
+        for key, value in YAML(typ="safe").load((ROOT / "profiles" / f"{profile}.yaml").read_text()).items():
+            merged = isinstance(value, dict) and key not in ("temperature", "task")
+            content[key] = content[key] | value if merged else value
+    return changed(content, {"compute": EVERY_COMPUTER} | changes)
 
 
 def write_params(changes: dict[str, Any], target: Path = Path("params.yaml"), **options: Any) -> None:
     """Writes `changed_params`."""
+    _write(changed_params(changes, **options), target)
+
+
+def edit_params(changes: dict[str, Any], target: Path = Path("params.yaml")) -> None:
+    """Changes a params.yaml that is there."""
+    _write(changed(YAML(typ="safe").load(target.read_text()), changes), target)
+
+
+def _write(content: dict[str, Any], target: Path) -> None:
     with open(target, "w") as file:
-        YAML(typ="safe").dump(changed_params(changes, **options), file)
+        YAML(typ="safe").dump(content, file)
 
 
 def run_stage(stage: ModuleType, *arguments: Any) -> None:

@@ -4,8 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from builders import judged, run_stage, write_params
-from ruamel.yaml import YAML
+from builders import edit_params, judged, run_stage, write_params
 from safetensors.torch import load_file
 
 from mtpipe import paths
@@ -33,8 +32,7 @@ def project(policy, policy_folder, tmp_path, monkeypatch) -> Path:
     write_params(
         {
             "arms": list(ARMS),
-            "rounds": [{"n": n, "next": n + 1} for n in range(3)],
-            "evaluate.after": [3],
+            "rounds": 3,
             "temperature": ARMS,
             "task": {"warm_start_problems": 20, "train_problems": 40, "benchmark_problems": 4},
             "sampling": {"group_size": 4, "prompts": 6, "max_new_tokens": 12},
@@ -91,10 +89,7 @@ def test_a_run_killed_between_rounds_goes_on_with_the_same_states_and_weights(pr
 
 def test_an_edit_of_an_arms_own_loss_touches_the_file_of_that_arm_alone(project):
     before = {path: path.read_text() for path in paths.PLAN.rglob("*.json")}
-    content = YAML(typ="safe").load(Path("params.yaml").read_text())
-    content["temperature"]["own_loss"]["update"]["top_entropy"] = 0.4
-    with open("params.yaml", "w") as file:
-        YAML(typ="safe").dump(content, file)
+    edit_params({"temperature.own_loss.update.top_entropy": 0.4})
     plan.main()
     changed = {path for path in paths.PLAN.rglob("*.json") if path.read_text() != before[path]}
     assert changed == {paths.arm_update("own_loss")}

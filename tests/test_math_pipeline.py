@@ -9,8 +9,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from builders import ROOT
-from test_pipeline import ENVIRONMENT, PUBLISHING, make_project, read_params, repro
+from projects import ENVIRONMENT, PUBLISHING, make_project, repro
 
+from mtpipe.params import load_params
 from mtpipe.profiles import use
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -37,7 +38,7 @@ def finished(tmp_path_factory) -> Path:
 
 
 def test_every_benchmark_is_evaluated_and_reported(finished):
-    names = list(read_params(finished)["task"]["benchmarks"])
+    names = list(load_params(finished / "params.yaml").task.benchmarks)
     rows = pq.read_table(finished / "data/evaluation/token/seed1/after1.parquet").to_pylist()
     assert {row["benchmark"] for row in rows} == set(names)
     assert len(rows) == 7 * 6 * 2

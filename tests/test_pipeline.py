@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -12,79 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
-from builders import ROOT
+from builders import edit_params
 from mlflow import MlflowClient
 from own_classes import EXAMPLES
-from ruamel.yaml import YAML
+from projects import ENVIRONMENT, PUBLISHING, dvc, make_project, repro
 
 pytestmark = pytest.mark.pipeline
 
-ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
-ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules beside the sources must not count as edits
 SHARED_STAGES = {"prepare", "warm_start", "evaluate_start"}
-PUBLISHING = {"report", "track"}
-
-
-def make_project(folder: Path) -> Path:
-    """A copy of the project's files with a small params.yaml, as a fresh clone."""
-    folder.mkdir()
-    for name in ("mtpipe", "stages"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("inputs", "plugins"):
-        (folder / name).mkdir()
-        shutil.copy(ROOT / name / "README.md", folder / name)
-    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
-        shutil.copy(ROOT / name, folder / name)
-    (folder / ".dvc").mkdir()
-    shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
-    shutil.copy(ROOT / ".dvc" / ".gitignore", folder / ".dvc" / ".gitignore")
-    subprocess.run(["git", "init", "-q", str(folder)], check=True)
-    params = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
-    params |= {
-        "arms": ["uniform", "token"],
-        "seeds": [1],
-        "rounds": [{"n": 0, "next": 1}, {"n": 1, "next": 2}],
-        "temperature": {
-            "uniform": {"schedule": {"kind": "constant", "value": 1.0}},
-            "token": {
-                "schedule": {"kind": "piecewise", "points": [[0, 1.0], [1, 1.0], [2, 1.0]]},
-                "token": {
-                    "kind": "entropy_threshold",
-                    "low": 1.0,
-                    "high": 1.5,
-                    "threshold": {"quantile": 0.7},
-                    "moves": "high",
-                },
-            },
-            "hot": {"schedule": {"kind": "constant", "value": 1.3}},
-        },
-    }
-    params["task"] |= {"warm_start_problems": 200, "train_problems": 64, "benchmark_problems": 10}
-    params["model"] |= {"hidden_size": 16, "layers": 1, "heads": 2}
-    params["warm_start"] |= {"steps": 30, "batch_size": 16, "calibration_responses": 16}
-    params["sampling"] |= {"prompts": 16, "group_size": 4, "max_new_tokens": 12}
-    params["update"] |= {"prompts_per_step": 8}
-    params["evaluate"] |= {"after": [2], "samples": 2, "max_new_tokens": 12}
-    params["report"] |= {"resamples": 200}
-    write_params(folder, params)
-    return folder
-
-
-def read_params(project: Path) -> dict:
-    return YAML(typ="safe").load((project / "params.yaml").read_text())
-
-
-def write_params(project: Path, params: dict) -> None:
-    with open(project / "params.yaml", "w") as file:
-        YAML(typ="safe").dump(params, file)
-
-
-def repro(project: Path, *flags: str) -> set[str]:
-    """Runs `dvc repro` and returns the stages that ran; those restored from the cache do not count."""
-    command = ["dvc", "repro", *flags]
-    ended = subprocess.run(command, cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
-    return set(re.findall(r"Running stage '([^']+)'", ended.stdout))
 
 
 def stages_of_round(arm: str, round: int) -> set[str]:
@@ -113,17 +47,10 @@ def test_a_second_run_runs_nothing(finished):
     assert repro(finished) == set()
 
 
-def dvc(project: Path, *arguments: str) -> str:
-    """What a dvc command prints; it has to succeed."""
-    return subprocess.run(
-        ["dvc", *arguments], cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=True
-    ).stdout
-
-
 def test_dvc_shows_every_arms_metrics_and_curves(finished):
-    metrics = json.loads(dvc(finished, "metrics", "show", "--json"))[""]["data"]["report/metrics.json"]["data"]
+    metrics = json.loads(dvc(finished, "metrics", "show", "--json").stdout)[""]["data"]["report/metrics.json"]["data"]
     assert {"warm_start", "uniform", "token"} <= metrics.keys()
-    plots = json.loads(dvc(finished, "plots", "show", "--json"))["data"]
+    plots = json.loads(dvc(finished, "plots", "show", "--json").stdout)["data"]
     assert {"reward", "entropy", "temperature"} <= plots.keys()
     drawn = plots["temperature"][0]["content"]["data"]["values"]
     assert {(row["field"], row["round"]) for row in drawn} == {(arm, n) for arm in ("uniform", "token") for n in "01"}
@@ -131,45 +58,39 @@ def test_dvc_shows_every_arms_metrics_and_curves(finished):
 
 def test_editing_a_round_of_one_arm_runs_that_arm_from_that_round_and_reverting_it_comes_from_the_cache(project):
     before = (project / "dvc.lock").read_text()
-    original = read_params(project)
-    edited = read_params(project)
-    edited["temperature"]["token"]["schedule"]["points"][1] = [1, 1.2]
-    write_params(project, edited)
+    original = (project / "params.yaml").read_text()
+    edit_params({"temperature.token.schedule.points": [[0, 1.0], [1, 1.2], [2, 1.0]]}, project / "params.yaml")
     assert repro(project) == {"plan", "evaluate@token-1-2", *stages_of_round("token", 1), *PUBLISHING}
-    write_params(project, original)
+    (project / "params.yaml").write_text(original)
     assert repro(project) <= {"plan", "track"}, "all else is restored from the cache"
     assert (project / "dvc.lock").read_text() == before
 
 
 def test_an_edit_that_leaves_the_resolved_temperatures_alone_runs_the_plan_only(project):
-    edited = read_params(project)
-    edited["temperature"]["uniform"]["schedule"] = {"kind": "linear", "start": 1.0, "end": 1.0, "over": 3}
-    edited["temperature"]["token"]["token"]["moves"] = "all"
-    write_params(project, edited)
+    flat = {"kind": "linear", "start": 1.0, "end": 1.0, "over": 3}
+    edit_params(
+        {"temperature.uniform": {"schedule": flat}, "temperature.token.token.moves": "all"}, project / "params.yaml"
+    )
     assert repro(project) - PUBLISHING == {"plan"}
 
 
 def test_a_new_arm_runs_alone(project):
-    edited = read_params(project)
-    edited["arms"].append("hot")
-    write_params(project, edited)
+    edit_params({"arms": ["uniform", "token", "hot"]}, project / "params.yaml")
     new = {"start@hot-1", "evaluate@hot-1-2", *stages_of_round("hot", 0), *stages_of_round("hot", 1)}
     assert repro(project) == {"plan", *new, *PUBLISHING}
 
 
 def test_a_new_round_runs_alone(project):
-    edited = read_params(project)
-    edited["rounds"].append({"n": 2, "next": 3})
-    edited["evaluate"]["after"] = [3]
-    write_params(project, edited)
+    edit_params({"rounds": 3}, project / "params.yaml")
     new = {f"evaluate@{arm}-1-3" for arm in ("uniform", "token")}
     assert repro(project) == {"plan", *new, *stages_of_round("uniform", 2), *stages_of_round("token", 2), *PUBLISHING}
 
 
 def test_editing_the_evaluation_of_one_benchmark_and_sweeping_temperatures_evaluate_again_and_train_nothing(project):
-    edited = read_params(project)
-    edited["evaluate"] |= {"benchmarks": {"longer": {"samples": 3, "temperature": 0.7}}, "sweep": [0.6]}
-    write_params(project, edited)
+    edit_params(
+        {"evaluate": {"benchmarks": {"longer": {"samples": 3, "temperature": 0.7}}, "sweep": [0.6]}},
+        project / "params.yaml",
+    )
     again = {f"{stage}@{arm}" for stage, arm in (("evaluate", "uniform-1-2"), ("evaluate", "token-1-2"))}
     again |= {"evaluate_start", "measure@uniform-1", "measure@token-1"}
     assert repro(project) == {"plan", *again, "sweep@uniform-1-0.6", "sweep@token-1-0.6", *PUBLISHING}
@@ -191,10 +112,7 @@ def test_after_a_prune_nothing_runs_and_a_new_round_runs_alone(project):
     assert [path.name for path in sorted(project.glob("data/policies/*/*/*"))] == ["round2", "round2"]
     assert repro(project, "--allow-missing") <= {"track"}, "the copy has no MLflow yet"
 
-    edited = read_params(project)
-    edited["rounds"].append({"n": 2, "next": 3})
-    edited["evaluate"]["after"] = [2, 3]
-    write_params(project, edited)
+    edit_params({"rounds": 3, "evaluate.after": [2, 3]}, project / "params.yaml")
     new = {f"evaluate@{arm}-1-3" for arm in ("uniform", "token")}
     assert repro(project, "--allow-missing") == {
         "plan",
@@ -237,9 +155,7 @@ def test_an_edit_of_a_helper_runs_the_stages_that_reach_it(project):
 
 def test_a_plugin_belongs_to_the_arms_that_use_it(project):
     (project / "plugins" / "cooling.py").write_text(EXAMPLES["cooling"])
-    edited = read_params(project)
-    edited["temperature"]["token"] = {"token": {"kind": "plugins.cooling.Cooling"}}
-    write_params(project, edited)
+    edit_params({"temperature.token": {"token": {"kind": "plugins.cooling.Cooling"}}}, project / "params.yaml")
     trained = {"plan", "evaluate@token-1-2", *stages_of_round("token", 0), *stages_of_round("token", 1)}
     assert repro(project) - PUBLISHING == trained
     (project / "plugins" / "cooling.py").open("a").write("\nEDITED = True\n")
@@ -250,11 +166,9 @@ def test_a_plugin_belongs_to_the_arms_that_use_it(project):
 
 def test_code_that_is_edited_while_dvc_repro_works_fails_the_stages_that_reach_it(project):
     """DVC would record the result as if the code that is there at the end had made it."""
-    settings = read_params(project)
-    settings["sampling"]["prompts"] = 24
-    write_params(project, settings)
+    edit_params({"sampling.prompts": 24}, project / "params.yaml")
     edit(project, "stages/rollout.py", "    rollouts = []\n", EDIT_OF_THE_UPDATE + "    rollouts = []\n")
-    ended = subprocess.run(["dvc", "repro"], cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    ended = dvc(project, "repro", check=False)
     assert ended.returncode
     assert "mtpipe/learn/update.py changed after data/stages/update.json was written" in ended.stderr
     assert "update@uniform-1-round0" in repro(project)
@@ -268,9 +182,7 @@ EDIT_OF_THE_UPDATE = """
 
 
 def test_live_metrics_run_no_training_again_and_change_no_output(project):
-    edited = read_params(project)
-    edited["tracking"]["live"] = True
-    write_params(project, edited)
+    edit_params({"tracking.live": True}, project / "params.yaml")
     assert repro(project) == {"plan", "report", "track"}
     before = (project / "dvc.lock").read_text()
     forced = ("rollout@token-1-round1", "update@token-1-round1")
@@ -284,12 +196,12 @@ def test_live_metrics_run_no_training_again_and_change_no_output(project):
 
 def test_a_bad_edit_fails_with_its_reason_and_loses_nothing(project):
     before = (project / "dvc.lock").read_text()
-    original = read_params(project)
-    write_params(project, {**original, "temperature": {**original["temperature"], "hot": {"schedul": {}}}})
-    ended = subprocess.run(["dvc", "repro"], cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    original = (project / "params.yaml").read_text()
+    edit_params({"temperature.hot": {"schedul": {}}}, project / "params.yaml")
+    ended = dvc(project, "repro", check=False)
     assert ended.returncode != 0
     assert "temperature.hot: unknown key 'schedul'; did you mean 'schedule'?" in ended.stderr
-    write_params(project, original)
+    (project / "params.yaml").write_text(original)
     assert repro(project) <= {"plan", "track"}
     assert (project / "dvc.lock").read_text() == before
 

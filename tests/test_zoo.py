@@ -21,8 +21,7 @@ def project(tmp_path_factory, policy_folder):
 
     folder = tmp_path_factory.mktemp("zoo")
     changes = {
-        "rounds": [{"n": 0, "next": 1}],
-        "evaluate.after": [1],
+        "rounds": 1,
         "sampling": {"prompts": 4, "max_new_tokens": 10},
         "reward": {"format": 0.5, "overlong": -1.0},
         "update": {"prompts_per_step": 4, "logprob_tolerance": 1e-4},

@@ -41,7 +41,7 @@ def write_viewer(rollouts: Path, target: Path, tokenizer: Path | None = None) ->
     table = _within_limit(read_table(rollouts, ROLLOUTS))
     tokens, quantities = _tokens(table, rollouts)
     used, places = np.unique(tokens, return_inverse=True)
-    texts = _Texts(tokenizer or paths.tokenizer_of(rollouts))
+    texts = TokenTexts(tokenizer or paths.tokenizer_of(rollouts))
     data = {
         "file": rollouts.as_posix(),
         "steps": STEPS,
@@ -103,7 +103,7 @@ def _range(name: str, values: NDArray[np.float64]) -> tuple[float, float]:
     return 0.0, max(0.05, float(np.quantile(values, 0.995)))
 
 
-def _rows(table: pa.Table, source: Path, texts: "_Texts") -> dict[str, Any]:
+def _rows(table: pa.Table, source: Path, texts: "TokenTexts") -> dict[str, Any]:
     """The prompts, and a list for each column of the responses."""
     ids, samples = table["problem_id"].to_pylist(), table["sample"].to_pylist()
     first = {problem: row for row, problem in reversed(list(enumerate(ids)))}
@@ -126,7 +126,7 @@ def _rows(table: pa.Table, source: Path, texts: "_Texts") -> dict[str, Any]:
     }
 
 
-class _Texts:
+class TokenTexts:
     """Token ids as text, from a tokenizer.json."""
 
     def __init__(self, path: Path) -> None:

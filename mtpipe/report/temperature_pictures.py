@@ -10,7 +10,7 @@ from mtpipe.report.svg import INK, MUTED, Picture, draw, listed, look, round_axi
 def temperature_pictures(study: Study) -> list[Picture]:
     """The temperatures of each arm by round, as planned or as a controller set them: lines, and their range."""
     rounds = [round.n for round in study.params.rounds]
-    planned = {arm: _planned(study, arm) for arm in study.params.arms}
+    planned = {arm: planned_temperatures(study, arm) for arm in study.params.arms}
     everything = np.concatenate([values.ravel() for lines in planned.values() for values in lines.values()])
     margin = max(0.05, 0.08 * float(np.ptp(everything)))
 
@@ -38,7 +38,7 @@ def temperature_pictures(study: Study) -> list[Picture]:
     return [picture(index, arm) for index, arm in enumerate(study.params.arms)]
 
 
-def _planned(study: Study, arm: str) -> dict[str, np.ndarray]:
+def planned_temperatures(study: Study, arm: str) -> dict[str, np.ndarray]:
     """Temperatures [rounds, responses of a group] by what they hold for: one line, or the two ends of a rule's span.
 
     What a controller set is known from the rollouts alone: the coldest and the hottest token over the seeds.

@@ -16,7 +16,7 @@ from mtpipe.settings.task import Source
 from mtpipe.tasks.catalogue import KNOWN, Known, Shape, find_shape
 
 Role = Literal["train", "benchmarks"]
-Row = dict[str, Any]
+SourceRow = dict[str, Any]
 _BATCH = 10_000
 
 
@@ -26,7 +26,7 @@ class Loaded:
 
     origin: dict[str, Any]
     shape: Shape
-    rows: Iterator[Row]
+    rows: Iterator[SourceRow]
 
 
 def load(source: Source, role: Role, name: str) -> Loaded:
@@ -38,7 +38,7 @@ def load(source: Source, role: Role, name: str) -> Loaded:
     key = f"params.yaml: task.{role}.{name}"
     if source.hub is None:
         origin: dict[str, Any] = {"files": [_shown(file) for file in source.files]}
-        rows: Iterator[Row] = (row for file in source.files for row in _read_file(Path(file), key))
+        rows: Iterator[SourceRow] = (row for file in source.files for row in _read_file(Path(file), key))
         like = source.like
     else:
         origin, rows = _read_hub(source, role, key)
@@ -55,7 +55,7 @@ def _shown(file: str) -> str:
     return Path(file).name if Path(file).is_absolute() else Path(file).as_posix()
 
 
-def _read_file(path: Path, key: str) -> Iterator[Row]:
+def _read_file(path: Path, key: str) -> Iterator[SourceRow]:
     readers = {".jsonl": _read_jsonl, ".json": _read_jsonl, ".parquet": _read_parquet, ".arrow": _read_arrow}
     reader = readers.get(path.suffix)
     if reader is None:
@@ -68,7 +68,7 @@ def _read_file(path: Path, key: str) -> Iterator[Row]:
         raise MtpipeError(f"{key}: {path} is not readable: {error}") from None
 
 
-def _read_jsonl(path: Path) -> Iterator[Row]:
+def _read_jsonl(path: Path) -> Iterator[SourceRow]:
     with open(path, encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -82,13 +82,13 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
             yield row
 
 
-def _read_parquet(path: Path) -> Iterator[Row]:
+def _read_parquet(path: Path) -> Iterator[SourceRow]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(_BATCH):
             yield from batch.to_pylist()
 
 
-def _read_arrow(path: Path) -> Iterator[Row]:
+def _read_arrow(path: Path) -> Iterator[SourceRow]:
     """`datasets` writes the streaming format, others the file format."""
     with pa.memory_map(str(path)) as source:
         try:
@@ -100,7 +100,7 @@ def _read_arrow(path: Path) -> Iterator[Row]:
             yield from batch.to_pylist()
 
 
-def _read_hub(source: Source, role: Role, key: str) -> tuple[dict[str, Any], Iterator[Row]]:
+def _read_hub(source: Source, role: Role, key: str) -> tuple[dict[str, Any], Iterator[SourceRow]]:
     import datasets  # takes 1.6 seconds, and only hub sources need it
 
     assert source.hub is not None

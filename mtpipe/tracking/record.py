@@ -28,7 +28,7 @@ _MINUTE = 60_000
 
 
 @dataclass(frozen=True)
-class Value:
+class MetricPoint:
     """One point of a metric's history; `time` in milliseconds since 1970."""
 
     key: str
@@ -56,7 +56,7 @@ class RunRecord:
     identity: str
     description: str
     params: dict[str, str]
-    values: list[Value]
+    values: list[MetricPoint]
     datasets: list[DatasetFile]
     artifacts: list[tuple[str, Path]]
     started: int
@@ -84,7 +84,7 @@ def read_record(params: Params, arm: str, seed: int) -> RunRecord:
     """
     times = _round_times(arm, seed, len(params.rounds))
     start = times[0][0]
-    values: list[Value] = []  # MLflow lists metrics in this order
+    values: list[MetricPoint] = []  # MLflow lists metrics in this order
 
     evaluations = {0: paths.WARM_START_EVALUATION}
     evaluations |= {after: paths.evaluation(arm, seed, after) for after in params.evaluate.after}
@@ -93,14 +93,16 @@ def read_record(params: Params, arm: str, seed: int) -> RunRecord:
         shares = _shares_correct(path)
         benchmarks += [name for name in shares if name not in benchmarks]
         time = times[after - 1][1] if after else start
-        values += [Value(f"eval/{_safe(name)}", share, after, time) for name, share in shares.items()]
+        values += [MetricPoint(f"eval/{_safe(name)}", share, after, time) for name, share in shares.items()]
 
     for round, (began, ended) in enumerate(times):
         found = read_json(paths.round_metrics(arm, seed, round))
-        values += [Value(key, value, round, ended) for key, value in _of_round(found)]
+        values += [MetricPoint(key, value, round, ended) for key, value in _of_round(found)]
         for index, step in enumerate(found["steps"], 1):
             time = began + (ended - began) * index // len(found["steps"])
-            values += [Value(f"step/{key}", value, step["step"], time) for key, value in numbers(step) if key != "step"]
+            values += [
+                MetricPoint(f"step/{key}", value, step["step"], time) for key, value in numbers(step) if key != "step"
+            ]
 
     return RunRecord(
         arm=arm,

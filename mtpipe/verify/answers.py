@@ -16,10 +16,11 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from mtpipe.verify.equivalence import EXACT, Leniency, compare
-from mtpipe.verify.extraction import Rule, extract
+from mtpipe.verify.extraction import ExtractionRule, extract
 from mtpipe.verify.guard import LONGEST_RESPONSE, oversized, refuse
+from mtpipe.verify.judgement import Judgement
 from mtpipe.verify.normalise import normalise
-from mtpipe.verify.pool import Comparison, Pool
+from mtpipe.verify.pool import Pool, Undecided
 
 _KEPT = 200
 
@@ -30,7 +31,7 @@ class Gold:
 
     golds: tuple[str, ...]
     match: Literal["any", "all"] = "any"
-    rule: Rule = "boxed"
+    rule: ExtractionRule = "boxed"
     leniency: Leniency = EXACT
 
     @classmethod
@@ -44,15 +45,6 @@ class Gold:
     def alternatives(self) -> tuple[str, ...]:
         """The texts of which one has to be met; all golds together are one list."""
         return self.golds if self.match == "any" else (", ".join(self.golds),)
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """`answer` is what the response gave, at most 200 characters of it; `detail` says why it is not correct."""
-
-    verdict: str
-    answer: str
-    detail: str = ""
 
 
 _SAID = {
@@ -69,10 +61,10 @@ def judge_answers(
 ) -> list[Judgement]:
     """One judgement for each (gold, response text), in order. `advance` is called as each is judged."""
     judged: list[Judgement | None] = []
-    open_ones: list[tuple[int, Comparison]] = []
+    open_ones: list[tuple[int, Undecided]] = []
     for gold, text in pairs:
         settled = judge_cheaply(gold, text)
-        if isinstance(settled, Comparison):
+        if isinstance(settled, Undecided):
             open_ones.append((len(judged), settled))
             judged.append(None)
         else:
@@ -85,7 +77,7 @@ def judge_answers(
     return [judgement for judgement in judged if judgement is not None]
 
 
-def judge_cheaply(gold: Gold, text: str) -> Judgement | Comparison:
+def judge_cheaply(gold: Gold, text: str) -> Judgement | Undecided:
     """Everything that needs no process: the answer's extraction, the first two rungs, and the guard."""
     if len(text) > LONGEST_RESPONSE:
         return Judgement("rejected", "", f"{len(text)} characters; at most {LONGEST_RESPONSE} are judged")
@@ -106,7 +98,7 @@ def judge_cheaply(gold: Gold, text: str) -> Judgement | Comparison:
         return Judgement("rejected", kept, refusal)
     if not undecided:
         return Judgement("wrong", kept, "unequal")
-    return Comparison(tuple(undecided), answer, gold.leniency)
+    return Undecided(tuple(undecided), answer, gold.leniency)
 
 
 def verify_themselves(metas: Iterable[dict[str, Any]]) -> list[bool]:

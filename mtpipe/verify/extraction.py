@@ -7,8 +7,8 @@ response costs time in proportion to its length. A rule returns None where the r
 import re
 from typing import Literal, get_args
 
-Rule = Literal["boxed", "answer_tag", "answer_line", "free"]
-RULES: tuple[Rule, ...] = get_args(Rule)
+ExtractionRule = Literal["boxed", "answer_tag", "answer_line", "free"]
+EXTRACTION_RULES: tuple[ExtractionRule, ...] = get_args(ExtractionRule)
 
 _BOX = re.compile(r"\\(?:boxed|fbox)[ \t\n]{0,4}\{|\\boxed[ \t]{1,4}([0-9A-Za-z.+-]{1,20})[ \t]{0,4}\$")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
@@ -29,7 +29,7 @@ _POLITE = re.compile(r"I hope (?:it|this) is correct")
 _TAIL, _LONGEST_BARE, _LONGEST_JOINT = 6000, 400, 60
 
 
-def extract(text: str, rule: Rule) -> str | None:
+def extract(text: str, rule: ExtractionRule) -> str | None:
     r"""The answer's own text by one rule.
 
     * `boxed`: the last balanced \boxed{…} or \fbox{…}; boxes joined by a comma or "and" are one list.

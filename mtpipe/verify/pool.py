@@ -37,7 +37,7 @@ _VERDICTS = frozenset({"correct", "wrong", "unparseable", "crashed"})
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Undecided:
     """An answer that needs the third rung, at most 2 000 characters of it, and the golds that it may equal."""
 
     golds: tuple[str, ...]
@@ -65,7 +65,11 @@ class Pool:
             worker.end()
         self._workers.clear()
 
-    def judge(self, comparisons: Iterable[Comparison]) -> Iterator[tuple[int, str]]:
+    def process_ids(self) -> list[int]:
+        """The processes that run now; each has its present judge as a child."""
+        return [worker.process_id for worker in self._workers]
+
+    def judge(self, comparisons: Iterable[Undecided]) -> Iterator[tuple[int, str]]:
         """Yields (index, verdict) as answers are judged: correct, wrong, unparseable, timeout or crashed.
 
         Raises MtpipeError where no judging process starts.
@@ -120,6 +124,10 @@ class _Worker:
         self.deadline = time.monotonic() + _START_SECONDS
 
     @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    @property
     def output(self) -> int:
         """The file descriptor that the judge writes to."""
         assert self._process.stdout is not None
@@ -130,7 +138,7 @@ class _Worker:
         """Whether a judge waits for an answer."""
         return self._ready and self._job is None
 
-    def send(self, job: int, comparison: Comparison, seconds: float) -> None:
+    def send(self, job: int, comparison: Undecided, seconds: float) -> None:
         """Gives an idle judge one answer and starts its clock."""
         self._serial += 1
         leniency = comparison.leniency
@@ -155,7 +163,7 @@ class _Worker:
             self._restart()
             return
         *lines, self._received = (self._received + piece).split(b"\n")
-        for message in map(_message, lines):
+        for message in map(read_message, lines):
             if message.get("ready") is True:
                 if self._ready and self._job is not None:
                     yield self._finish(), "crashed"
@@ -202,7 +210,7 @@ class _Worker:
         self._start()
 
 
-def _message(line: bytes) -> dict[str, Any]:
+def read_message(line: bytes) -> dict[str, Any]:
     """A line of a judge's, which may hold anything."""
     try:
         message = json.loads(line)

@@ -73,10 +73,10 @@ def lock_down(memory_bytes: int) -> None:
         (resource.RLIMIT_NOFILE, 3),
     ):
         resource.setrlimit(limit, (value, value))
-    sys.addaudithook(_refuse)
+    sys.addaudithook(refuse)
 
 
-def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+def refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "import":
         raise ImportError(f"importing {arguments[0]} is not allowed while judging")
     if event.startswith(_FORBIDDEN):

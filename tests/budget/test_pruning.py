@@ -1,12 +1,10 @@
 """Pruning in a real DVC project whose stages write toy policies."""
 
 import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from projects import dvc, repro
 from ruamel.yaml import YAML
 
 from mtpipe import paths
@@ -14,7 +12,6 @@ from mtpipe.budget.pruning import prune
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params, Round
 
-ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
 DVC_YAML = """
 stages:
   start:
@@ -45,16 +42,6 @@ def write_params(project: Path, rounds: int, after: list[int], size: int = BYTES
         YAML(typ="safe").dump(content, file)
 
 
-def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["dvc", *arguments], env=ENVIRONMENT, capture_output=True, text=True, check=False)
-
-
-def repro(*flags: str) -> set[str]:
-    ended = dvc("repro", *flags)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return set(re.findall(r"Running stage '([^']+)'", ended.stdout))
-
-
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     """Four rounds of run `a` with seed 1, finished; the working directory of the test."""
@@ -64,8 +51,8 @@ def project(tmp_path, monkeypatch) -> Path:
     (tmp_path / "warm" / "weights").write_text("w" * BYTES)
     (tmp_path / "dvc.yaml").write_text(DVC_YAML)
     write_params(tmp_path, rounds=4, after=[2, 4])
-    assert dvc("init", "--no-scm", "-q").returncode == 0
-    repro()
+    dvc(tmp_path, "init", "--no-scm", "-q")
+    repro(tmp_path)
     return tmp_path
 
 
@@ -91,10 +78,10 @@ def test_old_policies_go_and_the_next_round_runs_alone(project, params):
     assert policies(project) == [4]
     assert pruned.policies == [paths.policy("a", 1, n) for n in range(4)]
     assert before - disk(project) == pruned.freed > 4 * BYTES
-    assert repro("--allow-missing") == set()
+    assert repro(project, "--allow-missing") == set()
 
     write_params(project, rounds=5, after=[2, 5])
-    assert repro("--allow-missing") == {"update@round4", "evaluate@5"}
+    assert repro(project, "--allow-missing") == {"update@round4", "evaluate@5"}
     assert policies(project) == [4, 5]
 
 
@@ -111,7 +98,7 @@ def test_what_other_outputs_share_stays_in_the_cache(project, params):
     prune(of_rounds(params, 4), keep=1)
     (project / paths.policy("a", 1, 4) / "tokenizer").unlink()
     (project / "out" / "2").unlink()
-    dvc("checkout", "--force", "evaluate@2", "update@round3")
+    dvc(project, "checkout", "--force", "evaluate@2", "update@round3")
     assert (project / paths.policy("a", 1, 4) / "tokenizer").read_text() == "t" * 100
     assert (project / "out" / "2").read_text() == "1" * BYTES, "the evaluation copied the weights of a pruned policy"
 
@@ -121,7 +108,7 @@ def test_a_policy_stays_until_its_evaluation_has_run(project, params):
     pruned = prune(of_rounds(params, 4), keep=1)
     assert policies(project) == [1, 4]
     assert pruned.needed == {paths.policy("a", 1, 1): "evaluate@1"}
-    assert repro("--allow-missing") == {"evaluate@1"}
+    assert repro(project, "--allow-missing") == {"evaluate@1"}
     assert prune(of_rounds(params, 4), keep=1).policies == [paths.policy("a", 1, 1)]
 
 
@@ -137,13 +124,13 @@ def test_the_last_policy_of_an_unfinished_run_stays(project, params):
     write_params(project, rounds=6, after=[2, 6])
     prune(of_rounds(params, 6), keep=1)
     assert policies(project) == [4]
-    assert repro("--allow-missing") == {"update@round4", "update@round5", "evaluate@6"}
+    assert repro(project, "--allow-missing") == {"update@round4", "update@round5", "evaluate@6"}
 
 
 def test_an_interrupted_prune_is_finished_by_the_next(project, params):
     old = paths.policy("a", 1, 1)
     os.replace(old, old.with_name(".round1.partial"))
-    assert repro("--allow-missing") == set()
+    assert repro(project, "--allow-missing") == set()
     prune(of_rounds(params, 4), keep=1)
     assert policies(project) == [4]
     assert not list(project.rglob("*.partial"))
@@ -151,8 +138,8 @@ def test_an_interrupted_prune_is_finished_by_the_next(project, params):
 
 def test_a_cache_outside_the_project_is_left_alone(project, params, tmp_path_factory):
     shared = tmp_path_factory.mktemp("cache")
-    assert dvc("config", "cache.dir", str(shared)).returncode == 0
-    dvc("commit", "--force")
+    dvc(project, "config", "cache.dir", str(shared))
+    dvc(project, "commit", "--force")
     before = sorted(shared.rglob("*"))
     pruned = prune(of_rounds(params, 4), keep=1)
     assert pruned.shared_cache is not None

@@ -166,8 +166,8 @@ def test_hostile_text_stays_text(browser, folder, monkeypatch):
     rows = read_rows(folder / "verdicts.parquet", VERDICTS)
     rows[0] |= {"verdict": HOSTILE, "detail": HOSTILE}
     write_rows(folder / "verdicts.parquet", rows, VERDICTS)
-    monkeypatch.setattr(viewer._Texts, "of", lambda self, token: (HOSTILE, 0))
-    monkeypatch.setattr(viewer._Texts, "prompt", lambda self, tokens: HOSTILE)
+    monkeypatch.setattr(viewer.TokenTexts, "of", lambda self, token: (HOSTILE, 0))
+    monkeypatch.setattr(viewer.TokenTexts, "prompt", lambda self, tokens: HOSTILE)
     page = folder / "a.html"
     write_viewer(folder / "rollouts.parquet", page)
     assert "attacker" not in page.read_text()

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import ROOT
-from ruamel.yaml import YAML
+from builders import ROOT, write_params
 
 from benchmarks.synthetic_study import write_study
 from mtpipe import paths
@@ -27,13 +26,9 @@ HOSTILE = "</script><script>document.title='owned'</script><img src=http://attac
 def make_study(folder: Path) -> Path:
     """A project with three arms, four seeds and a sweep; `token` gains, and one response is hostile."""
     folder.mkdir()
-    yaml = YAML(typ="safe")
-    found = yaml.load((ROOT / "params.yaml").read_text())
-    found |= {"arms": ["uniform", "token", "spread"], "seeds": [1, 2, 3, 4], "rounds": found["rounds"][:2]}
-    found["evaluate"] |= {"after": [1, 2], "sweep": [0.6], "benchmarks": {"longer": {"samples": 16}}}
-    found["report"] |= {"resamples": 500}
-    with open(folder / "params.yaml", "w") as file:
-        yaml.dump(found, file)
+    changes = {"arms": ["uniform", "token", "spread"], "seeds": [1, 2, 3, 4], "rounds": 2, "report.resamples": 500}
+    changes["evaluate"] = {"after": [1, 2], "sweep": [0.6], "benchmarks": {"longer": {"samples": 16}}}
+    write_params(changes, folder / "params.yaml")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         write_study(load_params(), 60, {"token": 0.1})

@@ -1,6 +1,6 @@
 from types import SimpleNamespace
 
-from mtpipe.report.temperature_pictures import _planned
+from mtpipe.report.temperature_pictures import planned_temperatures
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.planning import plan_round
 
@@ -15,4 +15,4 @@ def test_what_a_controller_set_is_shown_as_it_was_sampled():
             {"temperature_min": low, "temperature_max": high} for low, high in sampled[round]
         ],
     )
-    assert _planned(study, "arm")["set by the controller"].tolist() == [[1.0, 1.0], [0.9, 1.3]]
+    assert planned_temperatures(study, "arm")["set by the controller"].tolist() == [[1.0, 1.0], [0.9, 1.3]]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from builders import ROOT
+from projects import dvc
 
 from mtpipe.errors import MtpipeError
 from mtpipe.run.outputs import check_outputs, describe
@@ -37,11 +38,6 @@ def project(finished, monkeypatch) -> Path:
     subprocess.run(["rm", "-rf", "one.txt", "made"], check=True)
     dvc(finished, "checkout", "-q")
     return finished
-
-
-def dvc(project: Path, *arguments: str) -> None:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
-    subprocess.run(["dvc", *arguments], cwd=project, env=environment, check=True)
 
 
 def faults() -> dict[str, str]:

@@ -11,11 +11,11 @@ from conformance import (
     assert_temperatures_follow_from_entropies,
 )
 from rule_examples import EXAMPLES
-from vllm_process import load, needs_vllm, sample, sample_among, vllm_engine
+from vllm_process import load, needs_vllm, sample, sample_among, uneven_policy, vllm_engine
 
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
-from mtpipe.model.policy import load_policy, new_checkpoint, save_policy
+from mtpipe.model.policy import load_policy, new_checkpoint
 from mtpipe.sampling import torch_engine
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
@@ -52,24 +52,6 @@ def assert_same_rollouts(responses, others) -> None:
         assert one.response_ids == other.response_ids
         assert one.finish_reason == other.finish_reason
         torch.testing.assert_close(one.behaviour_logprobs, other.behaviour_logprobs, atol=2e-5, rtol=0)
-
-
-def uneven_policy(folder, params, seed: int, heads: int = 2):
-    """A checkpoint of a shape that vLLM's CPU build knows, whose distributions are far from even."""
-    sizes = params.model.model_copy(update={"hidden_size": 64, "heads": heads, "layers": 2, "seed": seed})
-    new_checkpoint(folder / "new", sizes, VOCABULARY, max_positions=128)
-    policy = load_policy(folder / "new")
-    with torch.no_grad():
-        for parameter in policy.model.parameters():
-            if parameter.dim() > 1:
-                parameter.mul_(8.0)
-    save_policy(policy, folder / "policy", tokenizer_from=folder / "new")
-    return folder / "policy"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, params):
-    return uneven_policy(tmp_path_factory.mktemp("vllm"), params, seed=0)
 
 
 @pytest.fixture(scope="module")

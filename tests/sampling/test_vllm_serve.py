@@ -11,18 +11,12 @@ import urllib.request
 
 import pytest
 import torch
-from test_vllm_engine import uneven_policy
 from vllm_process import needs_vllm
 
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
 from mtpipe.model.policy import load_policy
 
 pytestmark = needs_vllm
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, params):
-    return uneven_policy(tmp_path_factory.mktemp("serve"), params, seed=0)
 
 
 @pytest.fixture(scope="module")

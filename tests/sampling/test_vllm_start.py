@@ -6,8 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import pytest
-from test_vllm_engine import uneven_policy
-from vllm_process import needs_vllm
+from vllm_process import needs_vllm, uneven_policy
 
 from mtpipe.errors import MtpipeError
 from mtpipe.sampling import opening as engines
@@ -29,11 +28,6 @@ def fault():
     """Starts vLLM in a process of its own, one after another."""
     with ProcessPoolExecutor(1, get_context("spawn")) as process:
         yield lambda folder, options: process.submit(start, folder, options).result(timeout=300)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, params):
-    return uneven_policy(tmp_path_factory.mktemp("start"), params, seed=0)
 
 
 @needs_vllm

@@ -9,10 +9,27 @@ from multiprocessing import get_context
 from typing import Any
 
 import pytest
+import torch
+
+from mtpipe.model.policy import load_policy, new_checkpoint, save_policy
+from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 
 needs_vllm = pytest.mark.skipif(not find_spec("vllm"), reason="vLLM is missing; install it with `make setup-vllm`")
 
 _engine: Any = None
+
+
+def uneven_policy(folder, params, seed: int, heads: int = 2):
+    """A checkpoint of a shape that vLLM's CPU build knows, whose distributions are far from even."""
+    sizes = params.model.model_copy(update={"hidden_size": 64, "heads": heads, "layers": 2, "seed": seed})
+    new_checkpoint(folder / "new", sizes, VOCABULARY, max_positions=128)
+    policy = load_policy(folder / "new")
+    with torch.no_grad():
+        for parameter in policy.model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(8.0)
+    save_policy(policy, folder / "policy", tokenizer_from=folder / "new")
+    return folder / "policy"
 
 
 @contextmanager
@@ -63,8 +80,8 @@ def sample_among(engine, requests, plan, neighbours):
     from vllm import SamplingParams
     from vllm.inputs.engine import tokens_input
 
-    scheduler = engine._engine.engine_core.engine_core.scheduler
-    step, preempt = engine._engine.step, scheduler._preempt_request
+    scheduler = engine.llm.engine_core.engine_core.scheduler
+    step, preempt = engine.llm.step, scheduler._preempt_request
     preempted, ended = [], {}
 
     def counting_preempt(request, *arguments, **named):
@@ -76,16 +93,16 @@ def sample_among(engine, requests, plan, neighbours):
         ended.update({one.request_id: one.outputs[0] for one in outputs if one.finished})
         return outputs
 
-    scheduler._preempt_request, engine._engine.step = counting_preempt, keeping_step
+    scheduler._preempt_request, engine.llm.step = counting_preempt, keeping_step
     try:
         for index, (prompt_ids, arguments) in enumerate(neighbours):
             sampling = SamplingParams(logprobs=0, detokenize=False, ignore_eos=True, **arguments)
-            engine._engine.add_request(f"neighbour {index}", tokens_input(prompt_ids), sampling)
+            engine.llm.add_request(f"neighbour {index}", tokens_input(prompt_ids), sampling)
         responses = list(engine.sample(requests, plan))
-        while engine._engine.has_unfinished_requests():
+        while engine.llm.has_unfinished_requests():
             keeping_step()
     finally:
-        scheduler._preempt_request, engine._engine.step = preempt, step
+        scheduler._preempt_request, engine.llm.step = preempt, step
     others = [ended[f"neighbour {index}"] for index in range(len(neighbours))]
     logprobs = [
         [of_token[token].logprob for token, of_token in zip(one.token_ids, one.logprobs, strict=True)] for one in others

@@ -1,17 +1,13 @@
-"""A small project written with the stages' own writers, and what a real MLflow on sqlite then holds of it."""
+"""What the stages of a small project write, and what a real MLflow on sqlite then holds of it."""
 
-import shutil
 from pathlib import Path
 
-import pytest
-from builders import ROOT
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from ruamel.yaml import YAML
 
 from mtpipe import paths, records
 from mtpipe.files import write_json, write_text
-from mtpipe.params import Params, load_params
+from mtpipe.params import Params
 
 SOURCES = [
     {"name": "mine", "role": "training", "files": ["inputs/mine.jsonl"], "digest": "d1", "rows": 9, "kept": 7}
@@ -19,24 +15,7 @@ SOURCES = [
 ]
 
 CORRECT = {0: 2, 1: 4, 2: 6, 3: 8}
-
 """How many of a round's 10 responses, and of a benchmark's 10 after that many rounds, are right."""
-
-
-def edit_params(change) -> None:
-    yaml = YAML()
-    found = yaml.load(Path("params.yaml").read_text(encoding="utf-8"))
-    change(found)
-    with open("params.yaml", "w", encoding="utf-8") as file:
-        yaml.dump(found, file)
-
-
-def shrink(found) -> None:
-    found["arms"], found["seeds"] = ["uniform", "token"], [1, 2]
-    found["rounds"] = [{"n": 0, "next": 1}, {"n": 1, "next": 2}]
-    found["evaluate"]["after"] = [2]
-    found["report"]["baseline"] = "uniform"
-    found["tracking"].update(uri=None, experiment="mtpipe")
 
 
 def write_evaluation(path: Path, correct: int) -> None:
@@ -74,20 +53,6 @@ def write_data(params: Params) -> None:
                 write_text(paths.samples(arm, seed, round.n), "{}\n")
             for after in params.evaluate.after:
                 write_evaluation(paths.evaluation(arm, seed, after), CORRECT[after])
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch, empty_database) -> Path:
-    """A project with two arms, two seeds and two rounds, in a folder whose name has a space."""
-    folder = tmp_path / "my project"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    shutil.copy(ROOT / "params.yaml", folder)
-    edit_params(shrink)
-    write_data(load_params())
-    paths.MLFLOW.mkdir()
-    shutil.copy(empty_database, paths.MLFLOW / "mlflow.db")
-    return folder
 
 
 def client(project: Path) -> MlflowClient:

@@ -4,15 +4,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from published import client, edit_params, history, project, run_of, runs, state, write_data, write_evaluation
+from builders import edit_params
+from published import client, history, run_of, runs, state, write_data, write_evaluation
 
 from mtpipe import paths
 from mtpipe.files import write_json
 from mtpipe.params import load_params
 from mtpipe.tracking.publishing import publish
 from mtpipe.tracking.record import read_record
-
-__all__ = ["project"]
 
 
 def identities() -> set[str]:
@@ -32,11 +31,7 @@ def test_more_rounds_extend_a_run_and_keep_its_identity(project):
     publish(load_params())
     identity = run_of(project, "token-seed1").data.tags["mtpipe.identity"]
 
-    def longer(found):
-        found["rounds"].append({"n": 2, "next": 3})
-        found["evaluate"]["after"] = [3]
-
-    edit_params(longer)
+    edit_params({"rounds": 3})
     write_data(load_params())
     publish(load_params())
     assert len(runs(project)) == 4
@@ -47,7 +42,7 @@ def test_more_rounds_extend_a_run_and_keep_its_identity(project):
 
 def test_an_edited_temperature_makes_a_new_current_run_and_keeps_the_old(project):
     def heat(to):
-        edit_params(lambda found: found["temperature"]["token"]["token"].update(high=to))
+        edit_params({"temperature.token.token.high": to})
         publish(load_params())
         return {
             run.data.params["token.high"]: run.data.tags["mtpipe.current"]
@@ -63,7 +58,7 @@ def test_an_edited_temperature_makes_a_new_current_run_and_keeps_the_old(project
 
 def test_an_arms_own_loss_and_controller_are_among_its_params_and_in_its_description(project):
     own = {"update": {"top_entropy": 0.2}, "controller": {"kind": "entropy_target", "target": 0.3}}
-    edit_params(lambda found: found["temperature"].update(token=own))
+    edit_params({"temperature.token": own})
     token, uniform = (read_record(load_params(), arm, 1) for arm in ("token", "uniform"))
     assert (token.params["update.top_entropy"], uniform.params["update.top_entropy"]) == ("0.2", "null")
     assert token.params["controller.kind"] == "entropy_target"
@@ -75,21 +70,20 @@ def test_an_arms_own_loss_and_controller_are_among_its_params_and_in_its_descrip
 def test_settings_that_shape_training_make_another_run(project, section):
     key = {"task": "bound", "model": "layers", "warm_start": "steps", "sampling": "prompts", "reward": "correct"}
     before = identities()
-    edit_params(lambda found: found[section].update({key.get(section, "warmup_steps"): 777}))
+    edit_params({section: {key.get(section, "warmup_steps"): 777}})
     assert not before & identities()
 
 
 def test_settings_that_only_look_at_the_results_keep_the_run(project):
     before = identities()
-    edit_params(lambda found: found["evaluate"].update(samples=7))
-    edit_params(lambda found: found["report"].update(resamples=777))
+    edit_params({"evaluate.samples": 7, "report.resamples": 777})
     assert identities() == before
 
 
 def test_an_unfinished_run_of_earlier_settings_is_removed(project):
     publish(load_params())
     client(project).delete_tag(run_of(project, "token-seed1").info.run_id, "mtpipe.content")
-    edit_params(lambda found: found["temperature"]["token"]["token"].update(high=1.4))
+    edit_params({"temperature.token.token.high": 1.4})
     publish(load_params())
     assert [run.info.run_name for run in runs(project)].count("token-seed1") == 1
     assert [run.info.run_name for run in runs(project)].count("token-seed2") == 2
@@ -119,7 +113,7 @@ def test_a_queued_dvc_experiment_publishes_into_the_projects_database(project, m
     publish(load_params())
     before = state(project)
     start_queued_experiment(project, monkeypatch)
-    edit_params(lambda found: found["temperature"]["token"]["token"].update(high=1.4))
+    edit_params({"temperature.token.token.high": 1.4})
     publish(load_params())
     assert set(publish(load_params()).done.values()) == {"unchanged"}
     added = [run for run in runs(project) if run.data.tags.get("dvc.experiment") == "hotter"]

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import ROOT
+from builders import ROOT, edit_params
 from mlflow.artifacts import download_artifacts
-from published import client, edit_params, history, project, run_of, runs
+from published import client, history, run_of, runs
 from ruamel.yaml import YAML
 
 from mtpipe import paths
@@ -21,11 +21,9 @@ from mtpipe.tracking import live
 from mtpipe.tracking.publishing import publish
 from mtpipe.tracking.registering import register
 
-__all__ = ["project"]
-
 
 def live_log(arm: str = "token", uri: str | None = None) -> Listener | None:
-    edit_params(lambda found: found["tracking"].update(live=True, uri=uri))
+    edit_params({"tracking": {"live": True, "uri": uri}})
     return live.listener({"arm": arm, "seed": 1})
 
 
@@ -49,7 +47,7 @@ def test_publishing_replaces_the_live_run_by_the_complete_one(project):
 
 def test_a_live_run_of_settings_that_are_gone_is_removed(project):
     live_log()("step", {"loss": 9.0}, 1)
-    edit_params(lambda found: found["temperature"]["token"]["token"].update(high=1.4))
+    edit_params({"temperature.token.token.high": 1.4})
     publish(load_params())
     assert len(runs(project)) == 4
 

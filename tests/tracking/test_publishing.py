@@ -8,17 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
-from builders import ROOT
+from builders import ROOT, edit_params
 from mlflow import MlflowClient
-from published import SOURCES, artifact, client, edit_params, history, project, run_of, runs, state, write_metrics
+from published import SOURCES, artifact, client, history, run_of, runs, state, write_metrics
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json, write_json, write_text
 from mtpipe.params import load_params
 from mtpipe.tracking.publishing import publish
-
-__all__ = ["project"]
 
 
 def start_stage(project: Path) -> subprocess.Popen:
@@ -180,7 +178,7 @@ def test_a_publishing_that_breaks_off_leaves_no_run_that_looks_complete(project,
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense://x", "postgresql://me:secret@127.0.0.1:9/runs"])
 def test_an_unreachable_store_is_a_clear_error_within_seconds(project, uri):
-    edit_params(lambda found: found["tracking"].update(uri=uri))
+    edit_params({"tracking.uri": uri})
     started = time.monotonic()
     with pytest.raises(MtpipeError) as raised:
         publish(load_params())

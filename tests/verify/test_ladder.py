@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtpipe.verify.equivalence import Leniency, compare
-from mtpipe.verify.extraction import RULES, extract
+from mtpipe.verify.extraction import EXTRACTION_RULES, extract
 from mtpipe.verify.guard import refuse
 from mtpipe.verify.normalise import normalise, normalise_gold
 from mtpipe.verify.numbers import exact, same_number
@@ -24,7 +24,7 @@ PIECES = [
 latexish = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 
 
-@given(latexish, st.sampled_from(RULES))
+@given(latexish, st.sampled_from(EXTRACTION_RULES))
 def test_extraction_never_raises(text, rule):
     found = extract(text, rule)
     assert found is None or isinstance(found, str)
@@ -181,7 +181,7 @@ def test_a_hostile_length_takes_linear_time():
         "{" * 199_999,
         "answer " * 28_000,
     ):
-        for rule in RULES:
+        for rule in EXTRACTION_RULES:
             extract(text, rule)
     for text in (
         "(" * 2000,

@@ -18,13 +18,13 @@ from builders import ROOT
 
 from mtpipe.verify.answers import Gold, judge_answers
 from mtpipe.verify.extraction import extract
-from mtpipe.verify.pool import Comparison, Pool
+from mtpipe.verify.pool import Pool, Undecided
 
 HOSTILE = ROOT.parent / "shared" / "data" / "verifier" / "adversarial.jsonl"
-SLOW = Comparison((r"\sqrt{2}",), r"9^{9^{9^{9}}}")
+SLOW = Undecided((r"\sqrt{2}",), r"9^{9^{9^{9}}}")
 """What the guard would refuse and no limit inside Python ends, handed to the processes directly."""
-EQUAL = Comparison((r"\sqrt{8}",), r"2\sqrt{2}")
-UNEQUAL = Comparison((r"\sqrt{8}",), r"2\sqrt{3}")
+EQUAL = Undecided((r"\sqrt{8}",), r"2\sqrt{2}")
+UNEQUAL = Undecided((r"\sqrt{8}",), r"2\sqrt{3}")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_answers_keep_their_verdicts_beside_hostile_ones():
 
 def test_memory_is_bounded_and_the_next_answer_judged(pool):
     """A matrix power that needs gigabytes: the address space of the judge ends first."""
-    hungry = Comparison(("1",), r"\operatorname{zeros}(100000,100000)")
+    hungry = Undecided(("1",), r"\operatorname{zeros}(100000,100000)")
     verdicts = dict(pool.judge([hungry, EQUAL]))
     assert verdicts[0] in ("crashed", "wrong", "unparseable", "timeout")
     assert verdicts[1] == "correct"
@@ -54,8 +54,8 @@ def test_memory_is_bounded_and_the_next_answer_judged(pool):
 def judge_memory(pool: Pool) -> int:
     """The largest address space that a judge of the pool may have, by the kernel's account."""
     limits = []
-    for worker in pool._workers:
-        children = Path(f"/proc/{worker._process.pid}/task/{worker._process.pid}/children").read_text().split()
+    for process in pool.process_ids():
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
         for child in children:
             rows = Path(f"/proc/{child}/limits").read_text().splitlines()
             limits += [int(row.split()[3]) for row in rows if row.startswith("Max address space")]
@@ -144,7 +144,7 @@ def test_without_pythons_own_layer_the_kernel_still_refuses(tmp_path):
         import os, socket, sympy, sys
         from mtpipe.verify import sandbox
         os.chdir({str(tmp_path)!r})
-        sandbox._refuse = lambda *_: None
+        sandbox.refuse = lambda *_: None
         sandbox.lock_down(1 << 30)
         read = lambda: os.open("/etc/passwd", os.O_RDONLY)
         for attack in (lambda: open("MARKER", "w"), socket.socket, os.pipe, read):
@@ -165,11 +165,11 @@ def test_without_pythons_own_layer_the_kernel_still_refuses(tmp_path):
 
 def test_a_judge_that_says_what_it_likes_harms_only_its_own_answers():
     """Lines that are no verdict are ignored; nothing from a judge is unpickled, evaluated or taken for a process id."""
-    from mtpipe.verify.pool import _message
+    from mtpipe.verify.pool import read_message
 
-    assert _message(b'{"id": 1, "verdict": "correct"}')["verdict"] == "correct"
+    assert read_message(b'{"id": 1, "verdict": "correct"}')["verdict"] == "correct"
     for line in (b"", b"\x80\x04\x95", b"[1]", b"null", b'{"ready"', b"[" * 100_000):
-        assert _message(line) == {}
+        assert read_message(line) == {}
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_own_hostile_answers_are_none_of_them_right_and_run_nothing(pool, marker
 
 def test_the_same_texts_run_nothing_where_the_guard_is_passed_by(pool, marker):
     answers = [extract(text, "boxed") for text in own_hostile_answers(marker)[:3]]
-    comparisons = [Comparison((gold,), answer) for answer in answers for gold in ("42", r"\frac{\pi}{4}")]
+    comparisons = [Undecided((gold,), answer) for answer in answers for gold in ("42", r"\frac{\pi}{4}")]
     assert "correct" not in dict(pool.judge(comparisons)).values()
     assert not marker.exists()
 

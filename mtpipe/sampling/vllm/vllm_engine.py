@@ -41,7 +41,11 @@ def _quieten() -> None:
 
 
 class VllmEngine:
-    """A policy inside vLLM, as a sampling engine (`mtpipe.sampling.engine.Engine`)."""
+    """A policy inside vLLM, as a sampling engine (`mtpipe.sampling.engine.Engine`).
+
+    Attributes:
+        llm: vLLM's own engine.
+    """
 
     def __init__(self, folder: Path, options: Vllm, batch_size: int):
         """Starts vLLM with the policy in a folder, to sample up to `batch_size` responses at once.
@@ -52,8 +56,8 @@ class VllmEngine:
         self.vocabulary: Vocabulary = load_vocabulary(folder)
         self._folder = folder
         self._calls = 0
-        self._engine = _start(folder, options, batch_size)
-        self._max_model_len: int = self._engine.model_config.max_model_len
+        self.llm = _start(folder, options, batch_size)
+        self._max_model_len: int = self.llm.model_config.max_model_len
 
     def load(self, folder: Path) -> None:
         """Reads another checkpoint of the same model into the running engine, and forgets the prefixes it has cached.
@@ -62,8 +66,8 @@ class VllmEngine:
         """
         vocabulary = load_vocabulary(folder)
         _check_same_model(self._folder, folder)
-        self._engine.collective_rpc("load_policy", args=(str(folder),))
-        if not self._engine.reset_prefix_cache():
+        self.llm.collective_rpc("load_policy", args=(str(folder),))
+        if not self.llm.reset_prefix_cache():
             raise MtpipeError(f"{folder}: vLLM could not clear its prefix cache, which holds the old policy's states")
         self._folder, self.vocabulary = folder, vocabulary
 
@@ -73,7 +77,7 @@ class VllmEngine:
         self._check_lengths(requests, plan)
         self._calls += 1
         waiting = {f"{self._calls}-{index}": request for index, request in enumerate(requests)}
-        self._engine.collective_rpc("take_token_records")  # what an interrupted call has left
+        self.llm.collective_rpc("take_token_records")  # what an interrupted call has left
         self._submit(waiting, plan)  # an engine core in another process starts on the first one at once
         records: dict[str, list[Record]] = {}
         with_masks = plan.record_masks and plan.truncation.cuts
@@ -81,7 +85,7 @@ class VllmEngine:
         steps = 0
         try:
             while waiting:
-                for output in self._engine.step():
+                for output in self.llm.step():
                     if output.finished and output.request_id in waiting:
                         ended[output.request_id] = output.outputs[0]
                 steps += 1
@@ -92,11 +96,11 @@ class VllmEngine:
                     ended = {}
         finally:
             if waiting:
-                self._engine.abort_request([name for name in waiting if name not in ended])
+                self.llm.abort_request([name for name in waiting if name not in ended])
 
     def close(self) -> None:
         """Ends vLLM's processes, where it has its own."""
-        self._engine.engine_core.shutdown()
+        self.llm.engine_core.shutdown()
 
     def _submit(self, requests: dict[str, Request], plan: SamplingPlan) -> None:
         """Hands all requests over before the first step, so that a bad one is refused before anything is sampled."""
@@ -123,15 +127,15 @@ class VllmEngine:
                 extra_args=_extra_args(request, plan, name),
             )
             try:
-                self._engine.add_request(name, tokens_input(request.prompt_ids), params)
+                self.llm.add_request(name, tokens_input(request.prompt_ids), params)
             except (ValueError, VLLMValidationError) as error:
-                self._engine.abort_request(submitted)
+                self.llm.abort_request(submitted)
                 raise MtpipeError(f"vLLM refuses the request for problem {request.problem_id!r}: {error}") from error
             submitted.append(name)
 
     def _fetch(self, records: dict[str, list[Record]]) -> None:
         """Of a token that several processes drew, the first one's record holds: its tokens are vLLM's output."""
-        for of_worker in reversed(self._engine.collective_rpc("take_token_records")):
+        for of_worker in reversed(self.llm.collective_rpc("take_token_records")):
             for name, of_request in of_worker.items():
                 records.setdefault(name, []).extend(of_request)
 

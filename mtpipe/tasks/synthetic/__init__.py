@@ -3,7 +3,7 @@
 Each is a module with VOCABULARY, generate_problems, demonstrations and judge. Read `arithmetic` first, the default;
 `countdown` is harder. `steps` is what the answers of both consist of, `drawing` how their problems are drawn apart.
 
-Must not import: torch, mtpipe.verify, mtpipe.tasks.judging.
+Must not import: torch, mtpipe.tasks.judging, mtpipe.verify.pool: these tasks are judged at once, without a sandbox.
 """
 
 from mtpipe.tasks.synthetic import arithmetic, countdown

@@ -15,7 +15,8 @@ from typing import Any, Literal
 from sympy import Integer
 
 from mtpipe.tasks.synthetic.drawing import Rows, draw_different, draw_splits
-from mtpipe.tasks.synthetic.steps import OPERATIONS, Equation, Judgement
+from mtpipe.tasks.synthetic.steps import OPERATIONS, Equation
+from mtpipe.verify.judgement import Judgement
 
 Order = Literal["precedence", "left_to_right"]
 VOCABULARY = "0123456789+-*=,>"
@@ -171,7 +172,7 @@ def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
         return Judgement("unfinished", answer, f"{len(pieces)} steps leave {min(map(str, remaining))}")
     if Integer(int(answer)) != Integer(int(problem["answer"])):
         return Judgement("wrong", answer, f"every step is true, but the value is {problem['answer']}: a wrong order")
-    return Judgement("correct", answer, "")
+    return Judgement("correct", answer)
 
 
 def choice_tokens(prompt: str, text: str) -> list[bool]:

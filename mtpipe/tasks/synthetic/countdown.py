@@ -14,7 +14,8 @@ from itertools import combinations
 from typing import Any
 
 from mtpipe.tasks.synthetic.drawing import Rows, draw_different, draw_splits
-from mtpipe.tasks.synthetic.steps import Equation, Judgement
+from mtpipe.tasks.synthetic.steps import Equation
+from mtpipe.verify.judgement import Judgement
 
 VOCABULARY = "0123456789+-*/=,>"
 PROMPT_END = ">"
@@ -181,4 +182,4 @@ def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
         return Judgement("unfinished", answer, f"{len(pieces)} steps leave {' and '.join(map(str, numbers))}")
     if answer != problem["answer"]:
         return Judgement("wrong", answer, f"every step is true, but the target is {problem['answer']}")
-    return Judgement("correct", answer, "")
+    return Judgement("correct", answer)

@@ -1,4 +1,4 @@
-"""Steps `a+b=c`, of which the answers of the embedded tasks consist, and what a judgement of them says."""
+"""Steps `a+b=c`, of which the answers of the synthetic tasks consist."""
 
 import re
 from collections.abc import Callable
@@ -13,15 +13,6 @@ OPERATIONS: dict[str, Callable[[Integer, Integer], Rational]] = {
     "/": lambda a, b: Rational(a, b),
 }
 _STEP = re.compile(r"(-?[0-9]{1,9})([+*/-])(-?[0-9]{1,9})=(-?[0-9]{1,9})", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """`verdict` is one of correct, wrong, false_step, foreign_step, unfinished, no_answer; `detail` says why."""
-
-    verdict: str
-    answer: str
-    detail: str
 
 
 @dataclass(frozen=True)

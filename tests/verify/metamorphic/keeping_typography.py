@@ -8,8 +8,7 @@ from .value import same
 
 COMMAND_END = r"(?![A-Za-z])"
 THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
-LIST_COMMA = r"(?<=[\w}\])]),(?!\d{3}(?!\d))\s*(?=\S)"
-"""A comma with something on both sides that cannot part thousands."""
+LIST_COMMA = r"(?<=[\w}\])]),(?!\d{3}(?!\d))\s*(?=\S)"  # something on both sides, and no thousands parted
 
 
 def _if_same(text: str, written: str) -> str | None:
