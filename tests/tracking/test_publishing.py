@@ -193,7 +193,7 @@ def test_an_unreachable_store_is_a_clear_error_within_seconds(project, uri):
 def test_a_damaged_database_is_a_clear_error_within_seconds(project):
     Path("mlflow/mlflow.db").write_bytes(b"no database" * 1000)
     started = time.monotonic()
-    with pytest.raises(MtpipeError, match="delete its folder"):
+    with pytest.raises(MtpipeError, match="move its folder away"):
         publish(load_params())
     assert time.monotonic() - started < 10
 
