@@ -12,7 +12,7 @@ from mtpipe import paths
 from mtpipe.files import read_json, write_json
 from mtpipe.params import load_params
 from mtpipe.records import EVALUATION, read_rows, write_rows
-from mtpipe.report.claims import BETTER, OTHER_POLICY, WORSE, verdict_sentences
+from mtpipe.report.claims import BETTER, OTHER_POLICY, WORSE, claim_table, verdict_sentences
 from mtpipe.report.collect import Study, collect
 from mtpipe.report.comparison import Comparison, compare
 from mtpipe.report.differences import Difference, judge_differences
@@ -47,6 +47,12 @@ def found(comparison: Comparison, arm: str) -> list[Difference]:
     return [score.minus_baseline for score in comparison.arms[arm].values()]
 
 
+def marks(study: Study, comparison: Comparison, arm: str) -> list[str]:
+    """The marks of an arm's row in the first table, by benchmark."""
+    (_, rows), *_ = claim_table(study, comparison).groups
+    return [cell.mark for cell in dict(rows)[arm]]
+
+
 def shares(arm: str, seed: int, benchmark: str) -> np.ndarray:
     """Each problem's share of correct responses, straight from the evaluation's rows."""
     rows = [row for row in read_rows(paths.evaluation(arm, seed, 2), EVALUATION) if row["benchmark"] == benchmark]
@@ -59,19 +65,20 @@ def test_one_seed_marks_policies_and_claims_nothing_about_methods(here):
     assert all(one.policies_differ for one in found(comparison, "token"))
     assert not any(one.policies_differ for one in found(comparison, "spread"))
     for text in (render_page(study, comparison), render_markdown(study, comparison)):
-        body = text.partition("<body>")[2] or text
-        assert OTHER_POLICY in body
-        assert not set(BETTER + WORSE) & set(body)
+        assert not set(BETTER + WORSE) & set(text.partition("<body>")[2] or text)
+    assert marks(study, comparison, "token") == [OTHER_POLICY] * 3
+    assert marks(study, comparison, "spread") == [""] * 3
     assert "One seed" in verdict_sentences(study, comparison)[0]
     assert "one-seed" in render_page(study, comparison)
 
 
 def test_several_seeds_mark_methods(here):
-    study, comparison = made_up(here, 6, {"token": 0.15}, between_runs=0.02)
+    study, comparison = made_up(here, 6, {"token": 0.15, "spread": -0.1}, between_runs=0.02)
     assert all(one.holds and one.estimate.seeds == 6 for one in found(comparison, "token"))
     assert not any(one.policies_differ for arm in ("token", "spread") for one in found(comparison, arm))
+    assert marks(study, comparison, "token") == [BETTER] * 3
+    assert marks(study, comparison, "spread") == [WORSE] * 3
     markdown = render_markdown(study, comparison)
-    assert BETTER in markdown
     assert OTHER_POLICY not in markdown
     assert "One seed" not in markdown
 
@@ -159,6 +166,18 @@ def test_what_is_clear_alone_is_not_marked_among_many_that_are_nothing(seeds):
     assert not among.policies_differ
     assert among.detectable > alone.detectable
     assert (among.seeds_needed or 1001) > (alone.seeds_needed or 1001)
+
+
+def test_no_interval_of_a_share_leaves_0_to_1(here):
+    """All but every problem is solved, by three runs that differ: Student's interval would go beyond 1."""
+    _, comparison = made_up(here, 3, {"uniform": 0.45, "token": -0.3}, between_runs=0.05)
+    ends = [
+        (estimate.low, estimate.high)
+        for score in (*comparison.arms["uniform"].values(), *comparison.arms["token"].values())
+        for estimate in (score.avg, score.majority, *score.passes.values())
+    ]
+    assert min(low for low, _ in ends) == 0
+    assert max(high for _, high in ends) == 1
 
 
 # ---- at equal tokens ----
