@@ -15,7 +15,6 @@ from metamorphic.golds import BENCHMARKS, all_golds
 from metamorphic.rewriting import TABLE
 from metamorphic.trial import Case, Count, cases, run, summary
 
-SECONDS = 20.0
 SHOWN = 3
 
 
@@ -26,7 +25,7 @@ def main() -> None:
     chosen = list(cases(golds))
     print(f"{len(golds)} different golds of {golds.total()}, {len(TABLE)} rewritings, {len(chosen)} cases")
     start = time.perf_counter()
-    with Pool(processes=2, seconds=SECONDS) as pool:
+    with Pool(processes=2) as pool:
         counts = run(chosen, pool)
     print(f"judged in {time.perf_counter() - start:.0f} s\n")
     for keeps, title in ((True, "keep the meaning: correct"), (False, "change the meaning: not correct")):

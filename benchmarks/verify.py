@@ -3,7 +3,7 @@
 Ordinary answers are generated: numbers in several spellings, fractions, roots, polynomials, sets and intervals, half of
 them right. Bare math-verify parses and verifies both sides wrapped in `$…$`; the pool judges the same rows with two
 processes, its start counted apart. Then one answer in a hundred is hostile: what the guard refuses, and, handed to the
-processes past the guard, what runs until it is killed.
+processes past the guard, what runs until the kernel ends it.
 """
 
 import random
@@ -14,9 +14,17 @@ from math_verify import parse, verify
 
 from mtpipe.verify.answers import Gold, judge_answers
 from mtpipe.verify.pool import Pool, Undecided
+from mtpipe.verify.reader.read import read, readings
 
 ROWS, TURNS, LIMIT = 300, 3, 2.0
-SLOW = Undecided((r"\sqrt{2}",), "9^{9^{9^{9}}}")
+
+
+def comparison(gold: str, answer: str) -> Undecided:
+    """As a judging process gets it."""
+    return Undecided(((read(gold), tuple(readings(answer, read(gold)))),))
+
+
+SLOW = Undecided(((read(r"\sqrt{2}"), tuple([read(r"\sum_{n=1}^{2000}\sqrt{n^{0.3}}")] * 1000)),))
 
 
 def main() -> None:
@@ -25,7 +33,7 @@ def main() -> None:
     ratios = []
     with Pool(processes=2, seconds=LIMIT) as pool:
         start = time.perf_counter()
-        list(pool.judge([Undecided((r"\sqrt{8}",), r"2\sqrt{2}")] * 2))
+        list(pool.judge([comparison(r"\sqrt{8}", r"2\sqrt{2}")] * 2))
         print(f"the pool's start: {time.perf_counter() - start:.1f} s, once")
         for turn in range(TURNS):
             bare, right_bare = _bare(rows)
@@ -38,7 +46,7 @@ def main() -> None:
             print(f"pool of two {ROWS / seconds:.0f} answers/s ({right} right), ratio {ratios[-1]:.2f}")
         print(f"median ratio on ordinary answers: {statistics.median(ratios):.2f}")
 
-        plain = [Undecided((gold,), answer) for gold, answer in symbolic(ROWS)]
+        plain = [comparison(gold, answer) for gold, answer in symbolic(ROWS)]
         start = time.perf_counter()
         list(pool.judge(plain))
         without = time.perf_counter() - start
@@ -47,7 +55,7 @@ def main() -> None:
         verdicts = dict(pool.judge(mixed))
         extra = time.perf_counter() - start - without
         killed = sum(verdict == "timeout" for verdict in verdicts.values())
-        print(f"{killed} of {ROWS} answers killed after {LIMIT:g} s: {extra:.1f} s more, by two processes; ", end="")
+        print(f"{killed} of {ROWS} answers ended after {LIMIT:g} s of CPU time each: {extra:.1f} s more; ", end="")
         print(f"{2 * extra / killed / LIMIT:.2f} of its limit for each")
         others = [verdict for index, verdict in verdicts.items() if mixed[index] is not SLOW]
         print(f"other verdicts than correct beside them: {sum(verdict != 'correct' for verdict in others)}")
@@ -82,7 +90,7 @@ def ordinary(count: int) -> list[tuple[str, str]]:
 
 
 def symbolic(count: int) -> list[tuple[str, str]]:
-    """Equal pairs that need math-verify."""
+    """Equal pairs that need a judging process."""
     draw = random.Random(1)
     return [
         (rf"{a}\sqrt{{{b}}}", rf"\sqrt{{{a * a * b}}}")

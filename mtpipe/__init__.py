@@ -11,7 +11,10 @@ tests/test_rooms.py holds every import to that, also those inside functions.
     temperature                           schedules, spreads, and the plan that resolves them
     params profiles                       params.yaml as a whole, and ready-made ones
     model                                 a policy: its folder, its weights, its tokenizer
-    verify                                from text to typed answer to verdict, in a sandbox
+    verify.values                         what an answer can be: typed values
+    verify.reader                         from text to a value
+    verify.compare                        whether two values are equal
+    verify                                from text to typed value to verdict, in a sandbox
     tasks.synthetic                       tasks that are generated from a seed
     tasks                                 problems, prompts, judging by the task, rewards
     measure                               what is reported of a round

@@ -1,11 +1,14 @@
 """Stage sweep: a run's last policy evaluated once more, at another temperature."""
 
+from typing import Annotated
+
 from mtpipe import paths
 from mtpipe.evaluate.responses import evaluate as evaluate_policy
 from mtpipe.run.stage import run_stage
 from mtpipe.sampling.opening import open_engine
 from mtpipe.settings.evaluate import PolicyEvaluation
 from mtpipe.settings.model import Compute
+from mtpipe.settings.reward import Judging
 from mtpipe.settings.sampling import EngineSettings, Ray
 
 
@@ -16,6 +19,7 @@ def main(
     temperature: str,
     *,
     evaluate: PolicyEvaluation,
+    judging: Annotated[Judging, "reward.judging"],
     sampling: EngineSettings,
     compute: Compute,
     ray: Ray,
@@ -23,7 +27,7 @@ def main(
     """Evaluates one run's policy at one temperature of evaluate.sweep."""
     engine = open_engine(paths.policy(arm, seed, after), sampling, compute, ray)
     target, what = paths.sweep(arm, seed, after, temperature), f"evaluate {arm} at T={temperature}"
-    evaluate_policy(engine, evaluate, sampling.batch_size, target, what, float(temperature))
+    evaluate_policy(engine, evaluate, judging, sampling.batch_size, target, what, float(temperature))
 
 
 if __name__ == "__main__":

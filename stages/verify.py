@@ -30,7 +30,7 @@ def main(
     responses = rollouts.select(["problem_id", "sample", "text", "finish_reason"]).to_pylist()
     lengths = pc.list_value_length(rollouts["response_ids"]).to_pylist()
     with progress_bar(len(responses), f"verify {arm} round {round}", "responses") as bar:
-        rows = judge_responses(problems, responses, bar.update)
+        rows = judge_responses(problems, responses, reward.judging, bar.update)
     for row, response, tokens in zip(rows, responses, lengths, strict=True):
         row["reward"] = reward_of(row["verdict"], response["finish_reason"], tokens, reward, max_new_tokens)
     write_rows(paths.verdicts(arm, seed, round), rows, VERDICTS)

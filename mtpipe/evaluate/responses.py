@@ -10,12 +10,14 @@ from mtpipe.records import EVALUATION, PROBLEMS, read_rows, write_rows
 from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.rounds import sample_evaluation
 from mtpipe.settings.evaluate import PolicyEvaluation
+from mtpipe.settings.reward import Judging
 from mtpipe.tasks.judging import judge_responses
 
 
 def evaluate(
     opened: AbstractContextManager[Engine],
     settings: PolicyEvaluation,
+    judging: Judging,
     batch_size: int,
     target: Path,
     what: str,
@@ -28,6 +30,7 @@ def evaluate(
     Args:
         opened: opens the engine, once the problems are there.
         settings: how each benchmark is sampled.
+        judging: what counts as equal.
         batch_size: responses sampled at once.
         target: the file to write.
         what: the label of the progress bar.
@@ -48,7 +51,7 @@ def evaluate(
                 texts.append({**vars(response), "text": engine.vocabulary.decode(response.response_ids)})
                 bar.update()
             texts.sort(key=lambda row: (row["problem_id"], row["sample"]))
-            verdicts = judge_responses(problems[name], texts)
+            verdicts = judge_responses(problems[name], texts, judging)
             for response_row, verdict in zip(texts, verdicts, strict=True):
                 rows.append(
                     {

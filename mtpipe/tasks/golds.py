@@ -1,4 +1,4 @@
-"""From what a data set calls its answer to normalised golds."""
+"""From what a data set calls its answer to golds, as they are written there."""
 
 import re
 from dataclasses import dataclass
@@ -6,21 +6,24 @@ from typing import Any, Literal
 
 from mtpipe.tasks.catalogue import Shape, part
 from mtpipe.verify.extraction import last_box
-from mtpipe.verify.normalise import normalise_gold
 
 _OPENING, _CLOSING = "([{", ")]}"
 
 
 @dataclass(frozen=True)
 class Golds:
-    """Normalised golds: `any` of them is the right answer, or it has to hold them `all`."""
+    """Golds as texts: `any` of them is the right answer, or it has to hold them `all`."""
 
     texts: list[str]
     match: Literal["any", "all"]
 
 
 def find_golds(row: dict[str, Any], shape: Shape) -> Golds:
-    """Raises ValueError, saying what is wrong, where a row has no answer."""
+    """The golds with their units and signs: what they are is for the verifier to read.
+
+    Of answers that are all asked for, equal ones stay (16,3,1,1). Raises ValueError, saying what is wrong, where a row
+    has no answer.
+    """
     value = part(row, shape.answer)
     found = [_text(each, shape) for each in (value if isinstance(value, list) else [value])]
     answers = [answer for answer in found if answer is not None]
@@ -30,18 +33,21 @@ def find_golds(row: dict[str, Any], shape: Shape) -> Golds:
         match = "all" if len(answers) > 1 else "any"
     if not answers:
         raise ValueError("empty gold")
-    texts = list(dict.fromkeys(normalise_gold(answer) for answer in answers))
-    return Golds(texts, match if len(texts) > 1 else "any")
+    if match == "any":
+        answers = list(dict.fromkeys(answers))
+    return Golds(answers, match if len(answers) > 1 else "any")
 
 
 def _text(value: Any, shape: Shape) -> str | None:
-    """An answer as text; None where there is none."""
+    """An answer as text, without the dollars around it; None where there is none."""
     if value is None:
         return None
     text = str(value).replace("\ufeff", "").strip()
-    if shape.answer_is == "boxed":
-        return last_box(text) or None
-    return text.rpartition("####")[2].strip() or None
+    text = (last_box(text) or "") if shape.answer_is == "boxed" else text.rpartition("####")[2]
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] == "$" and "$" not in text[1:-1]:
+        text = text[1:-1].strip()
+    return text if text.strip(" $") else None
 
 
 def split_list(text: str) -> list[str]:

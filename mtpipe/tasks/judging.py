@@ -4,13 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from mtpipe.errors import MtpipeError
+from mtpipe.settings.reward import Judging
 from mtpipe.tasks.synthetic import TASKS
 from mtpipe.verify.answers import judge_problem_responses
+from mtpipe.verify.compare.rules import Rules
 
 
 def judge_responses(
     problems: list[dict[str, Any]],
     responses: list[dict[str, Any]],
+    judging: Judging,
     advance: Callable[[], object] = lambda: None,
 ) -> list[dict[str, Any]]:
     """The verdict, answer and detail of each response (rows with problem_id, sample, text, finish_reason), in order.
@@ -29,7 +32,8 @@ def judge_responses(
     tasks = {problem["task"] for problem in asked}
     judgements: list[Any] = []
     if tasks == {"math"}:
-        judgements = judge_problem_responses(asked, [response["text"] for response in responses], advance)
+        texts, rules = [response["text"] for response in responses], Rules(**judging.model_dump())
+        judgements = judge_problem_responses(asked, texts, rules, advance)
     elif len(tasks) == 1 and tasks <= TASKS.keys():
         judge = TASKS[tasks.pop()].judge
         for problem, response in zip(asked, responses, strict=True):

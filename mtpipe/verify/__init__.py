@@ -1,9 +1,10 @@
-"""From text to typed answer to verdict: whether a free-form mathematical answer equals the gold.
+"""From text to typed value to verdict: whether a free-form mathematical answer equals the gold.
 
-Read `answers` first, which judges many, then the way of one answer: `extraction` finds it in a response, `normalise`
-writes it in one way, `guard` refuses what would cost too much, and `equivalence` climbs the ladder, by `numbers` and
-by `symbolic`. Answers are hostile, so this happens in `worker` processes, inside a `sandbox`, which `pool` starts and
-kills. A `judgement` is what comes out. `grading` judges a file without a pipeline.
+Read `answers` first, which judges many, then the way of one answer: `extraction` finds it in a response, `guard`
+refuses what is too long or hidden, the package `reader` makes a typed value of it (`values`), and `compare` says
+whether that equals the gold's: by exact arithmetic if that decides, otherwise by `numeric` evaluation. Answers are
+hostile, so the latter happens in `worker` processes, inside a `sandbox`, which `pool` starts and kills. A
+`judgement` is what comes out. `grading` judges a file without a pipeline.
 
-Must not import: torch, mtpipe.tasks: no task is known here. Only `symbolic` and `worker` import sympy.
+Must not import: torch, mtpipe.tasks: no task is known here. Only `numeric` and `worker` import mpmath.
 """

@@ -1,12 +1,12 @@
-"""Judging processes that can be killed: each answer has a limit in seconds and in bytes, and no answer harms another.
+"""Judging processes that can be killed: each answer has a limit of CPU time and of bytes, and no answer harms another.
 
 Why a pool of our own. pebble, joblib and concurrent.futures hand results back as pickles, and a pickle read from a
 process that judged hostile text is code that the parent runs: one hole in a parser would reach past the sandbox. What
 is left to write without them is small, because each process judges one answer at a time: lines of JSON over pipes,
 a deadline, a kill, and a fork of the next judge from a process that has everything loaded (mtpipe/verify/worker.py).
 
-What the pool decides itself, without a process, are the ladder's cheap rungs and the guard's refusals
-(mtpipe/verify/equivalence.py, guard.py): linear passes over at most 2 000 characters.
+The limit is CPU time, which the kernel counts, so that an honest answer does not run out of it on a busy machine; the
+parent's clock is a far backstop. What needs no process (mtpipe/verify/answers.py, judge_cheaply) never gets here.
 """
 
 import contextlib
@@ -18,31 +18,33 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import mtpipe
 from mtpipe.errors import MtpipeError
-from mtpipe.verify.equivalence import EXACT, Leniency
+from mtpipe.verify.compare.rules import STRICT, Rules
+from mtpipe.verify.values.kinds import Value
+from mtpipe.verify.values.messages import encode
 
 if TYPE_CHECKING:  # it runs in the other process; named so that what reads imports (dvc.yaml's test) sees it
     from mtpipe.verify import worker as _worker_program  # noqa: F401
 
 SECONDS_PER_ANSWER = 10.0
 MEMORY_BYTES = 1 << 30
+WALL_SECONDS_PER_CPU_SECOND = 12.0
 _START_SECONDS = 120.0
-_VERDICTS = frozenset({"correct", "wrong", "unparseable", "crashed"})
+_VERDICTS = frozenset({"correct", "wrong", "rejected", "crashed"})
 
 
 @dataclass(frozen=True)
 class Undecided:
-    """An answer that needs the third rung, at most 2 000 characters of it, and the golds that it may equal."""
+    """Values that exact arithmetic has not decided: each gold with the ways to read the answer beside it."""
 
-    golds: tuple[str, ...]
-    answer: str
-    leniency: Leniency = EXACT
+    pairs: tuple[tuple[Value, tuple[Value, ...]], ...]
+    rules: Rules = STRICT
 
 
 class Pool:
@@ -51,7 +53,10 @@ class Pool:
     def __init__(
         self, processes: int = 2, seconds: float = SECONDS_PER_ANSWER, memory_bytes: int = MEMORY_BYTES
     ) -> None:
-        """`seconds` of wall clock and `memory_bytes` of address space is what one answer may cost."""
+        """`seconds` of CPU time and `memory_bytes` of address space is what one answer may cost.
+
+        A judge that has not answered after twelve times as long by the clock is ended too.
+        """
         self._processes, self._seconds, self._memory_bytes = processes, seconds, memory_bytes
         self._workers: list[_Worker] = []
 
@@ -70,7 +75,7 @@ class Pool:
         return [worker.process_id for worker in self._workers]
 
     def judge(self, comparisons: Iterable[Undecided]) -> Iterator[tuple[int, str]]:
-        """Yields (index, verdict) as answers are judged: correct, wrong, unparseable, timeout or crashed.
+        """Yields (index, verdict) as answers are judged: correct, wrong, rejected, timeout or crashed.
 
         Raises MtpipeError where no judging process starts.
         """
@@ -141,15 +146,13 @@ class _Worker:
     def send(self, job: int, comparison: Undecided, seconds: float) -> None:
         """Gives an idle judge one answer and starts its clock."""
         self._serial += 1
-        leniency = comparison.leniency
         request = {
             "id": self._serial,
-            "golds": comparison.golds,
-            "answer": comparison.answer,
-            "places": leniency.places,
-            "tolerance": None if leniency.tolerance is None else str(leniency.tolerance),
+            "seconds": seconds,
+            "pairs": encode(comparison.pairs),
+            "rules": {field.name: encode(getattr(comparison.rules, field.name)) for field in fields(Rules)},
         }
-        self._job, self.deadline = job, time.monotonic() + seconds
+        self._job, self.deadline = job, time.monotonic() + seconds * WALL_SECONDS_PER_CPU_SECOND
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # then its output has ended too, and `receive` sees that
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -168,6 +171,9 @@ class _Worker:
                 if self._ready and self._job is not None:
                     yield self._finish(), "crashed"
                 self._ready, self._failed_starts, self.deadline = True, 0, float("inf")
+            elif message.get("overran") is True and self._job is not None:
+                self._ready = False
+                yield self._finish(), "timeout"
             elif message.get("id") == self._serial and self._job is not None and message.get("verdict") in _VERDICTS:
                 self._ready = message.get("stays") is True
                 yield self._finish(), message["verdict"]

@@ -86,7 +86,7 @@ def test_a_problem_has_its_prompt_its_golds_and_the_templates_rules(prepared):
         "source": "mine",
     }
     own = prepared(template="Q: {problem}\nA:", stop=["\nQ:"], extraction="answer_line").benchmarks["held_out"][1]
-    assert (own["problem_id"], own["prompt"], own["answer"]) == ("held_out-1", "Q: What is $4-1$?\nA:", "3")
+    assert (own["problem_id"], own["prompt"], own["answer"]) == ("held_out-1", "Q: What is $4-1$?\nA:", "3.0")
     assert (meta(own)["stop"], meta(own)["extraction"]) == (["\nQ:"], "answer_line")
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 from builders import ROOT
 
+from mtpipe.settings.reward import Judging
 from mtpipe.settings.task import MathTask
 from mtpipe.tasks.judging import judge_responses
 from mtpipe.tasks.math import prepare_math
@@ -65,7 +66,7 @@ def test_every_gold_that_remains_verifies_as_a_response_would(prepared):
         for meta in [json.loads(problem["meta"])]
         for text in [rf"So it is $\boxed{{{meta['golds'][0] if meta['match'] == 'any' else problem['answer']}}}$."]
     ]
-    judged = judge_responses(problems, responses)
+    judged = judge_responses(problems, responses, Judging())
     assert [row for row in judged if row["verdict"] != "correct"] == []
     assert len(judged) > 20_000 - 8_000
 

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import string
 import subprocess
 import sys
@@ -17,14 +18,19 @@ import pytest
 from builders import ROOT
 
 from mtpipe.verify.answers import Gold, judge_answers
-from mtpipe.verify.extraction import extract
 from mtpipe.verify.pool import Pool, Undecided
+from mtpipe.verify.reader.read import read, readings
 
 HOSTILE = ROOT.parent / "shared" / "data" / "verifier" / "adversarial.jsonl"
-SLOW = Undecided((r"\sqrt{2}",), r"9^{9^{9^{9}}}")
-"""What the guard would refuse and no limit inside Python ends, handed to the processes directly."""
-EQUAL = Undecided((r"\sqrt{8}",), r"2\sqrt{2}")
-UNEQUAL = Undecided((r"\sqrt{8}",), r"2\sqrt{3}")
+
+
+def comparison(gold: str, answer: str) -> Undecided:
+    return Undecided(((read(gold), tuple(readings(answer, read(gold)))),))
+
+
+SLOW = Undecided(((read(r"\sqrt{2}"), tuple([read(r"\sum_{n=1}^{2000}\sqrt{n^{0.3}}")] * 200)),))
+"""Hundreds of thousands of steps, each within its bound."""
+EQUAL, UNEQUAL = comparison(r"\sqrt{8}", r"2\sqrt{2}"), comparison(r"\sqrt{8}", r"2\sqrt{3}")
 
 
 @pytest.fixture(scope="module")
@@ -35,20 +41,33 @@ def pool():
 
 
 def test_answers_keep_their_verdicts_beside_hostile_ones():
-    with Pool(processes=1, seconds=3.0) as short:
+    with Pool(processes=1, seconds=0.5) as short:
         verdicts = dict(short.judge([EQUAL, SLOW, EQUAL, UNEQUAL, SLOW, UNEQUAL, EQUAL]))
     assert [verdicts[index] for index in range(7)] == [
         "correct", "timeout", "correct", "wrong", "timeout", "wrong", "correct",
     ]  # fmt: skip
 
 
-def test_memory_is_bounded_and_the_next_answer_judged(pool):
-    """A matrix power that needs gigabytes: the address space of the judge ends first."""
-    hungry = Undecided(("1",), r"\operatorname{zeros}(100000,100000)")
-    verdicts = dict(pool.judge([hungry, EQUAL]))
-    assert verdicts[0] in ("crashed", "wrong", "unparseable", "timeout")
-    assert verdicts[1] == "correct"
-    assert judge_memory(pool) <= 1 << 30
+def test_the_limit_is_of_cpu_time_and_a_judge_that_does_nothing_is_ended_by_the_clock(monkeypatch):
+    monkeypatch.setattr("mtpipe.verify.pool.WALL_SECONDS_PER_CPU_SECOND", 0.2)
+    with Pool(processes=1, seconds=5.0) as pool:
+        assert dict(pool.judge([EQUAL])) == {0: "correct"}
+        [process] = pool.process_ids()
+        children = Path(f"/proc/{process}/task/{process}/children")
+        os.kill(int(children.read_text().split()[0]), signal.SIGSTOP)
+        verdicts = dict(pool.judge([EQUAL, EQUAL]))
+    assert verdicts == {0: "timeout", 1: "correct"}
+
+
+def test_memory_is_bounded_and_the_next_answer_judged():
+    """A judge that may have no more than it has been born with: the address space ends first."""
+    with Pool(processes=1, memory_bytes=1 << 20) as small:
+        verdicts = dict(small.judge([EQUAL, UNEQUAL]))
+        assert set(verdicts.values()) <= {"crashed", "correct", "wrong"}
+        assert judge_memory(small) <= 1 << 20
+    with Pool(processes=1) as pool:
+        assert dict(pool.judge([EQUAL])) == {0: "correct"}
+        assert judge_memory(pool) <= 1 << 30
 
 
 def judge_memory(pool: Pool) -> int:
@@ -63,16 +82,13 @@ def judge_memory(pool: Pool) -> int:
     return max(limits)
 
 
-def test_math_verify_judges_what_the_cheap_rungs_cannot(pool):
+def test_the_processes_judge_what_exact_arithmetic_cannot(pool):
     pairs = [
         (r"3t", r"\boxed{3}", False),
         (r"5m", r"\boxed{5}", False),
         (r"x^2-1", r"\boxed{(x-1)(x+1)}", True),
-        (r"x \in [-2,7]", r"\boxed{-2 \le x \le 7}", True),
-        (r"\binom{10}{3}", r"\boxed{120}", True),
         (r"34x+45y-20z+100=0", r"\boxed{-34x-45y+20z-100=0}", True),
-        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\boxed{(1,2)}", False),
-        (r"(-\infty,1)\cup(2,3]", r"\boxed{(2,3]\cup(-\infty,1)}", True),
+        (r"(-\sqrt2,1)\cup(2,3]", r"\boxed{(2,3]\cup(-\sqrt{2},1)}", True),
         (r"\sqrt{2},-\sqrt{2}", r"\boxed{\pm\frac{2}{\sqrt{2}}}", True),
     ]
     judged = judge_answers([(Gold((gold,)), text) for gold, text, _ in pairs], pool)
@@ -104,9 +120,7 @@ def test_any_or_all_of_the_golds_have_to_be_met(pool):
         "socket.socket()",
         "exec('1')",
         "eval('1')",
-        "sympy.sympify('1+1')",
-        "sympy.lambdify(sympy.Symbol('x'), sympy.Symbol('x'))",
-        "sympy.core.evalf.lambdify(1, 1)",
+        "compile('1', '', 'eval')",
         "__import__('this')",
         "bytearray(1 << 31)",
         "ctypes.CDLL('libm.so.6')",
@@ -116,7 +130,7 @@ def test_code_that_ran_in_a_judge_could_do_nothing(tmp_path, code):
     """What a hole in the parser would give: the layers hold although the code already runs."""
     tmp_path.chmod(0o777)
     program = f"""
-        import ctypes, os, socket, sympy, sys
+        import ctypes, os, socket, sys
         from mtpipe.verify.sandbox import lock_down
         os.chdir({str(tmp_path)!r})
         attack = compile({code!r}, "attack", "exec")
@@ -141,7 +155,7 @@ def test_without_pythons_own_layer_the_kernel_still_refuses(tmp_path):
     """The audit hook aside: no file, no socket, no child, for machine code either."""
     tmp_path.chmod(0o777)
     program = f"""
-        import os, socket, sympy, sys
+        import os, socket, sys
         from mtpipe.verify import sandbox
         os.chdir({str(tmp_path)!r})
         sandbox.refuse = lambda *_: None
@@ -196,23 +210,16 @@ def own_hostile_answers(marker: Path) -> list[str]:
         r"\boxed{7^{7^{7^{7}}}}", r"\boxed{1E99999999}", r"\boxed{99999999!}", r"\boxed{\binom{88888888}{44444444}}",
         r"\boxed{" + "(" * 900 + "42" + ")" * 900 + "}", r"\boxed{" + "-" * 1500 + "42}", r"\boxed{" + "8" * 1900 + "}",
         r"\boxed{4" + "\u200b2}", r"\boxed{\int_0^1 x^{-x} dx}", r"\boxed{142 \bmod 100}", r"\boxed{42=7}",
-        r"\boxed{\{42\}}",         r"\boxed{\operatorname{eye}(99999)}", "\\boxed{41} " * 60_000 + r"\boxed{42}",
+        r"\boxed{\{42\}}", r"\boxed{\operatorname{eye}(99999)}", "\\boxed{41} " * 60_000 + r"\boxed{42}",
     ]  # fmt: skip
 
 
 def test_own_hostile_answers_are_none_of_them_right_and_run_nothing(pool, marker):
     hostile = own_hostile_answers(marker)
-    pairs = [(Gold((gold,), rule="free"), text) for text in hostile for gold in ("42", r"\sqrt{2}", r"\frac{\pi}{4}")]
+    pairs = [(Gold((gold,), rule="any"), text) for text in hostile for gold in ("42", r"\sqrt{2}", r"\frac{\pi}{4}")]
     judged = judge_answers([*pairs, (Gold((r"\sqrt{8}",)), r"\boxed{2\sqrt{2}}")], pool)
     assert not [(pairs[index][1][:80], found) for index, found in enumerate(judged[:-1]) if found.verdict == "correct"]
     assert judged[-1].verdict == "correct"
-    assert not marker.exists()
-
-
-def test_the_same_texts_run_nothing_where_the_guard_is_passed_by(pool, marker):
-    answers = [extract(text, "boxed") for text in own_hostile_answers(marker)[:3]]
-    comparisons = [Undecided((gold,), answer) for answer in answers for gold in ("42", r"\frac{\pi}{4}")]
-    assert "correct" not in dict(pool.judge(comparisons)).values()
     assert not marker.exists()
 
 
@@ -225,7 +232,7 @@ def test_the_collected_hostile_answers_get_their_expected_verdicts(pool):
     for row in rows:
         repeat = row.get("repeat")
         text = repeat["prefix"] + repeat["unit"] * repeat["times"] + repeat["suffix"] if repeat else row["pred"]
-        pairs.append((Gold((row["gold"],), rule="free"), text))
+        pairs.append((Gold((row["gold"],), rule="any"), text))
     judged = judge_answers([*pairs, (Gold((r"\sqrt{8}",)), r"\boxed{2\sqrt{2}}")], pool)
     others = [
         row["id"] for row, found in zip(rows, judged[:-1], strict=True) if (found.verdict == "correct") != row["expect"]

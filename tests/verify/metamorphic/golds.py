@@ -4,18 +4,14 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from mtpipe.tasks.catalogue import find_shape, part
+from mtpipe.tasks.catalogue import find_shape
 from mtpipe.tasks.golds import find_golds
 
 BENCHMARKS = Path(__file__).parents[4] / "shared" / "data" / "benchmarks"
 
 
 def all_golds() -> Counter[str]:
-    """Each different gold with how many problems have it.
-
-    Problems with no gold, or with several, are left out. A gold that has a unit in the data set is also taken as it
-    stands there, which is how `python -m mtpipe grade` gets it.
-    """
+    """Each different gold with how many problems have it; problems with no gold, or with several, are left out."""
     golds: Counter[str] = Counter()
     for file in sorted(BENCHMARKS.glob("*.jsonl")):
         with file.open() as lines:
@@ -28,9 +24,4 @@ def all_golds() -> Counter[str]:
                 continue
             if len(found.texts) == 1:
                 golds[found.texts[0]] += 1
-                as_written = str(part(row, shape.answer)).strip()
-                if as_written != found.texts[0] and any(
-                    sign in as_written for sign in (r"\text", r"\circ", r"\$", r"\mathrm")
-                ):
-                    golds[as_written] += 1
     return golds

@@ -156,9 +156,9 @@ def scientific_with_a_dot(text: str) -> str | None:
 
 
 @TABLE.keeps
-def scientific_with_e(text: str) -> str | None:
+def scientific_with_a_capital_e(text: str) -> str | None:
     found = SCIENTIFIC.fullmatch(text)
-    return f"{found[1]}e{found[2]}" if found else None
+    return f"{found[1]}E{found[2]}" if found else None
 
 
 @TABLE.keeps

@@ -49,6 +49,8 @@ TABLE = Table()
 
 def tidy(gold: str) -> str:
     """A gold without the typography that carries no meaning, so that a rewriting starts from one form."""
+    gold = re.sub(r",\\!\s?(?=\d{3})", ",", gold)
+    gold = re.sub(r"(?<=\d)[eE]\+?(-?\d+)(?=\.?$)", r"\\times 10^{\1}", gold)
     text = re.sub(r"\\left(?![a-z])|\\right(?![a-z])|\\!|\\displaystyle", "", gold.strip().strip("$").rstrip("."))
     text = re.sub(r"\\[dt]frac", r"\\frac", text).replace("^{\\circ}", "^\\circ")
     return re.sub(r"\\([lgn]e)(q|qslant)?(?![a-z])", r"\\\1", text).strip()

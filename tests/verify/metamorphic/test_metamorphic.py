@@ -32,7 +32,7 @@ def sampled(golds) -> list[Case]:
 
 @pytest.fixture(scope="module")
 def counts(sampled) -> dict[str, Count]:
-    with Pool(processes=2, seconds=20) as pool:
+    with Pool(processes=2) as pool:
         return run(sampled, pool)
 
 
@@ -40,11 +40,11 @@ def test_no_rewriting_contradicts_the_parser_of_the_tests(sampled):
     scalars = [case for case in sampled if not case.rewriting.whole and case.rewriting.name not in UNREAD]
     for case in scalars:
         answer = case.rewriting.rewrite(tidy(case.gold)) or ""
-        agree = None if words_in(answer) else same(case.gold, answer)
+        agree = None if words_in(answer) else same(tidy(case.gold), answer)
         assert agree is None or agree is case.rewriting.keeps, case
 
 
-UNREAD = {"plain text of a formula", "scientific with e"}
+UNREAD = {"plain text of a formula", "scientific with a capital e"}
 """The parser of the tests knows LaTeX alone: it would read `pi` as two letters and `2e5` as a product."""
 
 
@@ -57,7 +57,6 @@ NOWHERE = {"dots spelled otherwise", "logarithm as a quotient"}
 """Rewritings for golds that the files at hand do not have."""
 
 
-@pytest.mark.xfail(reason="docs/verifier.md says what the verifier gets wrong")
 @pytest.mark.parametrize("keeps", [True, False], ids=["keep the meaning", "change the meaning"])
 def test_a_sample_of_rewritten_golds_is_judged_as_mathematics_says(counts, keeps):
     total = summary(counts, keeps=keeps)
@@ -70,9 +69,8 @@ def told(count: Count) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="docs/verifier.md says what the verifier gets wrong")
 def test_all_rewritten_golds_are_judged_as_mathematics_says(golds):
-    with Pool(processes=2, seconds=20) as pool:
+    with Pool(processes=2) as pool:
         counts = run(list(cases(golds)), pool)
     for keeps in (True, False):
         total = summary(counts, keeps=keeps)
