@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mtpipe.run.alone import alone
     from mtpipe.run.study.pool import LocalPart
     from mtpipe.run.study.slots import slots
-    from mtpipe.run.study.study import Study
+    from mtpipe.run.study.study import StudyRun
     from mtpipe.run.study.table import table
     from mtpipe.run.study.watch import Watch
 
@@ -43,7 +43,7 @@ def main(arguments: argparse.Namespace) -> None:
     chains = _chosen(params, arguments.arms, arguments.seeds)
     places = slots(params, arguments.jobs, arguments.devices)
     with alone("study", "another `python -m mtpipe run` is at work on this study", arguments.wait):
-        study, stopped = Study(), False
+        study, stopped = StudyRun(), False
         try:
             study.run(chains, places, LocalPart, Watch())
         except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 from mtpipe.settings.base import Settings
 from mtpipe.settings.plugins import own_code, pick_class, written_in
 
-Value = Annotated[float, Field(ge=0)]
+ScheduledValue = Annotated[float, Field(ge=0)]
 """A temperature, or what a spread is multiplied by; a plan refuses a temperature of 0."""
 
 
@@ -32,7 +32,7 @@ class Constant(Schedule):
     """The same temperature in every round."""
 
     kind: Literal["constant"]
-    value: Value
+    value: ScheduledValue
 
     def at(self, round: int) -> float:
         return self.value
@@ -42,8 +42,8 @@ class Linear(Schedule):
     """From `start` in round 0 to `end` in round `over`, then constant (the paper's linear rise)."""
 
     kind: Literal["linear"]
-    start: Value
-    end: Value
+    start: ScheduledValue
+    end: ScheduledValue
     over: int = Field(ge=1, description="rounds")
 
     def at(self, round: int) -> float:
@@ -54,7 +54,7 @@ class Staircase(Schedule):
     """`start` plus `increment` after every `every` rounds (the paper's spikes)."""
 
     kind: Literal["staircase"]
-    start: Value
+    start: ScheduledValue
     increment: float
     every: int = Field(ge=1, description="rounds")
 
@@ -69,7 +69,7 @@ class Piecewise(Schedule):
     """
 
     kind: Literal["piecewise"]
-    points: list[tuple[int, Value]] = Field(min_length=1)
+    points: list[tuple[int, ScheduledValue]] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _rounds_ascend_from_zero(self) -> "Piecewise":

@@ -10,8 +10,6 @@ Nothing is simplified, and nothing is parsed: the tree is walked. Each step has 
 all together on their number, so that a hostile formula costs an exception.
 """
 
-import hashlib
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -19,11 +17,19 @@ import mpmath
 from mpmath import mp
 
 from mtpipe.verify.compare.algebra import EXACT_ALGEBRA, is_infinite
+from mtpipe.verify.operations import (
+    CONSTANTS,
+    LARGEST_EXPONENT,
+    OPERATIONS,
+    hashed,
+    magnitude,
+    some_function,
+    to_number,
+)
 from mtpipe.verify.values.exact import TooLarge, Undefined
 from mtpipe.verify.values.formula import Formula, canonical, nodes, symbols
 
 _FEW, _MANY, _SLACK = 60, 500, 20
-_LARGEST_EXPONENT = 100_000
 _STEPS = 200_000
 _MOST_TERMS = 2_000
 _AGREEING, _LEAST_AGREEING = 8, 3
@@ -75,7 +81,7 @@ class _Trial:
 
     def __init__(self, base: Any) -> None:
         self.base, self.steps = base, 0
-        self.largest = -_LARGEST_EXPONENT
+        self.largest = -LARGEST_EXPONENT
 
     def same(self, left: Formula, right: Formula) -> bool:
         letters = sorted(symbols(left) | symbols(right))
@@ -107,7 +113,7 @@ class _Trial:
                 return None
             with mp.workdps(digits):
                 gap = one - other
-                if gap != 0 and _magnitude(gap) > max(first, second) - int((digits - _SLACK) * 3.3219):
+                if gap != 0 and magnitude(gap) > max(first, second) - int((digits - _SLACK) * 3.3219):
                     return False
         return True
 
@@ -140,7 +146,7 @@ class _Trial:
     def value(self, formula: Formula, point: Point, digits: int) -> tuple[Any, int]:
         """The value, and the exponent of two of the largest number on the way. Raises Undefined and TooLarge."""
         with mp.workdps(digits):
-            self.largest = -_LARGEST_EXPONENT
+            self.largest = -LARGEST_EXPONENT
             try:
                 found = self._walk(formula, point)
             except (ZeroDivisionError, ValueError, OverflowError, TypeError, mpmath.libmp.NoConvergence) as error:
@@ -159,28 +165,28 @@ class _Trial:
             return self._symbol(node, point)
         args = [self._walk(argument, point) for argument in node.args]
         if node.op == "call":
-            return _some_function(node.name, args)
+            return some_function(node.name, args)
         if node.op == "log" and len(args) == 1:
             return self._bounded(mp.log(args[0]) / mp.log(self.base))
-        if node.op not in _OPERATIONS:
+        if node.op not in OPERATIONS:
             raise Undefined(node.op)
-        return self._bounded(_OPERATIONS[node.op](args))
+        return self._bounded(OPERATIONS[node.op](args))
 
     def _bounded(self, value: Any) -> Any:
         if not mp.isfinite(value):
             raise Undefined("no finite value")
-        magnitude = _magnitude(value)
-        if magnitude > _LARGEST_EXPONENT:
-            raise TooLarge(f"a value above 2 to the power of {_LARGEST_EXPONENT}")
-        self.largest = max(self.largest, magnitude)
+        size = magnitude(value)
+        if size > LARGEST_EXPONENT:
+            raise TooLarge(f"a value above 2 to the power of {LARGEST_EXPONENT}")
+        self.largest = max(self.largest, size)
         return value
 
     def _symbol(self, node: Formula, point: Point) -> Any:
-        if node.op == "symbol" and node.name in _CONSTANTS:
-            return self._bounded(_CONSTANTS[node.name]())
+        if node.op == "symbol" and node.name in CONSTANTS:
+            return self._bounded(CONSTANTS[node.name]())
         if node.name in point:
             return self._bounded(point[node.name])
-        return self._bounded(_to_number(_hashed(f"{node.op} {node.name}")))
+        return self._bounded(to_number(hashed(f"{node.op} {node.name}")))
 
     def _series(self, node: Formula, point: Point) -> Any:
         body, letter, low, high = node.args
@@ -207,26 +213,16 @@ def _points(letters: list[str], *, whole: bool) -> list[Point]:
     for place, (scale, negative) in enumerate(_SCALES):
         point = {}
         for letter in letters:
-            share = _hashed(f"{place} {letter}")
+            share = hashed(f"{place} {letter}")
             if whole:
                 value = Fraction(1 + int(share * 12))
             else:
                 value = Fraction(scale) * (Fraction(1, 2) + share)
-                if negative and _hashed(f"sign {place} {letter}") < Fraction(2, 3):
+                if negative and hashed(f"sign {place} {letter}") < Fraction(2, 3):
                     value = -value
-            point[letter] = _to_number(value)
+            point[letter] = to_number(value)
         points.append(point)
     return points
-
-
-def _hashed(text: str) -> Fraction:
-    """A rational between 0 and 1 that belongs to the text."""
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-    return Fraction(int.from_bytes(digest, "big") % 1_000_003, 1_000_003)
-
-
-def _to_number(value: Fraction) -> Any:
-    return mp.mpf(value.numerator) / value.denominator
 
 
 def _as_fraction(value: Any) -> Fraction:
@@ -234,15 +230,9 @@ def _as_fraction(value: Any) -> Fraction:
     return Fraction(-int(mantissa) if sign else int(mantissa)) * Fraction(2) ** int(exponent)
 
 
-def _magnitude(value: Any) -> int:
-    """The exponent of two of the larger part; very small for zero."""
-    parts = value._mpc_ if isinstance(value, mpmath.mpc) else (value._mpf_,)
-    return max(int(part[2]) + int(part[3]) if part[1] else -_LARGEST_EXPONENT for part in parts)
-
-
 def _is_real(value: Any, largest: int, digits: int) -> bool:
     imaginary = mp.im(value)
-    return imaginary == 0 or _magnitude(imaginary) < largest - int((digits - _SLACK) * 3.3219)
+    return imaginary == 0 or magnitude(imaginary) < largest - int((digits - _SLACK) * 3.3219)
 
 
 def _has_i(formula: Formula) -> bool:
@@ -252,102 +242,3 @@ def _has_i(formula: Formula) -> bool:
 def _needs_whole(formula: Formula) -> bool:
     """Whether letters stand where only whole numbers do, as the end of a sum."""
     return any(node.op in _WHOLE_ONLY and any(map(symbols, node.args[2:] or node.args)) for node in nodes(formula))
-
-
-def _some_function(name: str, args: list[Any]) -> Any:
-    """A function that is known by its name alone: some smooth one, another for each name."""
-    total = _to_number(_hashed(name))
-    for place, argument in enumerate(args):
-        if _magnitude(argument) > 64:
-            raise Undefined("a far argument of an unknown function")
-        factor, shift = (_to_number(_hashed(f"{name} {place} {what}")) for what in ("factor", "shift"))
-        total += mp.sin(factor * argument + shift) + argument / 7
-    return total
-
-
-def _power(args: list[Any]) -> Any:
-    base, exponent = args
-    if base == 0:
-        if not mp.re(exponent) > 0:
-            raise Undefined("zero to a power that is not positive")
-        return mp.mpf(0)
-    if _magnitude(base) * abs(exponent) > _LARGEST_EXPONENT or _magnitude(exponent) > 40:
-        raise TooLarge("a power without bound")
-    return mp.power(base, exponent)
-
-
-def _root(args: list[Any]) -> Any:
-    index, radicand = args
-    whole = mp.isint(index) and index > 0
-    if whole and int(index) % 2 and mp.im(radicand) == 0 and mp.re(radicand) < 0:
-        return -mp.power(-mp.re(radicand), 1 / index)
-    if index == 2:
-        return mp.sqrt(radicand)
-    return _power([radicand, 1 / index])
-
-
-def _product(args: list[Any]) -> Any:
-    result = args[0]
-    for one in args[1:]:
-        result = result * one
-        if _magnitude(result) > _LARGEST_EXPONENT:
-            raise TooLarge("a product without bound")
-    return result
-
-
-def _moderate(function: Callable[..., Any], bits: int) -> Callable[[list[Any]], Any]:
-    """The function, for arguments below 2^bits alone."""
-
-    def apply(args: list[Any]) -> Any:
-        if max(map(_magnitude, args)) > bits:
-            raise TooLarge("a far argument of a function")
-        return function(*args)
-
-    return apply
-
-
-def _whole_part(function: Callable[[Any], Any]) -> Callable[[list[Any]], Any]:
-    """Of a real number; what is as good as whole is taken as whole, so that floor(log_2 8) is 3."""
-
-    def apply(args: list[Any]) -> Any:
-        value = mp.re(args[0])
-        if mp.im(args[0]) != 0:
-            raise Undefined("the whole part of a complex number")
-        nearest = mp.nint(value)
-        return nearest if abs(value - nearest) < mp.mpf(10) ** -(mp.dps // 2) else function(value)
-
-    return apply
-
-
-def _factorial(value: Any) -> Any:
-    return mp.gamma(value + 1)
-
-
-def _of_reals(function: Callable[..., Any]) -> Callable[[list[Any]], Any]:
-    def apply(args: list[Any]) -> Any:
-        if any(mp.im(one) != 0 for one in args):
-            raise Undefined("an order of complex numbers")
-        return function(*map(mp.re, args))
-
-    return apply
-
-
-_CONSTANTS: dict[str, Callable[[], Any]] = {
-    "pi": lambda: +mp.pi, "e": lambda: +mp.e, "i": lambda: mp.mpc(0, 1),
-}  # fmt: skip
-_FAR = 4000
-_OPERATIONS: dict[str, Callable[[list[Any]], Any]] = {
-    "+": lambda args: mp.fsum(args), "*": _product, "/": lambda args: args[0] / args[1], "^": _power, "root": _root,
-    "ln": lambda args: mp.log(args[0]), "log": lambda args: mp.log(args[1]) / mp.log(args[0]),
-    "abs": lambda args: abs(args[0]), "conjugate": lambda args: mp.conj(args[0]), "re": lambda args: mp.re(args[0]),
-    "im": lambda args: mp.im(args[0]), "arg": lambda args: mp.arg(args[0]), "sgn": lambda args: mp.sign(args[0]),
-    "degrees": lambda args: args[0] * mp.pi / 180, "floor": _whole_part(mp.floor), "ceil": _whole_part(mp.ceil),
-    "max": _of_reals(max), "min": _of_reals(min),
-    "factorial": _moderate(_factorial, 14), "gamma": _moderate(mp.gamma, 14), "binomial": _moderate(mp.binomial, 14),
-    **{name: _moderate(getattr(mp, name), _FAR) for name in ("sin", "cos", "tan", "cot", "sec", "csc")},
-    **{name: _moderate(getattr(mp, short), 16) for name, short in
-       {"sinh": "sinh", "cosh": "cosh", "tanh": "tanh"}.items()},
-    **{name: _moderate(getattr(mp, short), _FAR) for name, short in
-       {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot", "arcsec": "asec", "arccsc": "acsc",
-        "arsinh": "asinh", "arcosh": "acosh", "artanh": "atanh"}.items()},
-}  # fmt: skip

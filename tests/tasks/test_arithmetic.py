@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtpipe.tasks.synthetic.arithmetic import (
-    Expression,
+    Sum,
     choice_tokens,
     demonstrations,
     generate_problems,
@@ -60,7 +60,7 @@ def test_judging_never_raises(text, finish_reason):
 
 def test_every_worked_answer_in_the_right_order_is_correct_and_every_other_is_wrong():
     for problem in SPLITS["train"]:
-        expression = Expression.parse(problem["prompt"].rstrip(">"))
+        expression = Sum.parse(problem["prompt"].rstrip(">"))
         assert judge(problem, worked_answer(expression, "precedence"), "stop").verdict == "correct"
         assert judge(problem, worked_answer(expression, "left_to_right"), "stop").verdict == "wrong"
 
@@ -77,7 +77,7 @@ def test_no_problem_is_in_two_splits_or_twice_in_one():
 
 
 def test_benchmarks_are_longer_and_larger_as_they_say():
-    numbers = {name: [Expression.parse(row["prompt"].rstrip(">")).numbers for row in SPLITS[name]] for name in SPLITS}
+    numbers = {name: [Sum.parse(row["prompt"].rstrip(">")).numbers for row in SPLITS[name]] for name in SPLITS}
     assert {len(found) for found in numbers["same"]} == {len(found) for found in numbers["train"]} == {4}
     assert {len(found) for found in numbers["longer"]} == {5}
     assert all(max(found) > 9 for found in numbers["larger"])
@@ -108,7 +108,7 @@ def test_the_share_of_right_orders_is_as_asked():
 
 
 def test_solving_by_precedence_takes_products_first_and_then_goes_left_to_right():
-    assert [step[1:] for step in solve(Expression.parse("8-2*3-1"), "precedence")] == [
+    assert [step[1:] for step in solve(Sum.parse("8-2*3-1"), "precedence")] == [
         (2, "*", 3, 6),
         (8, "-", 6, 2),
         (2, "-", 1, 1),

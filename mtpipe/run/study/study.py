@@ -24,7 +24,7 @@ class Outcome:
         return [part for part, progress in self.ended.items() if progress.state != "done"]
 
 
-class Study:
+class StudyRun:
     """The project's study, and the parts of it that a call of `run` has to do with."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ _MAX_STEPS = 16
 
 
 @dataclass(frozen=True)
-class Expression:
+class Sum:
     """Numbers joined by operators: `numbers[0] operators[0] numbers[1] …`."""
 
     numbers: tuple[int, ...]
@@ -39,20 +39,20 @@ class Expression:
         return str(self.numbers[0]) + rest
 
     @classmethod
-    def parse(cls, text: str) -> "Expression":
+    def parse(cls, text: str) -> "Sum":
         """The inverse of str() for expressions of numbers without sign."""
         parts = re.split(r"([+*-])", text)
         return cls(tuple(int(number) for number in parts[::2]), tuple(parts[1::2]))
 
-    def reduce(self, index: int, result: int) -> "Expression":
+    def reduce(self, index: int, result: int) -> "Sum":
         """Replaces the operation at `index` and its two numbers by `result`."""
-        return Expression(
+        return Sum(
             (*self.numbers[:index], result, *self.numbers[index + 2 :]),
             (*self.operators[:index], *self.operators[index + 1 :]),
         )
 
 
-def solve(expression: Expression, order: Order) -> list[tuple[int, int, str, int, int]]:
+def solve(expression: Sum, order: Order) -> list[tuple[int, int, str, int, int]]:
     """The steps of one way to work an expression: (index, left, operator, right, result)."""
     steps = []
     while expression.operators:
@@ -64,7 +64,7 @@ def solve(expression: Expression, order: Order) -> list[tuple[int, int, str, int
     return steps
 
 
-def worked_answer(expression: Expression, order: Order) -> str:
+def worked_answer(expression: Sum, order: Order) -> str:
     """The response text of one way to work an expression."""
     return ",".join(
         f"{left}{operator}{right}={result}" for _, left, operator, right, result in solve(expression, order)
@@ -96,7 +96,7 @@ def generate_problems(
         top = 2 * largest if kind == "larger" else largest
         generator = random.Random(f"arithmetic/{seed}/{split}/{kind}")
 
-        def one() -> tuple[str, Expression] | None:
+        def one() -> tuple[str, Sum] | None:
             expression = _draw(generator, numbers, top)
             too_easy = kind == "larger" and max(expression.numbers) <= largest
             return None if too_easy or not _admissible(expression, bound) else (str(expression), expression)
@@ -128,7 +128,7 @@ def demonstrations(problems: list[dict[str, Any]], right_order: float, seed: int
     rows = []
     for problem in problems:
         order: Order = "precedence" if draw.random() < right_order else "left_to_right"
-        expression = Expression.parse(problem["prompt"].removesuffix(PROMPT_END))
+        expression = Sum.parse(problem["prompt"].removesuffix(PROMPT_END))
         rows.append(
             {
                 "problem_id": problem["problem_id"],
@@ -149,7 +149,7 @@ def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
     pieces = text.split(",")
     if len(pieces) > _MAX_STEPS:
         return Judgement("no_answer", "", f"more than {_MAX_STEPS} steps")
-    remaining = {Expression.parse(problem["prompt"].removesuffix(PROMPT_END))}
+    remaining = {Sum.parse(problem["prompt"].removesuffix(PROMPT_END))}
     answer = ""
     for number, piece in enumerate(pieces, start=1):
         step = Equation.parse(piece)
@@ -182,7 +182,7 @@ def choice_tokens(prompt: str, text: str) -> list[bool]:
     far, and go on with different characters. What follows a step that neither the problem nor its steps lead to counts
     as no choice.
     """
-    remaining = {Expression.parse(prompt.removesuffix(PROMPT_END))}
+    remaining = {Sum.parse(prompt.removesuffix(PROMPT_END))}
     choices: list[bool] = []
     for piece in text.split(","):
         operations = {
@@ -204,11 +204,11 @@ def choice_tokens(prompt: str, text: str) -> list[bool]:
     return choices[: len(text)]
 
 
-def _first_by_precedence(expression: Expression) -> int:
+def _first_by_precedence(expression: Sum) -> int:
     return expression.operators.index("*") if "*" in expression.operators else 0
 
 
-def _after(remaining: set[Expression], step: Equation) -> set[Expression]:
+def _after(remaining: set[Sum], step: Equation) -> set[Sum]:
     """What a step may leave to do; nothing where it does not stand in what was left."""
     return {
         expression.reduce(index, step.result)
@@ -218,18 +218,18 @@ def _after(remaining: set[Expression], step: Equation) -> set[Expression]:
     }
 
 
-def _step_at(expression: Expression, index: int) -> tuple[int, str, int]:
+def _step_at(expression: Sum, index: int) -> tuple[int, str, int]:
     return expression.numbers[index], expression.operators[index], expression.numbers[index + 1]
 
 
-def _draw(draw: random.Random, operands: int, largest: int) -> Expression:
-    return Expression(
+def _draw(draw: random.Random, operands: int, largest: int) -> Sum:
+    return Sum(
         tuple(draw.randint(1, largest) for _ in range(operands)),
         tuple(draw.choice("+-*") for _ in range(operands - 1)),
     )
 
 
-def _admissible(expression: Expression, bound: int) -> bool:
+def _admissible(expression: Sum, bound: int) -> bool:
     """Both orders stay within the bound, and they differ in value."""
     right, wrong = solve(expression, "precedence"), solve(expression, "left_to_right")
     return right[-1][-1] != wrong[-1][-1] and all(abs(step[-1]) <= bound for step in [*right, *wrong])

@@ -1,7 +1,7 @@
 """Studies whose stages do next to nothing, made by `dvc repro` and by `python -m mtpipe run`."""
 
 import pytest
-from projects import ARMS, CLOSING, SHARED, Project, chain
+from study_projects import ARMS, CLOSING, SHARED, Project, chain
 
 from benchmarks.trivial_study import make_study
 

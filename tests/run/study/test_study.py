@@ -7,8 +7,8 @@ import subprocess
 import time
 
 import pytest
-from projects import ARMS, CLOSING, SHARED, chain
 from ruamel.yaml import YAML
+from study_projects import ARMS, CLOSING, SHARED, chain
 
 from benchmarks.trivial_study import write_params
 
