@@ -32,7 +32,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mtpipe.params import load_params
     from mtpipe.run.alone import alone
     from mtpipe.run.study.pool import LocalPart
-    from mtpipe.run.study.slots import slots
+    from mtpipe.run.study.slots import crowding, slots
     from mtpipe.run.study.study import StudyRun
     from mtpipe.run.study.table import table
     from mtpipe.run.study.watch import Watch
@@ -42,6 +42,8 @@ def main(arguments: argparse.Namespace) -> None:
     params = load_params(arguments.params)
     chains = _chosen(params, arguments.arms, arguments.seeds)
     places = slots(params, arguments.jobs, arguments.devices)
+    if told := crowding(params, places):
+        print(told, file=sys.stderr)
     with alone("study", "another `python -m mtpipe run` is at work on this study", arguments.wait):
         study, stopped = StudyRun(), False
         try:

@@ -56,6 +56,17 @@ def slots(params: Params, jobs: int | None, devices: Sequence[str] | None) -> li
     return [Slot(group) for group in groups[:jobs]]
 
 
+def crowding(params: Params, places: Sequence[Slot]) -> str | None:
+    """What to tell if chains have to share cores; None if they have enough."""
+    wanted = len(places) * params.compute.threads
+    if any(place.devices for place in places) or wanted <= cores():
+        return None
+    return (
+        f"{len(places)} chains of {params.compute.threads} threads (compute.threads) share {cores()} cores, which is "
+        f"no faster than --jobs {max(1, cores() // params.compute.threads)}"
+    )
+
+
 def devices_of_a_chain(params: Params) -> int:
     """As many as the stage of a chain that uses most."""
     vllm = params.sampling.vllm.tensor_parallel_size if params.sampling.engine != "torch" else 1
