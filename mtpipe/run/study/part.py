@@ -176,6 +176,12 @@ def last_words(log: Path) -> str:
     return said[-1] if said else ""
 
 
+def said(log: Path) -> list[str]:
+    """The lines of a log that are the stages' own, not DVC's about them."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    return [line for line in lines if line.strip() and not line.startswith(("Running stage '", "> ", "Stage '"))]
+
+
 def main() -> None:
     """Runs the part that the first argument names, no longer than the process that started it."""
     if PARENT in os.environ:

@@ -25,7 +25,8 @@ class Started(Protocol):
     def interrupt(self) -> None:
         """Asks it to end, as Ctrl-C does."""
 
-    def kill(self) -> None: ...
+    def kill(self) -> None:
+        """Ends what is left of it."""
 
 
 Start = Callable[[str, Slot], Started]
@@ -52,6 +53,7 @@ def run_parts(
                 waiting.pop(0)
             for part, (started, slot) in list(at_work.items()):
                 if started.has_ended():
+                    started.kill()
                     del at_work[part]
                     free.append(slot)
                     end(part)
@@ -96,7 +98,7 @@ class LocalPart:
         self._send(signal.SIGINT)
 
     def kill(self) -> None:
-        """Ends what is left of it, also the commands of its stages."""
+        """Ends it and the commands of its stages, which outlive it if it was killed."""
         self._send(signal.SIGKILL)
         self._process.wait()
         os.close(self._alive)

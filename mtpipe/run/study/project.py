@@ -6,6 +6,7 @@ changed, runs the command, and hashes and caches what it leaves.
 """
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import dvc.logger
 from dvc import rwlock
 from dvc.dvcfile import ProjectFile, is_valid_filename, load_file
 from dvc.exceptions import DvcException, NotDvcRepoError
@@ -110,7 +110,7 @@ class Project:
             self._definitions = self._file.resolver.definitions
         self._stages: dict[str, ProjectStage] = {}
         if tells:
-            dvc.logger.setup()
+            logging.getLogger("dvc").setLevel(logging.INFO)
 
     @cached_property
     def parts(self) -> Parts:

@@ -3,7 +3,8 @@
 import shlex
 import sys
 
-from mtpipe.run.study.part import log_file
+from mtpipe.run.study.part import log_file, said
+from mtpipe.run.study.parts import CLOSING
 from mtpipe.run.study.study import Outcome
 from mtpipe.run.study.watch import duration
 
@@ -21,6 +22,9 @@ def table(outcome: Outcome) -> str:
         lines.append("everything is up to date")
     if outcome.waiting:
         lines.append(f"the report waits for {', '.join(outcome.waiting)}")
+    closed = outcome.ended.get(CLOSING)
+    if closed and closed.ran and closed.state == "done":
+        lines += ["", *said(log_file(CLOSING))]
     if outcome.failed:
         logs = ", ".join(str(log_file(part)) for part in outcome.failed)
         lines += ["", f"logs: {logs}", f"{shlex.join(['python', '-m', 'mtpipe', *sys.argv[1:]])} takes up the rest"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -154,6 +155,22 @@ def test_a_run_killed_at_several_moments_ends_with_the_same_lock(new, by_dvc):
     new.run()
     assert new.lock == by_dvc.lock
     assert new.status() == "Data and pipelines are up to date."
+
+
+def test_a_chain_that_is_killed_is_told_of_and_taken_up(new, by_dvc):
+    started = start(new, SECONDS="0.5")
+    wait_for(new, "update@arm0-1-round0", started)
+    process = re.search(r"process (\d+)", (new.folder / "data" / "locks" / "chain-arm0-1").read_text())
+    assert process is not None
+    os.kill(int(process[1]), signal.SIGKILL)
+    told = started.communicate(timeout=300)[0]
+    assert started.returncode == 1
+    assert re.search(r"arm0-1 +failed.*update@arm0-1-round0: it was killed", told)
+    assert re.search(r"arm1-1 +done", told)
+    again = new.run()
+    assert again & chain("arm1") == set()
+    assert "rollout@arm0-1-round0" not in again
+    assert new.lock == by_dvc.lock
 
 
 def test_what_a_killed_run_has_made_is_restored_by_dvc_repro(new, by_dvc):
