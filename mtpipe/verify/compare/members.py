@@ -1,23 +1,17 @@
 r"""Lists, sets, tuples and matrices: member by member, in order or not."""
 
 from collections.abc import Sequence as Row
-from typing import Protocol, TypeGuard
+from typing import TypeGuard
 
 from mtpipe.verify.compare.relations import is_name
-from mtpipe.verify.compare.rules import Rules
+from mtpipe.verify.compare.rules import Equal, Rules
 from mtpipe.verify.values.kinds import Dots, Matrix, Relation, Sequence, Value
 
 LONGEST = 256
 _LOOSE = ("list", "or", "set", "braces")
 
 
-class EqualMembers(Protocol):
-    """Comparison of two members; `cheap` for one that asks no judging process."""
-
-    def __call__(self, gold: Value, answer: Value, *, cheap: bool = ...) -> bool | None: ...
-
-
-def compare_members(gold: Sequence, answer: Sequence, equal: EqualMembers, rules: Rules) -> bool | None:
+def compare_members(gold: Sequence, answer: Sequence, equal: Equal, rules: Rules) -> bool | None:
     """Lists and sets in any order, unless the policy or dots say otherwise; between brackets in order, and of one kind.
 
     A set's members count once where both sides are sets. x=1, y=2 is (1,2).
@@ -66,7 +60,7 @@ def _bare(members: Row[Value], others: Row[Value]) -> Row[Value]:
     return [member.sides[-1] if _is_named(member) else member for member in members]
 
 
-def in_order(gold: Row[Value], answer: Row[Value], equal: EqualMembers) -> bool | None:
+def in_order(gold: Row[Value], answer: Row[Value], equal: Equal) -> bool | None:
     """Each member equals the one in its place."""
     if len(gold) != len(answer):
         return False
@@ -78,7 +72,7 @@ def in_order(gold: Row[Value], answer: Row[Value], equal: EqualMembers) -> bool 
     return None if None in verdicts else True
 
 
-def in_any_order(gold: Row[Value], answer: Row[Value], equal: EqualMembers) -> bool | None:
+def in_any_order(gold: Row[Value], answer: Row[Value], equal: Equal) -> bool | None:
     """Each member has one of its own on the other side. What is equal for certain leaves first."""
     if len(gold) != len(answer):
         return False
@@ -98,7 +92,7 @@ def in_any_order(gold: Row[Value], answer: Row[Value], equal: EqualMembers) -> b
     return True
 
 
-def _covering(gold: Row[Value], answer: Row[Value], equal: EqualMembers) -> bool | None:
+def _covering(gold: Row[Value], answer: Row[Value], equal: Equal) -> bool | None:
     """Each member of one set is in the other."""
     undecided = False
     for mine, other in ((gold, answer), (answer, gold)):
@@ -111,7 +105,7 @@ def _covering(gold: Row[Value], answer: Row[Value], equal: EqualMembers) -> bool
     return None if undecided else True
 
 
-def compare_matrices(gold: Matrix, answer: Matrix, equal: EqualMembers) -> bool | None:
+def compare_matrices(gold: Matrix, answer: Matrix, equal: Equal) -> bool | None:
     """Entry by entry, whatever the brackets; a determinant is none."""
     if gold.bars != answer.bars or len(gold.rows) != len(answer.rows):
         return False

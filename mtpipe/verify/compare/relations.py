@@ -1,9 +1,7 @@
 r"""Equations, chains of them, and inequalities: against each other, and as the name of a value."""
 
-from typing import Protocol
-
 from mtpipe.verify.compare.algebra import Algebra
-from mtpipe.verify.compare.rules import Rules
+from mtpipe.verify.compare.rules import Equal, Rules
 from mtpipe.verify.compare.scalars import formula_of
 from mtpipe.verify.reader.phrases import product_of
 from mtpipe.verify.values.formula import Formula, negative, nodes, number, over_one_denominator, renamed, symbols
@@ -11,12 +9,6 @@ from mtpipe.verify.values.kinds import Colon, Expression, Number, Quantity, Rela
 
 _TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", "=": "=", r"\ne": r"\ne"}
 ORDERS = frozenset(["<", ">", r"\le", r"\ge"])
-
-
-class EqualSides(Protocol):
-    """Comparison of two sides, with the rules and the algebra of the whole."""
-
-    def __call__(self, gold: Value, answer: Value) -> bool | None: ...
 
 
 def is_equation(value: Value) -> bool:
@@ -117,9 +109,7 @@ def _fitting(exact: Value, rounded: list[Value]) -> list[Value]:
             or abs(exact.value - value.value) <= (value.step or 1)]  # fmt: skip
 
 
-def compare_equations(
-    gold: Relation, answer: Relation, equal: EqualSides, rules: Rules, algebra: Algebra
-) -> bool | None:
+def compare_equations(gold: Relation, answer: Relation, equal: Equal, rules: Rules, algebra: Algebra) -> bool | None:
     """Named values by name and value; others by whether one says what the other says."""
     if len(gold.sides) == len(answer.sides):
         for sides in (answer.sides, answer.sides[::-1]):
@@ -138,7 +128,7 @@ def compare_equations(
     return None if multiple is None else multiple != 0
 
 
-def _by_name(gold: Relation, answer: Relation, equal: EqualSides, algebra: Algebra) -> str | None:
+def _by_name(gold: Relation, answer: Relation, equal: Equal, algebra: Algebra) -> str | None:
     """ "same" or "different" where names and values decide, "other" where they do not, None where that is open."""
     mine, other = _named(gold), _named(answer)
     if mine is None:
@@ -190,7 +180,7 @@ def _difference(relation: Relation) -> Formula | None:
     return over_one_denominator(Formula("+", (left, negative(right))))[0]
 
 
-def compare_orders(gold: Relation, answer: Relation, equal: EqualSides, algebra: Algebra) -> bool | None:
+def compare_orders(gold: Relation, answer: Relation, equal: Equal, algebra: Algebra) -> bool | None:
     """Inequalities: the same sides either way round, or the same up to a factor."""
     turned = Relation(answer.sides[::-1], tuple(_TURNED.get(sign, sign) for sign in reversed(answer.signs)))
     undecided = False
