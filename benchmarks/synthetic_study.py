@@ -77,7 +77,10 @@ def write_rollouts(
         "problem_id": problem_ids,
         "sample": samples,
         "reward": [float(verdict == "correct") for verdict in verdicts],
+        "parts": [[("correct", float(verdict == "correct"))] for verdict in verdicts],
+        "masked": [False] * count,
         "verdict": verdicts,
+        "score": [float(verdict == "correct") for verdict in verdicts],
         "answer": ["1"] * count,
         "detail": [""] * count,
     }
@@ -142,6 +145,7 @@ def _round(params: Params, arm: str, seed: int, round: int, lift: float) -> dict
             "overlong": 0.01,
         },
         "steps": [{"step": 4 * round + n, "trained_tokens": 4 * responses} for n in range(1, 5)],
+        "reward_parts": {"correct": {"mean": reward, "advantage_share": 1.0}},
         "temperatures": [
             {
                 "temperature": value,

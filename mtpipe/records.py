@@ -81,11 +81,15 @@ VERDICTS = pa.schema(
         ("problem_id", pa.string()),
         ("sample", pa.int32()),
         ("reward", pa.float64()),
+        ("parts", pa.map_(pa.string(), pa.float64())),
+        ("masked", pa.bool_()),
         ("verdict", pa.string()),
+        ("score", pa.float64()),
         ("answer", pa.string()),
         ("detail", pa.string()),
     ]
 )
+"""`parts` has the value of each part of the reward before weighting; a `masked` response teaches nothing."""
 EVALUATION = pa.schema(
     [
         ("benchmark", pa.string()),

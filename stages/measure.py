@@ -11,10 +11,11 @@ from mtpipe.files import atomic, read_json, write_json
 from mtpipe.measure.round_metrics import measure_round
 from mtpipe.records import VERDICTS, read_rollouts, read_rows, read_sampled_round
 from mtpipe.run.stage import run_stage
+from mtpipe.settings.reward import Reward
 from mtpipe.settings.rounds import Round
 
 
-def main(arm: str, seed: int, *, rounds: Annotated[list[Round], "rounds"]) -> None:
+def main(arm: str, seed: int, *, rounds: Annotated[list[Round], "rounds"], reward: Reward) -> None:
     """Measures all rounds of one run."""
     with atomic(paths.metrics(arm, seed)) as folder:
         for round in rounds:
@@ -24,6 +25,7 @@ def main(arm: str, seed: int, *, rounds: Annotated[list[Round], "rounds"]) -> No
                 read_rows(paths.verdicts(*run), VERDICTS),
                 read_json(paths.steps(*run)),
                 read_sampled_round(paths.rollouts(*run)),
+                reward.weights,
             )
             write_json(folder / paths.round_metrics(*run).name, measured)
 

@@ -3,8 +3,6 @@
 import json
 from typing import Annotated
 
-import pyarrow.compute as pc
-
 from mtpipe import paths
 from mtpipe.files import write_text
 from mtpipe.progress import progress_bar
@@ -12,7 +10,7 @@ from mtpipe.records import PROBLEMS, ROLLOUTS, VERDICTS, read_rows, read_table, 
 from mtpipe.run.stage import run_stage
 from mtpipe.settings.reward import Reward
 from mtpipe.tasks.judging import judge_responses
-from mtpipe.tasks.rewards import reward_of
+from mtpipe.tasks.rewards import reward_round
 
 
 def main(
@@ -26,13 +24,11 @@ def main(
 ) -> None:
     """Judges one round of one run."""
     problems = read_rows(paths.TRAIN, PROBLEMS)
-    rollouts = read_table(paths.rollouts(arm, seed, round), ROLLOUTS)
-    responses = rollouts.select(["problem_id", "sample", "text", "finish_reason"]).to_pylist()
-    lengths = pc.list_value_length(rollouts["response_ids"]).to_pylist()
+    columns = ["problem_id", "sample", "text", "response_ids", "finish_reason"]
+    responses = read_table(paths.rollouts(arm, seed, round), ROLLOUTS).select(columns).to_pylist()
     with progress_bar(len(responses), f"verify {arm} round {round}", "responses") as bar:
-        rows = judge_responses(problems, responses, reward.judging, bar.update)
-    for row, response, tokens in zip(rows, responses, lengths, strict=True):
-        row["reward"] = reward_of(row["verdict"], response["finish_reason"], tokens, reward, max_new_tokens)
+        judged = judge_responses(problems, responses, reward.judging, bar.update)
+    rows = reward_round(problems, responses, judged, reward, max_new_tokens)
     write_rows(paths.verdicts(arm, seed, round), rows, VERDICTS)
     shown = [{"text": response["text"], **row} for response, row in zip(responses, rows, strict=True)]
     write_text(

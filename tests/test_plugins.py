@@ -12,7 +12,7 @@ from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json
 from mtpipe.params import load_params
-from mtpipe.records import PROBLEMS, read_rollouts, read_sampled_round, write_rows
+from mtpipe.records import PROBLEMS, VERDICTS, read_rollouts, read_rows, read_sampled_round, write_rows
 
 MOST_LINES = 40
 
@@ -39,9 +39,9 @@ def configure(example: str, rounds: int = 1) -> None:
             "arms": [example],
             "report.baseline": example,
             "sampling": {"prompts": 6, "group_size": 4, "max_new_tokens": 12},
-            "reward": {"format": 0.5, "overlong": -1.0},
+            "reward": {"format": 0.5, "overlong": -1.0} | settings(example).get("reward", {}),
             "update": {"prompts_per_step": 3, "logprob_tolerance": 1e-4},
-            "temperature": settings(example)["temperature"],
+            "temperature": settings(example).get("temperature", {example: {}}),
         }
     )
 
@@ -114,3 +114,22 @@ def test_a_controller_carries_its_state_from_round_to_round(project):
     assert second["temperature"] in (0.9, 1.1)
     assert bases("stirring", 1) == [second["temperature"]] * 4
     assert read_json(paths.round_metrics("stirring", 1, 1))["round"]["controller_temperature"] == second["temperature"]
+
+
+def test_a_part_of_the_reward_is_recorded_by_response_and_measured(project):
+    configure("waits")
+    write_class("waits", EXAMPLES["waits"].replace('"wait"', '"1"'))  # a letter is not in this policy's vocabulary
+    train("waits", 1)
+    texts = {(one.problem_id, one.sample): one.text for one in read_rollouts(paths.rollouts("waits", 1, 0))}
+    rows = read_rows(paths.verdicts("waits", 1, 0), VERDICTS)
+    judged = [row for row in rows if not dict(row["parts"])["overlong"]]
+    assert judged
+    for row in judged:
+        parts = dict(row["parts"])
+        assert parts["plugins.waits.waits"] == texts[row["problem_id"], row["sample"]].count("1")
+        assert row["reward"] == pytest.approx(
+            row["score"] + 0.5 * parts["format"] - 0.1 * parts["plugins.waits.waits"], abs=1e-12
+        )
+    measured = read_json(paths.round_metrics("waits", 1, 0))["reward_parts"]
+    assert list(measured) == ["correct", "format", "plugins.waits.waits", "overlong"]
+    assert sum(part["advantage_share"] for part in measured.values()) == pytest.approx(1.0)

@@ -70,22 +70,26 @@ function show({ data, place, values, first, heat, groups }) {
   const distinct = list => [...new Set(list)];
   const fill = (name, options) => controls.elements[name].append(option("", "all"), ...options);
   fill("verdict", distinct(data.verdict).sort().filter(Boolean).map(name => option(name, name)));
-  fill("reward", distinct(data.reward).filter(reward => reward !== null).sort((a, b) => a - b).map(reward => option(reward, short(reward))));
-  const exact = distinct(heat.map(short)).sort((a, b) => a - b);
-  if (exact.length <= 16) fill("temperature", exact.map(value => option(`${value} ${value}`, value)));
-  else {
-    const sorted = [...heat].sort((a, b) => a - b), at = part => short(sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))]);
+  const fillRanges = (name, values) => {
+    const exact = distinct(values.map(short)).sort((a, b) => a - b);
+    if (exact.length <= 16) return fill(name, exact.map(value => option(`${value} ${value}`, value)));
+    const sorted = [...values].sort((a, b) => a - b), at = part => short(sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))]);
     const edges = distinct([0, .2, .4, .6, .8, 1].map(at));
-    fill("temperature", edges.slice(1).map((high, index) => option(`${edges[index]} ${high}`, `${edges[index]} to ${high}`)));
-  }
+    fill(name, edges.slice(1).map((high, index) => option(`${edges[index]} ${high}`, `${edges[index]} to ${high}`)));
+  };
+  fillRanges("reward", data.reward.filter(reward => reward !== null));
+  fillRanges("temperature", heat);
+  const within = (range, value) => {
+    const [low, high] = range.split(" ").map(Number);
+    return !range || (value !== null && +short(value) >= low && +short(value) <= high);
+  };
   const matching = () => {
     const { verdict, reward, temperature, prompt } = chosen();
-    const [low, high] = temperature ? temperature.split(" ").map(Number) : [-Infinity, Infinity];
     const needle = prompt.trim().toLowerCase();
     return groups.map((rows, problem) => {
       if (needle && !data.problems[problem].some(text => text.toLowerCase().includes(needle))) return [];
-      return rows.filter(row => (!verdict || data.verdict[row] === verdict) && (reward === "" || data.reward[row] === +reward)
-        && +short(heat[row]) >= low && +short(heat[row]) <= high);
+      return rows.filter(row => (!verdict || data.verdict[row] === verdict)
+        && within(reward, data.reward[row]) && within(temperature, heat[row]));
     });
   };
 
@@ -109,6 +113,7 @@ function show({ data, place, values, first, heat, groups }) {
     const card = make("article", `response ${verdict === "correct" ? "right" : "wrong"}`), facts = make("p", "facts");
     facts.append(make("b", "", verdict || "not judged"));
     if (reward !== null) facts.append(make("span", "", `reward ${short(reward)}`));
+    if (data.parts[row].length > 1) facts.append(...data.parts[row].map(([name, value]) => make("span", "part", `${name} ${short(value)}`)));
     facts.append(make("span", "", `T ${short(heat[row])}`), make("span", "", `${data.length[row]} tok${data.cut[row] ? ", cut" : ""}`), make("span", "", `#${data.sample[row]}`));
     if (data.detail[row]) facts.title = data.detail[row];
     const body = make("p", "tokens");

@@ -121,6 +121,7 @@ def _rows(table: pa.Table, source: Path, texts: "TokenTexts") -> dict[str, Any]:
         "length": table["response_ids"].combine_chunks().value_lengths().to_pylist(),
         "cut": [reason == "length" for reason in table["finish_reason"].to_pylist()],
         "reward": [row.get("reward") for row in found],
+        "parts": [row.get("parts") or [] for row in found],
         "verdict": [row.get("verdict", "") for row in found],
         "detail": [row.get("detail", "") for row in found],
     }

@@ -1,10 +1,12 @@
 """What is reported of a round as a whole."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from mtpipe.measure.reward_parts import reward_parts
 from mtpipe.measure.temperature_shares import temperature_shares
 from mtpipe.records import Rollout, SampledRound
 
@@ -33,13 +35,18 @@ STEP_MEANS = (
 
 
 def measure_round(
-    rollouts: list[Rollout], verdicts: list[dict[str, Any]], update: dict[str, Any], settled: SampledRound
+    rollouts: list[Rollout],
+    verdicts: list[dict[str, Any]],
+    update: dict[str, Any],
+    settled: SampledRound,
+    weights: Mapping[str, float],
 ) -> dict[str, Any]:
     """All that is reported of one round; data/README.md has the keys and their units.
 
     Args:
         update: what `stages/update.py` wrote of its steps.
         settled: what was settled when the round was sampled.
+        weights: of the reward's parts.
     """
     controller = settled.controller
     controlled = {"controller_temperature": controller["temperature"]} if controller else {}
@@ -47,6 +54,7 @@ def measure_round(
     return {
         "round": round_metrics(rollouts, verdicts, update["steps"]) | controlled,
         "steps": [{"step": first + index, **metrics} for index, metrics in enumerate(update["steps"])],
+        "reward_parts": reward_parts(verdicts, weights),
         "temperatures": temperature_shares(rollouts, verdicts),
         "profile": temperature_profile(rollouts),
         "entropy": entropy_histogram(rollouts, settled.threshold),

@@ -7,6 +7,8 @@ import numpy as np
 from mtpipe.records import Rollout
 
 LISTED = 16
+ROUNDING = 1e-6
+"""Rewards of a group that differ by less than this share of the largest are equal, as they are for the update."""
 EPSILON = 1e-4
 """Added to a group's standard deviation, as the update does with `advantage: std`."""
 
@@ -24,7 +26,7 @@ def temperature_shares(rollouts: list[Rollout], verdicts: list[dict[str, Any]]) 
     base = np.array([rollout.base_temperature for rollout in rollouts])
     rewards = np.array([reward[rollout.problem_id, rollout.sample] for rollout in rollouts])
     _, group = np.unique([rollout.problem_id for rollout in rollouts], return_inverse=True)
-    positive = np.maximum(_standardised(rewards, group), 0.0)
+    positive = np.maximum(standardised(rewards, group), 0.0)
     total = float(positive.sum())
     if len(np.unique(base)) > LISTED:
         base = np.round(base * 10) / 10
@@ -42,8 +44,12 @@ def temperature_shares(rollouts: list[Rollout], verdicts: list[dict[str, Any]]) 
     return shares
 
 
-def _standardised(rewards: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """(reward - mean) / (standard deviation + EPSILON) within each group, 0 in groups of equal rewards."""
+def standardised(rewards: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """GRPO's advantages: (reward - mean) / (standard deviation + EPSILON) within each group, 0 if all are equal.
+
+    Args:
+        group: the number of each response's group.
+    """
     count = np.bincount(group)
     mean = np.bincount(group, rewards) / count
     gap = rewards - mean[group]
@@ -51,4 +57,5 @@ def _standardised(rewards: np.ndarray, group: np.ndarray) -> np.ndarray:
     lowest, highest = np.full(len(count), np.inf), np.full(len(count), -np.inf)
     np.minimum.at(lowest, group, rewards)
     np.maximum.at(highest, group, rewards)
-    return np.where((highest > lowest)[group], gap / (deviation[group] + EPSILON), 0.0)
+    differ = highest - lowest > ROUNDING * np.maximum(np.abs(highest), np.abs(lowest))
+    return np.where(differ[group], gap / (deviation[group] + EPSILON), 0.0)

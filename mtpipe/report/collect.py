@@ -127,6 +127,7 @@ def _update(path: Path) -> dict[str, Any]:
         return {
             **{key: found["round"][key] for key in _ROUND_KEYS},
             "trained_tokens": sum(step.get("trained_tokens", 0) for step in found["steps"]),
+            "reward_parts": found["reward_parts"],
             "temperatures": found["temperatures"],
             "profile": found["profile"],
             "histogram": {key: histogram[key] for key in ("edges", "counts", "threshold", "hot_share")},

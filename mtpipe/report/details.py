@@ -45,6 +45,35 @@ def temperature_table(study: Study) -> Table | None:
     )
 
 
+def reward_table(study: Study) -> Table | None:
+    """What each part of the reward came to in the first and the last round, if there are several."""
+    weights = study.params.reward.weights
+    if len(weights) < 2:
+        return None
+
+    def mean(arm: str, round: int, part: str, key: str) -> float:
+        updates = study.over_seeds(arm, round)
+        return sum(update["reward_parts"][part][key] for update in updates) / len(updates)
+
+    def row(arm: str, part: str) -> Row:
+        values = [mean(arm, round, part, "mean") for round in (study.params.rounds[0].n, study.last_round)]
+        share = mean(arm, study.last_round, part, "advantage_share")
+        cells = [Cell(f"{weights[part]:g}", order=weights[part])]
+        cells += [Cell(f"{value:.3f}", order=value) for value in values]
+        return part, [*cells, Cell(percent(share), order=share)]
+
+    return Table(
+        title="Parts of the reward",
+        note=(
+            "Means over the responses, before weighting. A part's share of the advantage is its covariance with the "
+            "advantage over the advantage's variance: what the update learns from it. The shares sum to 100 %."
+        ),
+        label="part",
+        columns=["weight", "first round", f"round {study.last_round}", "share of the advantage %"],
+        groups=[(arm, [row(arm, part) for part in weights]) for arm in study.params.arms],
+    )
+
+
 def verdicts_table(study: Study) -> Table:
     """Verdict counts: the last round's training responses, and each benchmark's."""
     arms = study.params.arms

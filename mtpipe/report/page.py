@@ -15,7 +15,14 @@ from mtpipe.report.claims import (
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import WARM_START, Comparison
 from mtpipe.report.curves import evaluation_curves, pass_curves, sweep_curves, training_curves, warm_start_picture
-from mtpipe.report.details import cost_table, examples_table, sources_table, temperature_table, verdicts_table
+from mtpipe.report.details import (
+    cost_table,
+    examples_table,
+    reward_table,
+    sources_table,
+    temperature_table,
+    verdicts_table,
+)
 from mtpipe.report.entropy_pictures import entropy_pictures
 from mtpipe.report.forest import forest_pictures
 from mtpipe.report.html import render
@@ -46,6 +53,7 @@ def render_page(study: Study, comparison: Comparison) -> str:
         passes=pass_table(study, comparison),
         seeds=seeds_table(study, comparison),
         by_temperature=temperature_table(study),
+        by_part=reward_table(study),
         verdicts=verdicts_table(study),
         examples=examples_table(study),
         cost=cost_table(study),
@@ -85,6 +93,7 @@ def render_markdown(study: Study, comparison: Comparison) -> str:
         pass_table(study, comparison),
         seeds_table(study, comparison),
         temperature_table(study),
+        reward_table(study),
         verdicts_table(study),
         cost_table(study),
         sources_table(study),

@@ -1,4 +1,4 @@
-"""The one way in for classes from outside the package: a name with a dot is the dotted path of a class.
+"""The one way in for classes and functions from outside the package: a name with a dot is their dotted path.
 
 Token rules, schedules, spreads, controllers, losses, rewards and tasks come through it; docs/plugins.md shows each.
 """
@@ -6,7 +6,7 @@ Token rules, schedules, spreads, controllers, losses, rewards and tasks come thr
 import inspect
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -41,6 +41,24 @@ def load_class(path: str, base: type[Base], what: str) -> type[Base]:
         others = ", ".join(value.__name__ for value in own if issubclass(value, base)) or "none"
         raise ValueError(f"{path}: {module.__name__} has no {what} {name!r}; it has {others}")
     check_methods(path, found, what)
+    LOADED.add(path)
+    return found
+
+
+def load_function(path: str, parameters: Sequence[str], what: str) -> Callable[..., Any]:
+    """Imports a function that can be called with so many arguments; as `load_class` in all else."""
+    module, name = _import(path)
+    found = getattr(module, name, None)
+    if not inspect.isfunction(found):
+        own = [key for key, value in vars(module).items() if inspect.isfunction(value) and not key.startswith("_")]
+        raise ValueError(f"{path}: {module.__name__} has no function {name!r}; it has {', '.join(own) or 'none'}")
+    try:
+        inspect.signature(found).bind(*parameters)
+    except TypeError as error:
+        raise ValueError(
+            f"{path}: the function in {written_in(found)} cannot be called with ({', '.join(parameters)}), as a {what} "
+            f"is: {error}"
+        ) from None
     LOADED.add(path)
     return found
 
@@ -92,8 +110,8 @@ def used_plugins(settings: Any) -> list[str]:
     return sorted(set(_texts(settings)) & LOADED)
 
 
-def written_in(found: type) -> str:
-    """The file and line of a class: `plugins/pulse.py, line 20`."""
+def written_in(found: type | Callable[..., Any]) -> str:
+    """The file and line of a class or function: `plugins/pulse.py, line 20`."""
     try:
         return f"{shown(inspect.getsourcefile(found) or '')}, line {inspect.getsourcelines(found)[1]}"
     except (OSError, TypeError):
@@ -110,7 +128,7 @@ def failed_in(error: BaseException, module: str, name: str = "") -> str:
     if own:
         return f"{message} ({shown(own[-1].filename)}, line {own[-1].lineno})"
     found = getattr(sys.modules.get(module), name, None)
-    return f"{message} ({written_in(found)})" if isinstance(found, type) else message
+    return f"{message} ({written_in(found)})" if callable(found) else message
 
 
 def shown(file: str) -> str:

@@ -16,8 +16,9 @@ def judge_responses(
     judging: Judging,
     advance: Callable[[], object] = lambda: None,
 ) -> list[dict[str, Any]]:
-    """The verdict, answer and detail of each response (rows with problem_id, sample, text, finish_reason), in order.
+    """The verdict, score, answer and detail of each response, in order.
 
+    The responses are rows with problem_id, sample, text and finish_reason.
     `advance` is called as each response is judged. Raises MtpipeError where a response belongs to none of the
     problems, or a problem to no known task.
     """
@@ -47,6 +48,7 @@ def judge_responses(
             "problem_id": response["problem_id"],
             "sample": response["sample"],
             "verdict": judgement.verdict,
+            "score": float(judgement.verdict == "correct"),
             "answer": judgement.answer,
             "detail": judgement.detail,
         }

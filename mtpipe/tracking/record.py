@@ -167,11 +167,14 @@ def _flatten(prefix: str, value: Any) -> dict[str, str]:
 
 
 def _of_round(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """The numbers of one round, by chart section: its means, each verdict's share, and rewards by temperature."""
+    """The numbers of one round, by chart section: its means, each verdict's share, rewards by part and temperature."""
     yield from ((f"round/{key}", value) for key, value in numbers(found["round"]))
     verdicts = found["round"]["verdicts"]
     for name, count in verdicts.items():
         yield f"verdict/{_safe(name)}", count / sum(verdicts.values())
+    for name, part in found["reward_parts"].items():
+        yield f"reward/{_safe(name)}", part["mean"]
+        yield f"reward/{_safe(name)}_advantage_share", part["advantage_share"]
     for row in found["temperatures"]:
         for key in ("reward", "positive_advantage_share"):
             yield f"temperature/{key}_at_{row['temperature']:g}", row[key]

@@ -36,6 +36,28 @@ def test_a_flat_group_counts_in_the_denominator_only_where_asked(policy, groups,
     assert kept.responses[-1].weight < dropped.responses[-1].weight
 
 
+def test_a_masked_response_counts_in_its_groups_baseline_and_in_no_loss(policy, groups, settings):
+    rewards = [[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0]]
+    plain, masked = (
+        [
+            RolloutGroup(one.problem_id, one.rollouts, own, hidden)
+            for one, own, hidden in zip(groups[:2], rewards, (frozenset(first), frozenset()), strict=True)
+        ]
+        for first in ((), (0, 2))
+    )
+    before, after = (optimizer_steps(each, settings, 16)[0] for each in (plain, masked))
+    kept = [one for index, one in enumerate(before.responses) if index not in (0, 2)]
+    assert [(one.rollout, one.advantage) for one in after.responses] == [(one.rollout, one.advantage) for one in kept]
+    assert all(one.weight > former.weight for one, former in zip(after.responses, kept, strict=True))
+    everything = frozenset(range(GROUP_SIZE))
+    none = [
+        RolloutGroup(one.problem_id, one.rollouts, own, everything)
+        for one, own in zip(groups[:2], rewards, strict=True)
+    ]
+    (step,) = optimizer_steps(none, settings, 16)
+    assert (step.responses, step.described["groups_dropped"]) == ([], 2)
+
+
 def test_micro_batches_hold_every_response_once_and_stay_within_their_tokens():
     responses = [TrainingSample(rollout([1] * n, [1] * 3, problem_id=str(n)), 1.0) for n in (9, 1, 30, 5, 2, 12)]
     batches = list(micro_batches(responses, tokens=30))

@@ -153,13 +153,32 @@ def test_filters_by_verdict_reward_temperature_and_prompt_keep_what_they_say(bro
     wrong = sum(row["verdict"] == "wrong" for row in verdicts)
     assert choose(browser, "verdict", "wrong").startswith(f"{wrong} of 12 responses")
     assert choose(browser, "verdict", "").startswith("12 responses to 3 prompts")
-    right = sum(row["reward"] == 1 for row in verdicts)
-    assert choose(browser, "reward", "1").startswith(f"{right} of 12 responses")
+    for index, row in enumerate(verdicts):
+        row["reward"] = float(index % 4 == 0)
+    write_rows(folder / "verdicts.parquet", verdicts, VERDICTS)
+    write_viewer(folder / "rollouts.parquet", page)
+    browser.open(page)
+    settled(browser)
+    assert choose(browser, "reward", "1 1").startswith("3 of 12 responses")
     choose(browser, "reward", "")
     assert choose(browser, "temperature", "1.2 1.2").startswith("6 of 12 responses to 3 prompts")
     choose(browser, "temperature", "")
     assert choose(browser, "prompt", "problem/00001").startswith("4 of 12 responses to 1 prompts")
     assert choose(browser, "prompt", "nowhere").startswith("0 of 12 responses")
+
+
+def test_a_reward_of_several_parts_is_shown_with_each(browser, folder):
+    rows = read_rows(folder / "verdicts.parquet", VERDICTS)
+    for index, row in enumerate(rows):
+        row |= {"reward": index / 7, "parts": [("correct", 1.0), ("plugins.waits.waits", float(index))]}
+    write_rows(folder / "verdicts.parquet", rows, VERDICTS)
+    page = folder / "a.html"
+    write_viewer(folder / "rollouts.parquet", page)
+    browser.open(page)
+    settled(browser)
+    facts = browser.run("return [...document.querySelectorAll('.facts')].slice(0, 4).map(facts => facts.textContent)")
+    assert [f"plugins.waits.waits {index}" in shown for index, shown in enumerate(facts)] == [True] * 4
+    assert choose(browser, "reward", "0.286 0.286").startswith("1 of 12 responses")
 
 
 def test_hostile_text_stays_text(browser, folder, monkeypatch):

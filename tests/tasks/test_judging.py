@@ -1,4 +1,4 @@
-"""From judged responses to verdict rows and rewards, and the command that judges a file."""
+"""From judged responses to verdict rows, and the command that judges a file."""
 
 import json
 import subprocess
@@ -8,19 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from builders import ROOT
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mtpipe.errors import MtpipeError
-from mtpipe.settings.reward import Judging, Reward
+from mtpipe.settings.reward import Judging
 from mtpipe.tasks.judging import judge_responses
-from mtpipe.tasks.rewards import reward_of
 from mtpipe.verify.answers import verify_themselves
 from mtpipe.verify.grading import grade, read_rows
-
-NEUTRAL = Reward(correct=1.0, wrong=0.0, format=0.0, overlong_buffer=0, overlong_penalty=1.0, overlong=None)
-SHAPED = NEUTRAL.model_copy(update={"format": 0.1, "overlong_buffer": 20, "overlong_penalty": 0.5})
-VERDICTS = ["correct", "wrong", "no_answer", "unparseable", "timeout", "crashed", "rejected"]
 
 
 def math_problem(number: int, golds: list[str], **meta: object) -> dict[str, str]:
@@ -84,26 +77,6 @@ def test_golds_verify_themselves_or_are_told():
         {"golds": golds, "match": "any"} for golds in (["42"], [r"\frac{1}{2}", "1/2"], [r"\text{east}"], [""], [])
     ]
     assert verify_themselves(metas) == [True, True, True, False, False]
-
-
-@given(st.sampled_from(VERDICTS), st.sampled_from(["stop", "length"]), st.integers(0, 100))
-def test_a_neutral_reward_is_the_verdicts_alone(verdict, finish_reason, tokens):
-    assert reward_of(verdict, finish_reason, tokens, NEUTRAL, 100) == float(verdict == "correct")
-
-
-def test_the_overlong_penalty_falls_in_a_straight_line_to_its_whole_at_the_limit():
-    lengths = [0, 80, 85, 90, 100]
-    assert [reward_of("wrong", "stop", tokens, SHAPED, 100) for tokens in lengths] == pytest.approx(
-        [0.1, 0.1, -0.025, -0.15, -0.4]
-    )
-
-
-def test_the_format_reward_needs_an_answer_and_a_truncated_response_has_its_own():
-    assert reward_of("no_answer", "stop", 0, SHAPED, 100) == 0.0
-    assert reward_of("unparseable", "stop", 0, SHAPED, 100) == pytest.approx(0.1)
-    cut = SHAPED.model_copy(update={"overlong": -1.0})
-    assert reward_of("correct", "length", 100, cut, 100) == -1.0
-    assert reward_of("correct", "stop", 50, cut, 100) == pytest.approx(1.1)
 
 
 def test_grade_keeps_fields_and_adds_its_own(tmp_path):

@@ -34,6 +34,7 @@ def write_metrics(arm: str, seed: int, round: int, steps: int = 2) -> None:
     shares = [{"temperature": 0.9, "responses": 10, "reward": right / 10, "positive_advantage_share": 0.25}]
     entropy = {"edges": [0.0, 3.0], "counts": [10], "threshold": None, "hot_share": None}
     found = {"round": mean, "steps": listed, "temperatures": shares, "entropy": entropy}
+    found["reward_parts"] = {"correct": {"mean": right / 10, "advantage_share": 1.0}}
     write_json(paths.round_metrics(arm, seed, round), found)
 
 

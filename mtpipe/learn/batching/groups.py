@@ -1,6 +1,6 @@
 """The groups of one round: rollouts joined with their verdicts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mtpipe.errors import MtpipeError
@@ -9,11 +9,16 @@ from mtpipe.records import Rollout
 
 @dataclass(frozen=True)
 class RolloutGroup:
-    """All responses to one problem, in the order of their sample index, and each one's reward."""
+    """All responses to one problem, in the order of their sample index, and each one's reward.
+
+    Attributes:
+        masked: the sample indices of responses that teach nothing. The others are compared with them all the same.
+    """
 
     problem_id: str
     rollouts: list[Rollout]
     rewards: list[float]
+    masked: frozenset[int] = field(default_factory=frozenset)
 
     @property
     def base(self) -> list[float]:
@@ -27,6 +32,7 @@ def join_groups(rollouts: list[Rollout], verdicts: list[dict[str, Any]], group_s
     Raises MtpipeError if a response has no verdict or a group is not complete.
     """
     rewards = {(row["problem_id"], row["sample"]): row["reward"] for row in verdicts}
+    masked = {(row["problem_id"], row["sample"]) for row in verdicts if row.get("masked")}
     by_problem: dict[str, list[Rollout]] = {}
     for rollout in rollouts:
         if (rollout.problem_id, rollout.sample) not in rewards:
@@ -40,5 +46,6 @@ def join_groups(rollouts: list[Rollout], verdicts: list[dict[str, Any]], group_s
         samples = [rollout.sample for rollout in members]
         if samples != list(range(group_size)):
             raise MtpipeError(f"problem {problem_id!r} has samples {samples}; expected 0 to {group_size - 1}")
-        groups.append(RolloutGroup(problem_id, members, [rewards[problem_id, sample] for sample in samples]))
+        of_group = frozenset(sample for sample in samples if (problem_id, sample) in masked)
+        groups.append(RolloutGroup(problem_id, members, [rewards[problem_id, sample] for sample in samples], of_group))
     return groups

@@ -62,12 +62,19 @@ def optimizer_steps(groups: list[RolloutGroup], settings: Update, max_response: 
         rewards = torch.tensor([group.rewards for group in chunk], dtype=torch.float64)
         compared = [group.base for group in chunk] if settings.baseline == "temperature" else None
         advantages, varied = group_advantages(rewards, settings.advantage, compared)
+        teaching = torch.tensor([[i not in group.masked for i in range(len(group.rollouts))] for group in chunk])
+        varied &= ((advantages != 0) & teaching).any(1)
         kept = [
             (group, values)
             for group, values, differ in zip(chunk, advantages.tolist(), varied.tolist(), strict=True)
             if differ or (settings.keep_zero_advantage_groups and varied.any())
         ]
-        pairs = [pair for group, values in kept for pair in zip(group.rollouts, values, strict=True)]
+        pairs = [
+            (rollout, value)
+            for group, values in kept
+            for rollout, value in zip(group.rollouts, values, strict=True)
+            if rollout.sample not in group.masked
+        ]
         rollouts = [rollout for rollout, _ in pairs]
         weights = token_weights(rollouts, settings, max_response) if pairs else []
         masks = token_masks(rollouts, [value for _, value in pairs], settings) if pairs else []
