@@ -5,6 +5,7 @@ So what a run of it takes is what running stages takes, and its outputs change w
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,9 @@ def make_study(folder: Path, arms: int, seeds: int, rounds: int) -> int:
     (folder / "stage.py").write_text(STAGE)
     (folder / ".gitignore").write_text("/data/*\n/report/\n/mlflow/\n")
     write_params(folder, [f"arm{index}" for index in range(arms)], list(range(1, seeds + 1)), rounds)
-    for command in ("git init -q", "dvc init -q", "git add -A"):
-        subprocess.run(command.split(), cwd=folder, check=True)
+    dvc = str(Path(sys.executable).with_name("dvc"))
+    for command in (["git", "init", "-q"], [dvc, "init", "-q"], ["git", "add", "-A"]):
+        subprocess.run(command, cwd=folder, check=True)
     return 6 + arms * seeds * (3 + 3 * rounds)
 
 

@@ -93,7 +93,12 @@ def _write(content: dict[str, Any], target: Path) -> None:
         YAML(typ="safe").dump(content, file)
 
 
+def write_plans() -> None:
+    """The stages' plans for the params.yaml in the working directory."""
+    write_stage_plans(load_params(), read_yaml(PARAMS), FINGERPRINTS)
+
+
 def run_stage(stage: ModuleType, *arguments: Any) -> None:
     """Runs a stage in this process, with the settings that params.yaml in the working directory has now."""
-    write_stage_plans(load_params(), read_yaml(PARAMS), FINGERPRINTS)
+    write_plans()
     stage.main(*arguments, **settings_for(stage.main))

@@ -218,6 +218,7 @@ def children(pid: int) -> list[int]:
 
 def test_the_processes_end_with_a_killed_stage(project):
     write_params(2)
+    builders.write_plans()
     command = [sys.executable, "-m", "stages.update", "--arm", "spread", "--seed", "1", "--round", "0"]
     running = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True)
     deadline = time.monotonic() + 120
