@@ -220,7 +220,7 @@ def test_arms_side_by_side_end_with_the_same_lock_and_leave_nothing_to_do(finish
     ended = subprocess.run(command, cwd=twin, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     assert (twin / "dvc.lock").read_text() == (finished / "dvc.lock").read_text()
-    assert dvc(twin, "status").strip() == "Data and pipelines are up to date."
+    assert dvc(twin, "status").stdout.strip() == "Data and pipelines are up to date."
     assert repro(twin) == set()
 
 
