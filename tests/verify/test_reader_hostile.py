@@ -45,3 +45,9 @@ def test_a_hostile_length_takes_linear_time():
     for text in (run * (2000 // len(run)) for run in runs):
         with contextlib.suppress(Unreadable):
             readings(text, None)
+
+
+def test_a_command_without_braces_takes_a_digit_and_nothing_else():
+    for text in (r"\frac.0", r"\sqrt.5", r"\frac1.", r"\dfrac..", r"\binom.1"):
+        with contextlib.suppress(Unreadable):
+            readings(text, None)

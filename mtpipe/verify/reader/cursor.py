@@ -110,7 +110,10 @@ class Cursor(ABC):
         r"""What \frac, \sqrt and the like take: a group, or one digit, letter or command."""
         item = self.peek()
         if isinstance(item, Token) and item.kind == "number":
-            return number(int(self.first_character(item)))
+            first = self.first_character(item)
+            if not first.isdecimal():
+                raise Unreadable(f"{first} where a digit or a brace was expected")
+            return number(int(first))
         if isinstance(item, Token) and item.kind == "letters":
             return symbol(self.first_character(item))
         return self.atom()
