@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from dvc import rwlock
@@ -166,7 +167,8 @@ class Project:
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
         command = " ".join(sys.argv)
         paths = (self._repo.tmp_dir, self._repo.fs, command, reads, writes, hardlink)
-        claim = _patiently(lambda: rwlock.rwlock(*paths))
+        with _dead_processes_claim_nothing():
+            claim = _patiently(lambda: rwlock.rwlock(*paths))
         try:
             yield
         finally:
@@ -210,6 +212,24 @@ def _claimed_with_its_part() -> Iterator[None]:
         yield
     finally:
         rwlock.rwlock = claim
+
+
+@contextlib.contextmanager
+def _dead_processes_claim_nothing() -> Iterator[None]:
+    """Has DVC drop a killed process's claim also while no parent has collected it; some containers never do."""
+    psutil = rwlock.psutil
+
+    def is_alive(process: int) -> bool:
+        try:
+            return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return False
+
+    rwlock.psutil = SimpleNamespace(pid_exists=is_alive)
+    try:
+        yield
+    finally:
+        rwlock.psutil = psutil
 
 
 def _patiently(lock: Callable[[], Any]) -> Any:

@@ -1,0 +1,37 @@
+"""Claims of paths, by which DVC commands keep out of each other's way."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtpipe.errors import MtpipeError
+from mtpipe.run.study.project import Project
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Project:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text("stages:\n  make:\n    cmd: touch made\n    outs: [made]\n")
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], check=True, timeout=60)
+    return Project()
+
+
+def claim_by(process: subprocess.Popen) -> None:
+    claim = {"pid": process.pid, "cmd": "another"}
+    Path(".dvc/tmp/rwlock").write_text(json.dumps({"write": {str(Path("made").resolve()): claim}}))
+
+
+def test_a_process_at_work_keeps_its_claim_and_a_killed_one_loses_it_before_its_parent_collects_it(project):
+    process = subprocess.Popen(["sleep", "60"])
+    claim_by(process)
+    with pytest.raises(MtpipeError, match=f"PID {process.pid}"), project.claimed([project.stage("make")]):
+        pass
+    process.kill()
+    while Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
+        pass
+    with project.claimed([project.stage("make")]):
+        assert str(Path("made").resolve()) in json.loads(Path(".dvc/tmp/rwlock").read_text())["write"]
+    process.wait()
