@@ -62,7 +62,6 @@ def main() -> None:
     items = generated.pop("num_items_in_batch")
     learner = Learner.of(policy, settings.model_copy(update={"learning_rate": 1e-6, "warmup_steps": 0}))
     adamw = torch.optim.AdamW(peer.model.parameters(), lr=1e-6, betas=(0.9, 0.95), weight_decay=0.0)
-    policy.model.train()
     peer.model.train()
 
     def ours() -> int:

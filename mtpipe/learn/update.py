@@ -15,6 +15,7 @@ from mtpipe.learn.losses.entropy_bonus import Coefficient
 from mtpipe.learn.losses.step_metrics import StepMetrics
 from mtpipe.learn.objective import flatten, policy_loss
 from mtpipe.learn.rollout_checks import check_logprobs, check_tokens
+from mtpipe.learn.scoring.recomputed_layers import recompute_layers
 from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
 from mtpipe.learn.scoring.sequences import Sequences
 from mtpipe.learn.scoring.shared_prompts import laid_out, lay_out, read_prompts, shares_prompts
@@ -52,8 +53,8 @@ def update_policy(
             reference = Scorer(learner.reference.model)
             steps = [_with_logprobs(step, reference, settings, "reference_logprobs") for step in steps]
         if settings.gradient_checkpointing:
-            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        model.train()
+            recompute_layers(model)
+        model.eval()  # a ratio is between what was sampled and what is trained, and dropout would be part of it
         metrics = resume_point.resume(learner) if resume_point else []
         progress.update(sum(step.groups for step in steps[: len(metrics)]))
         for step in steps[len(metrics) :]:
@@ -75,7 +76,6 @@ def take_step(
 ) -> dict[str, float]:
     """One optimizer step; with `check` the recorded log-probs are compared with the policy's first."""
     settings, scorer, ranks = learner.settings, learner.scorer, learner.ranks
-    torch.manual_seed(learner.optimizer.step_count)  # dropout, where a model has any, is the same after a resume
     metrics = StepMetrics()
     share_prompts = shares_prompts(scorer.model, responses, settings, ranks.count)
     for prompt_batch in ranks.prompt_batches(responses, settings.tokens_per_micro_batch, share_prompts):

@@ -39,7 +39,7 @@ def warm_start(
     responses = [[*policy.encode(row["response"]), policy.stop_ids[0]] for row in examples]
     generator = torch.Generator().manual_seed(seed)
     optimizer = Optimizer(policy.model, settings.learning_rate, settings.warmup_steps)
-    policy.model.train()
+    policy.model.eval()  # as in every update: without dropout
     lengths = torch.tensor([len(prompt) + len(response) for prompt, response in zip(prompts, responses, strict=True)])
     batches = length_batches(lengths, settings.batch_size, generator)
     curve = []

@@ -4,12 +4,14 @@ import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     GenerationConfig,
     PreTrainedModel,
@@ -24,21 +26,49 @@ from mtpipe.settings.model import Compute, Model
 
 transformers_logging.disable_progress_bar()
 
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Text and tokens; `stop_ids` are the tokens that end a response."""
+    """Text and tokens; `stop_ids` are the tokens that end a response.
+
+    `size` is the number of the model's tokens, which can be larger than the tokenizer's, or smaller: models pad their
+    embeddings, and tokenizers know tokens that only a sibling with images has.
+    """
 
     tokenizer: Tokenizer
     stop_ids: tuple[int, ...]
+    size: int
 
     def encode(self, text: str) -> list[int]:
-        """Token ids without special tokens."""
-        return self.tokenizer.encode(text, add_special_tokens=False).ids
+        """Token ids without special tokens; raises MtpipeError for a token that the model does not have."""
+        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+        if (largest := max(ids, default=0)) >= self.size:
+            raise MtpipeError(
+                f"the text {_shortened(text)!r} has the token {self.tokenizer.id_to_token(largest)!r}, which is number "
+                f"{largest} of the tokenizer, and the model's tokens end at {self.size - 1} (vocab_size in its "
+                f"config.json): leave the text out, or give model.checkpoint the model's own tokenizer"
+            )
+        return ids
 
     def decode(self, ids: list[int]) -> str:
-        """Text without special tokens."""
-        return self.tokenizer.decode(ids, skip_special_tokens=True)
+        """Text without special tokens; a token that the tokenizer does not know is a replacement character in it.
+
+        A model can sample such tokens. If they left no trace, the text on either side would be judged as one.
+        """
+        runs = [(known, list(run)) for known, run in groupby(ids, key=self._knows)]
+        return "".join(
+            self.tokenizer.decode(run, skip_special_tokens=True) if known else _UNKNOWN * len(run)
+            for known, run in runs
+        )
+
+    def _knows(self, token: int) -> bool:
+        return self.tokenizer.id_to_token(token) is not None
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 @dataclass(frozen=True)
@@ -84,12 +114,18 @@ def load_vocabulary(folder: Path) -> Vocabulary:
         generation = folder / "generation_config.json"
         config = generation if generation.is_file() else folder / "config.json"
         stops = json.loads(config.read_text(encoding="utf-8")).get("eos_token_id")
+        model = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # tokenizers raises nothing narrower
         raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}") from error
     stop_ids = tuple(stops) if isinstance(stops, list) else (stops,)
     if None in stop_ids:
         raise MtpipeError(f"{folder}: config.json and generation_config.json name no eos_token_id")
-    return Vocabulary(tokenizer, stop_ids)
+    size: int = model.get_text_config().vocab_size
+    if max(stop_ids) >= size:
+        raise MtpipeError(
+            f"{folder}/{config.name}: eos_token_id is {max(stop_ids)}, the model's tokens end at {size - 1}"
+        )
+    return Vocabulary(tokenizer, stop_ids, size)
 
 
 def load_policy(folder: Path, device: torch.device | str = "cpu") -> Policy:
@@ -104,7 +140,7 @@ def load_policy(folder: Path, device: torch.device | str = "cpu") -> Policy:
         )
     except (OSError, ValueError, SafetensorError) as error:
         raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}") from error
-    return Policy(vocabulary.tokenizer, vocabulary.stop_ids, model.to(device).eval())
+    return Policy(**vars(vocabulary), model=model.to(device).eval())
 
 
 def save_policy(

@@ -65,7 +65,6 @@ def step_of(policy, responses: list[TrainingSample], settings: Update, entropy: 
     policy.model.zero_grad(set_to_none=True)
     halted = Halted(policy.model, 1e-3, 0, max_grad_norm=1e9)
     learner = replace(Learner.of(policy, settings), optimizer=halted)
-    policy.model.train()
     metrics = take_step(learner, responses, check=False, entropy_coefficient=entropy)
     return metrics, halted.gradients
 

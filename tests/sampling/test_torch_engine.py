@@ -179,6 +179,14 @@ def test_rules_of_every_kind_stand_side_by_side(policy, requests):
     assert all(one_by_one[key].response_ids == one.response_ids for key, one in by_identity(responses).items())
 
 
+@pytest.mark.parametrize("others", [[], ["2+9*3-4>"]])
+def test_a_prompt_without_tokens_is_refused_by_its_problem_alone_and_beside_others(policy, others):
+    with pytest.raises(MtpipeError, match="problem 'empty' has a prompt without tokens"):
+        prompts = {prompt: prompt for prompt in others} | {"empty": ""}
+        asked = [Request(name, 0, policy.encode(prompt), 1.0, UNIFORM) for name, prompt in prompts.items()]
+        list(sample(policy, asked, plan()))
+
+
 def test_a_line_end_that_no_token_has_is_refused(policy, requests):
     rule = RULES["adapt"].model_validate({"kind": "adapt"}).resolve(0.6, 0)
     with pytest.raises(MtpipeError, match=r"no token of the vocabulary ends with the line end '\\n'"):

@@ -14,6 +14,8 @@ class Request:
 
     `rule` gives its tokens their temperatures; `base` is the temperature that the response goes by in reports and in
     the update's comparisons.
+
+    Raises MtpipeError for a prompt without tokens, after which no model has a next token.
     """
 
     problem_id: str
@@ -21,6 +23,13 @@ class Request:
     prompt_ids: list[int]
     base: float
     rule: ResolvedRule
+
+    def __post_init__(self) -> None:
+        if not self.prompt_ids:
+            raise MtpipeError(
+                f"problem {self.problem_id!r} has a prompt without tokens, and a model draws its first token from "
+                f"what it has read: give the problem a prompt, or leave it out"
+            )
 
 
 @dataclass(frozen=True)
