@@ -13,6 +13,8 @@ from mtpipe.records import Rollout
 from mtpipe.run.fingerprint import Fingerprints
 from mtpipe.run.stage_plan import settings_for, write_stage_plans
 from mtpipe.settings.base import PARAMS, read_yaml
+from mtpipe.settings.task import ArithmeticTask
+from mtpipe.tasks.synthetic.arithmetic import generate_problems
 
 ROOT = Path(__file__).parent.parent
 FINGERPRINTS = Fingerprints()
@@ -102,3 +104,11 @@ def run_stage(stage: ModuleType, *arguments: Any) -> None:
     """Runs a stage in this process, with the settings that params.yaml in the working directory has now."""
     write_plans()
     stage.main(*arguments, **settings_for(stage.main))
+
+
+def few_problems(count: int) -> list[dict[str, Any]]:
+    """So many training problems of the arithmetic task, with three numbers each."""
+    task = ArithmeticTask(
+        name="arithmetic", operands=3, warm_start_problems=1, train_problems=count, benchmark_problems=1
+    )
+    return generate_problems(task)["train"]

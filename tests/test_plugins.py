@@ -20,11 +20,11 @@ MOST_LINES = 40
 @pytest.fixture
 def project(tmp_path, monkeypatch, policy_folder) -> Path:
     """The working directory: a folder with problems and a warm start, and nothing in plugins/ yet."""
-    from mtpipe.tasks.synthetic.arithmetic import generate_problems
+    from builders import few_problems
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    write_rows(paths.TRAIN, generate_problems(0, 3, 9, 99, 1, 0.0, 8, 1)["train"], PROBLEMS)
+    write_rows(paths.TRAIN, few_problems(8), PROBLEMS)
     shutil.copytree(policy_folder, paths.WARM_START / "policy")
     return tmp_path
 

@@ -16,7 +16,8 @@ ARMS = load_params(ROOT / "profiles" / "temperature-zoo.yaml").arms
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, policy_folder):
     """A folder with a policy, problems and a small round of every arm."""
-    from mtpipe.tasks.synthetic.arithmetic import generate_problems
+    from builders import few_problems
+
     from mtpipe.temperature.entropy_table import write_entropy_table
 
     folder = tmp_path_factory.mktemp("zoo")
@@ -29,7 +30,7 @@ def project(tmp_path_factory, policy_folder):
     write_params(changes, folder / "params.yaml", profile="temperature-zoo")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        write_rows(paths.TRAIN, generate_problems(0, 3, 9, 99, 1, 0.0, 4, 1)["train"], PROBLEMS)
+        write_rows(paths.TRAIN, few_problems(4), PROBLEMS)
         shutil.copytree(policy_folder, paths.WARM_START / "policy")
         write_entropy_table(paths.WARM_START / "policy", [index / 1000 for index in range(3000)])
         from stages import plan

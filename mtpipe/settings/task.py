@@ -7,27 +7,34 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from mtpipe.settings.base import Settings
 from mtpipe.settings.templates import Extraction, find_template
 
+WarmStartProblems = Annotated[int, Field(ge=1, description="problems with worked answers, for the warm start")]
+HarderShare = Annotated[
+    float,
+    Field(
+        ge=0, le=1, description="share of the warm-start problems drawn from the two other benchmarks' distributions"
+    ),
+]
 
-class ArithmeticTask(Settings):
-    """The embedded task: order-of-operations arithmetic, generated from a seed."""
+
+class SyntheticTask(Settings):
+    """What the tasks that are generated from a seed have in common."""
 
     has_worked_answers: ClassVar[bool] = True
-    name: Literal["arithmetic"]
+    name: str
     seed: int = Field(default=0, ge=0)
-    operands: int = Field(default=4, ge=3, le=8, description="numbers in a training problem")
     largest: int = Field(default=9, ge=2, le=99, description="largest number in a training problem")
     bound: int = Field(default=99, ge=10, description="no intermediate value is larger than this, either sign")
-    warm_start_problems: int = Field(
-        default=30000, ge=1, description="problems with worked answers, for the warm start"
-    )
-    warm_start_harder_share: float = Field(
-        default=0.3,
-        ge=0,
-        le=1,
-        description="share of the warm-start problems drawn from the two harder benchmarks' distributions",
-    )
+    warm_start_problems: WarmStartProblems = 30000
+    warm_start_harder_share: HarderShare = 0.3
     train_problems: int = Field(default=8000, ge=1, description="problems for reinforcement learning")
     benchmark_problems: int = Field(default=500, ge=1, description="held-out problems in each benchmark")
+
+
+class ArithmeticTask(SyntheticTask):
+    """The embedded task: order-of-operations arithmetic."""
+
+    name: Literal["arithmetic"]
+    operands: int = Field(default=4, ge=3, le=8, description="numbers in a training problem")
     right_order: float = Field(
         default=0.35, ge=0, le=1, description="share of the warm start's answers that obey precedence"
     )
@@ -37,26 +44,13 @@ class ArithmeticTask(Settings):
         return ["same", "longer", "larger"]
 
 
-class CountdownTask(Settings):
-    """The harder embedded task: reach a target from a few numbers, generated from a seed."""
+class CountdownTask(SyntheticTask):
+    """The harder embedded task: reach a target from a few numbers."""
 
-    has_worked_answers: ClassVar[bool] = True
     name: Literal["countdown"]
-    seed: int = Field(default=0, ge=0)
     numbers: int = Field(default=4, ge=3, le=5, description="numbers in a training problem, each to be used once")
-    largest: int = Field(default=9, ge=2, le=99, description="largest number in a training problem")
-    bound: int = Field(default=99, ge=10, description="no target and no intermediate value is larger than this")
-    warm_start_problems: int = Field(
-        default=12000, ge=1, description="problems with worked answers, for the warm start"
-    )
-    warm_start_harder_share: float = Field(
-        default=0.1,
-        ge=0,
-        le=1,
-        description="share of the warm-start problems drawn from the two other benchmarks' distributions",
-    )
-    train_problems: int = Field(default=8000, ge=1, description="problems for reinforcement learning")
-    benchmark_problems: int = Field(default=500, ge=1, description="held-out problems in each benchmark")
+    warm_start_problems: WarmStartProblems = 12000
+    warm_start_harder_share: HarderShare = 0.1
     worked_answers: int = Field(
         default=8, ge=1, description="answers to each problem of the warm start, drawn one by one"
     )

@@ -1,9 +1,9 @@
 """Prepares the problems of whichever task params.yaml names."""
 
 from mtpipe.errors import MtpipeError
-from mtpipe.settings.task import ArithmeticTask, CountdownTask, Task
+from mtpipe.settings.task import MathTask, Task
 from mtpipe.tasks.prepared import Prepared
-from mtpipe.tasks.synthetic import arithmetic, countdown
+from mtpipe.tasks.synthetic import TASKS
 
 
 def prepare(task: Task, checkpoint: str | None) -> Prepared:
@@ -11,49 +11,14 @@ def prepare(task: Task, checkpoint: str | None) -> Prepared:
 
     Raises MtpipeError if the settings do not allow for them.
     """
+    if isinstance(task, MathTask):
+        from mtpipe.tasks.math import prepare_math  # imports the verifier
+
+        return prepare_math(task, checkpoint)
+    module = TASKS[task.name]
     try:
-        if isinstance(task, ArithmeticTask):
-            return _arithmetic(task)
-        if isinstance(task, CountdownTask):
-            return _countdown(task)
+        splits = module.generate_problems(task)
+        examples = module.demonstrations(splits["warm_start"], task)
     except ValueError as error:
         raise MtpipeError(f"params.yaml: task: {error}") from None
-    from mtpipe.tasks.math import prepare_math  # imports the verifier
-
-    return prepare_math(task, checkpoint)
-
-
-def _arithmetic(task: ArithmeticTask) -> Prepared:
-    splits = arithmetic.generate_problems(
-        task.seed,
-        task.operands,
-        task.largest,
-        task.bound,
-        task.warm_start_problems,
-        task.warm_start_harder_share,
-        task.train_problems,
-        task.benchmark_problems,
-    )
-    return Prepared(
-        splits["train"],
-        {name: splits[name] for name in task.benchmark_names},
-        arithmetic.demonstrations(splits["warm_start"], task.right_order, task.seed),
-    )
-
-
-def _countdown(task: CountdownTask) -> Prepared:
-    splits = countdown.generate_problems(
-        task.seed,
-        task.numbers,
-        task.largest,
-        task.bound,
-        task.warm_start_problems,
-        task.warm_start_harder_share,
-        task.train_problems,
-        task.benchmark_problems,
-    )
-    return Prepared(
-        splits["train"],
-        {name: splits[name] for name in task.benchmark_names},
-        countdown.demonstrations(splits["warm_start"], task.worked_answers, task.on_target, task.seed),
-    )
+    return Prepared(splits["train"], {name: splits[name] for name in task.benchmark_names}, examples)

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtpipe.settings.task import ArithmeticTask
 from mtpipe.tasks.synthetic.arithmetic import (
     Sum,
     choice_tokens,
@@ -13,9 +14,14 @@ from mtpipe.tasks.synthetic.arithmetic import (
 )
 
 PROBLEM = {"prompt": "2+9*3-4>", "answer": "25"}
-SPLITS = generate_problems(
-    0, 4, 9, 99, warm_start_problems=200, harder_share=0.4, train_problems=300, benchmark_problems=100
+SMALL = ArithmeticTask(
+    name="arithmetic",
+    warm_start_problems=200,
+    warm_start_harder_share=0.4,
+    train_problems=300,
+    benchmark_problems=100,
 )
+SPLITS = generate_problems(SMALL)
 
 
 @pytest.mark.parametrize(
@@ -85,20 +91,18 @@ def test_benchmarks_are_longer_and_larger_as_they_say():
 
 
 def test_generation_is_a_function_of_the_seed():
-    sizes = {"warm_start_problems": 20, "harder_share": 0.4, "train_problems": 30, "benchmark_problems": 10}
-    assert generate_problems(3, 4, 9, 99, **sizes) == generate_problems(3, 4, 9, 99, **sizes)
-    assert generate_problems(3, 4, 9, 99, **sizes) != generate_problems(4, 4, 9, 99, **sizes)
+    other = SMALL.model_copy(update={"seed": 4})
+    assert generate_problems(SMALL) == SPLITS
+    assert generate_problems(other) == generate_problems(other) != SPLITS
 
 
 def test_more_problems_than_there_are_is_an_error_that_says_so():
     with pytest.raises(ValueError, match="different problems found with 3 operands up to 2"):
-        generate_problems(
-            0, 3, 2, 99, warm_start_problems=1, harder_share=0.0, train_problems=500, benchmark_problems=2
-        )
+        generate_problems(SMALL.model_copy(update={"operands": 3, "largest": 2}))
 
 
 def test_the_share_of_right_orders_is_as_asked():
-    rows = demonstrations(SPLITS["train"], 0.35, seed=0)
+    rows = demonstrations(SPLITS["train"], SMALL)
     by_id = {problem["problem_id"]: problem for problem in SPLITS["train"]}
     right = [judge(by_id[row["problem_id"]], row["response"], "stop").verdict == "correct" for row in rows]
     assert 0.25 < sum(right) / len(right) < 0.45

@@ -4,12 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtpipe.settings.task import CountdownTask
 from mtpipe.tasks.synthetic.countdown import demonstrations, generate_problems, judge, possible_steps, reachable, solve
 
 PROBLEM = {"answer": "13", "meta": '{"numbers": [3, 7, 2], "bound": 99}'}
-SPLITS = generate_problems(
-    0, 4, 9, 99, warm_start_problems=200, harder_share=0.3, train_problems=300, benchmark_problems=100
+SMALL = CountdownTask(
+    name="countdown",
+    warm_start_problems=200,
+    warm_start_harder_share=0.3,
+    train_problems=300,
+    benchmark_problems=100,
+    worked_answers=3,
 )
+SPLITS = generate_problems(SMALL)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +51,7 @@ def test_judging_never_raises(text, finish_reason):
 
 def verdicts(on_target: float) -> list[str]:
     by_id = {problem["problem_id"]: problem for problem in SPLITS["warm_start"]}
-    rows = demonstrations(SPLITS["warm_start"], 3, on_target, seed=0)
+    rows = demonstrations(SPLITS["warm_start"], SMALL.model_copy(update={"on_target": on_target}))
     assert len(rows) == 3 * len(by_id)
     return [judge(by_id[row["problem_id"]], row["response"], "stop").verdict for row in rows]
 
@@ -115,6 +122,4 @@ def test_benchmarks_have_fewer_and_larger_numbers_as_they_say():
 
 def test_more_problems_than_there_are_is_an_error_that_says_so():
     with pytest.raises(ValueError, match="different problems found with 3 numbers up to 2"):
-        generate_problems(
-            0, 3, 2, 20, warm_start_problems=1, harder_share=0.0, train_problems=500, benchmark_problems=1
-        )
+        generate_problems(SMALL.model_copy(update={"numbers": 3, "largest": 2, "bound": 20}))

@@ -14,15 +14,14 @@ from typing import Any, Literal
 
 from sympy import Integer
 
+from mtpipe.settings.task import ArithmeticTask
 from mtpipe.tasks.synthetic.drawing import Rows, draw_different, draw_splits
-from mtpipe.tasks.synthetic.steps import OPERATIONS, Equation
+from mtpipe.tasks.synthetic.steps import OPERATIONS, Equation, follow_steps
 from mtpipe.verify.judgement import Judgement
 
 Order = Literal["precedence", "left_to_right"]
 VOCABULARY = "0123456789+-*=,>"
 PROMPT_END = ">"
-
-_MAX_STEPS = 16
 
 
 @dataclass(frozen=True)
@@ -71,35 +70,26 @@ def worked_answer(expression: Sum, order: Order) -> str:
     )
 
 
-def generate_problems(
-    seed: int,
-    operands: int,
-    largest: int,
-    bound: int,
-    warm_start_problems: int,
-    harder_share: float,
-    train_problems: int,
-    benchmark_problems: int,
-) -> dict[str, Rows]:
+def generate_problems(settings: ArithmeticTask) -> dict[str, Rows]:
     """The problems of every split, as rows of records.PROBLEMS; no problem is in two splits.
 
-    `same` has the distribution of `train`, `longer` one operand more, `larger` numbers up to twice as large. A share
-    `harder_share` of the warm start's problems is of the latter two kinds, half and half: it knows their facts, and
-    whether the right order carries over from `train` is what these benchmarks ask.
+    `same` has the distribution of `train`, `longer` one operand more, `larger` numbers up to twice as large. The warm
+    start has some of the latter two kinds: it knows their facts, and whether the right order carries over from `train`
+    is what these benchmarks ask.
 
-    Raises ValueError where the settings do not admit as many different problems.
+    Raises ValueError if the settings do not admit as many different problems.
     """
     taken: set[Hashable] = set()
 
     def draw(split: str, kind: str, count: int) -> Rows:
-        numbers = operands + 1 if kind == "longer" else operands
-        top = 2 * largest if kind == "larger" else largest
-        generator = random.Random(f"arithmetic/{seed}/{split}/{kind}")
+        numbers = settings.operands + 1 if kind == "longer" else settings.operands
+        top = 2 * settings.largest if kind == "larger" else settings.largest
+        generator = random.Random(f"arithmetic/{settings.seed}/{split}/{kind}")
 
         def one() -> tuple[str, Sum] | None:
             expression = _draw(generator, numbers, top)
-            too_easy = kind == "larger" and max(expression.numbers) <= largest
-            return None if too_easy or not _admissible(expression, bound) else (str(expression), expression)
+            too_easy = kind == "larger" and max(expression.numbers) <= settings.largest
+            return None if too_easy or not _admissible(expression, settings.bound) else (str(expression), expression)
 
         rows = [
             {
@@ -112,22 +102,20 @@ def generate_problems(
         ]
         if len(rows) < count:
             raise ValueError(
-                f"split {split!r}: only {len(rows)} of {count} different problems found with {numbers} operands up "
-                f"to {top} and values within ±{bound}; ask for fewer problems, or allow more operands or larger numbers"
+                f"split {split!r}: only {len(rows)} of {count} different problems found with {numbers} operands up to "
+                f"{top} and values within ±{settings.bound}; ask for fewer, or allow more operands or larger numbers"
             )
         return rows
 
-    return draw_splits(
-        draw, ("longer", "larger"), warm_start_problems, harder_share, train_problems, benchmark_problems
-    )
+    return draw_splits(settings, ("longer", "larger"), draw)
 
 
-def demonstrations(problems: list[dict[str, Any]], right_order: float, seed: int) -> list[dict[str, str]]:
+def demonstrations(problems: list[dict[str, Any]], settings: ArithmeticTask) -> list[dict[str, str]]:
     """Worked answers for the warm start, a share `right_order` of them obeying precedence, the rest left to right."""
-    draw = random.Random(f"arithmetic/{seed}/demonstrations")
+    draw = random.Random(f"arithmetic/{settings.seed}/demonstrations")
     rows = []
     for problem in problems:
-        order: Order = "precedence" if draw.random() < right_order else "left_to_right"
+        order: Order = "precedence" if draw.random() < settings.right_order else "left_to_right"
         expression = Sum.parse(problem["prompt"].removesuffix(PROMPT_END))
         rows.append(
             {
@@ -140,39 +128,18 @@ def demonstrations(problems: list[dict[str, Any]], right_order: float, seed: int
 
 
 def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
-    """Judges a response by its exact value and by whether each step is true and follows from the problem.
-
-    The text is only ever matched against a fixed pattern with bounded numbers, never evaluated.
-    """
-    if not text:
-        return Judgement("no_answer", "", "the response is empty")
-    pieces = text.split(",")
-    if len(pieces) > _MAX_STEPS:
-        return Judgement("no_answer", "", f"more than {_MAX_STEPS} steps")
-    remaining = {Sum.parse(problem["prompt"].removesuffix(PROMPT_END))}
-    answer = ""
-    for number, piece in enumerate(pieces, start=1):
-        step = Equation.parse(piece)
-        if step is None or step.operator == "/":
-            if finish_reason == "length" and number == len(pieces):
-                return Judgement("unfinished", answer, f"cut off in step {number}")
-            return Judgement("no_answer", answer, f"step {number} is not of the form a+b=c")
-        result = str(step.result)
-        if fault := step.fault():
-            return Judgement("false_step", result, f"step {number}: {fault}")
-        reduced = _after(remaining, step)
-        if not reduced:
-            return Judgement(
-                "foreign_step",
-                result,
-                f"step {number}: {piece.partition('=')[0]} does not stand in what is left to do",
-            )
-        remaining, answer = reduced, result
-    if all(expression.operators for expression in remaining):
-        return Judgement("unfinished", answer, f"{len(pieces)} steps leave {min(map(str, remaining))}")
-    if Integer(int(answer)) != Integer(int(problem["answer"])):
-        return Judgement("wrong", answer, f"every step is true, but the value is {problem['answer']}: a wrong order")
-    return Judgement("correct", answer)
+    """Judges a response by its exact value and by whether each step is true and follows from the problem."""
+    problem_alone = {Sum.parse(problem["prompt"].removesuffix(PROMPT_END))}
+    followed = follow_steps(text, finish_reason, "+-*", problem_alone, _after, _does_not_stand)
+    if isinstance(followed, Judgement):
+        return followed
+    if all(expression.operators for expression in followed.left):
+        return followed.unfinished(min(map(str, followed.left)))
+    if int(followed.answer) != int(problem["answer"]):
+        return Judgement(
+            "wrong", followed.answer, f"every step is true, but the value is {problem['answer']}: a wrong order"
+        )
+    return Judgement("correct", followed.answer)
 
 
 def choice_tokens(prompt: str, text: str) -> list[bool]:
@@ -208,8 +175,12 @@ def _first_by_precedence(expression: Sum) -> int:
     return expression.operators.index("*") if "*" in expression.operators else 0
 
 
+def _does_not_stand(remaining: set[Sum], step: Equation) -> str:
+    return f"{step.left}{step.operator}{step.right} does not stand in what is left to do"
+
+
 def _after(remaining: set[Sum], step: Equation) -> set[Sum]:
-    """What a step may leave to do; nothing where it does not stand in what was left."""
+    """What a step may leave to do; nothing if it does not stand in what was left."""
     return {
         expression.reduce(index, step.result)
         for expression in remaining

@@ -13,13 +13,13 @@ from functools import cache
 from itertools import combinations
 from typing import Any
 
+from mtpipe.settings.task import CountdownTask
 from mtpipe.tasks.synthetic.drawing import Rows, draw_different, draw_splits
-from mtpipe.tasks.synthetic.steps import Equation
+from mtpipe.tasks.synthetic.steps import Equation, follow_steps
 from mtpipe.verify.judgement import Judgement
 
 VOCABULARY = "0123456789+-*/=,>"
 PROMPT_END = ">"
-_MOST_STEPS = 16
 
 Numbers = tuple[int, ...]
 
@@ -75,30 +75,21 @@ def solve(numbers: Numbers, target: int | None, bound: int, draw: random.Random)
     return taken
 
 
-def generate_problems(
-    seed: int,
-    numbers: int,
-    largest: int,
-    bound: int,
-    warm_start_problems: int,
-    harder_share: float,
-    train_problems: int,
-    benchmark_problems: int,
-) -> dict[str, Rows]:
+def generate_problems(settings: CountdownTask) -> dict[str, Rows]:
     """The problems of every split, as rows of records.PROBLEMS.
 
     No two splits share a problem, and the same numbers in another order count as the same problem. `same` has the
-    distribution of `train`, `fewer` one number less, `larger` numbers up to half as large again. Of the warm start's
-    problems, a share `harder_share` is of the latter two kinds, half and half.
+    distribution of `train`, `fewer` one number less, `larger` numbers up to half as large again.
 
-    Raises ValueError where the settings do not admit as many different problems.
+    Raises ValueError if the settings do not admit as many different problems.
     """
     taken: set[Hashable] = set()
 
     def draw(split: str, kind: str, count: int) -> Rows:
-        size = numbers - 1 if kind == "fewer" else numbers
+        size = settings.numbers - 1 if kind == "fewer" else settings.numbers
+        largest, bound = settings.largest, settings.bound
         top = largest + largest // 2 if kind == "larger" else largest
-        generator = random.Random(f"countdown/{seed}/{split}/{kind}")
+        generator = random.Random(f"countdown/{settings.seed}/{split}/{kind}")
 
         def one() -> tuple[tuple[Numbers, int], tuple[list[int], int]] | None:
             drawn = [generator.randint(1, top) for _ in range(size)]
@@ -126,24 +117,22 @@ def generate_problems(
             )
         return rows
 
-    return draw_splits(draw, ("fewer", "larger"), warm_start_problems, harder_share, train_problems, benchmark_problems)
+    return draw_splits(settings, ("fewer", "larger"), draw)
 
 
-def demonstrations(
-    problems: list[dict[str, Any]], worked_answers: int, on_target: float, seed: int
-) -> list[dict[str, str]]:
+def demonstrations(problems: list[dict[str, Any]], settings: CountdownTask) -> list[dict[str, str]]:
     """Worked answers for the warm start, as many to each problem; a share `on_target` of them makes for the target.
 
     The others are steps drawn evenly, as true as those. Were all answers to end at their targets, the quickest thing
     to learn would be to assert that the last step does, whatever its result.
     """
-    draw = random.Random(f"countdown/{seed}/demonstrations")
+    draw = random.Random(f"countdown/{settings.seed}/demonstrations")
     rows = []
     for problem in problems:
         meta = json.loads(problem["meta"])
         numbers, bound = tuple(meta["numbers"]), meta["bound"]
-        for _ in range(worked_answers):
-            target = int(problem["answer"]) if draw.random() < on_target else None
+        for _ in range(settings.worked_answers):
+            target = int(problem["answer"]) if draw.random() < settings.on_target else None
             steps = solve(numbers, target, bound, draw)
             rows.append(
                 {
@@ -157,29 +146,16 @@ def demonstrations(
 
 def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
     """Judges a response by whether its steps are true, use what is there, and end at the target."""
-    if not text:
-        return Judgement("no_answer", "", "the response is empty")
-    pieces = text.split(",")
-    if len(pieces) > _MOST_STEPS:
-        return Judgement("no_answer", "", f"more than {_MOST_STEPS} steps")
     numbers: Numbers = tuple(json.loads(problem["meta"])["numbers"])
-    answer = ""
-    for number, piece in enumerate(pieces, start=1):
-        step = Equation.parse(piece)
-        if step is None:
-            if finish_reason == "length" and number == len(pieces):
-                return Judgement("unfinished", answer, f"cut off in step {number}")
-            return Judgement("no_answer", answer, f"step {number} is not of the form a+b=c")
-        answer = str(step.result)
-        if fault := step.fault():
-            return Judgement("false_step", answer, f"step {number}: {fault}")
-        left = after(numbers, step)
-        if left is None:
-            there = " and ".join(map(str, numbers))
-            return Judgement("foreign_step", answer, f"step {number}: {piece} does not use two of {there}")
-        numbers = left
-    if len(numbers) > 1:
-        return Judgement("unfinished", answer, f"{len(pieces)} steps leave {' and '.join(map(str, numbers))}")
-    if answer != problem["answer"]:
-        return Judgement("wrong", answer, f"every step is true, but the target is {problem['answer']}")
-    return Judgement("correct", answer)
+    followed = follow_steps(text, finish_reason, "+-*/", numbers, after, _is_not_there)
+    if isinstance(followed, Judgement):
+        return followed
+    if len(followed.left) > 1:
+        return followed.unfinished(" and ".join(map(str, followed.left)))
+    if followed.answer != problem["answer"]:
+        return Judgement("wrong", followed.answer, f"every step is true, but the target is {problem['answer']}")
+    return Judgement("correct", followed.answer)
+
+
+def _is_not_there(numbers: Numbers, step: Equation) -> str:
+    return f"{step} does not use two of {' and '.join(map(str, numbers))}"

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+from mtpipe.settings.task import SyntheticTask
+
 Problem = TypeVar("Problem")
 Rows = list[dict[str, Any]]
 
@@ -29,19 +31,15 @@ def draw_different(
 
 
 def draw_splits(
-    draw: Callable[[str, str, int], Rows],
-    others: tuple[str, str],
-    warm_start_problems: int,
-    harder_share: float,
-    train_problems: int,
-    benchmark_problems: int,
+    settings: SyntheticTask, others: tuple[str, str], draw: Callable[[str, str, int], Rows]
 ) -> dict[str, Rows]:
     """A benchmark of each kind, `train` of the kind `same`, and the warm start, as rows of records.PROBLEMS.
 
+    Of the warm start's problems a share `warm_start_harder_share` is of the other kinds, half and half.
+
     Args:
-        draw: so many problems of a split and a kind, as rows that lack their id and their split.
         others: the kinds beside `same`, which is that of the training problems.
-        harder_share: the share of the warm start's problems that are of the others, half and half.
+        draw: so many problems of a split and a kind, as rows that lack their id and their split.
     """
 
     def named(split: str, kind: str, count: int) -> Rows:
@@ -49,10 +47,10 @@ def draw_splits(
         rows = draw(split, kind, count)
         return [{"problem_id": f"{prefix}-{index}", "split": split, **row} for index, row in enumerate(rows)]
 
-    wide = round(warm_start_problems * harder_share / 2)
-    splits = {kind: named(kind, kind, benchmark_problems) for kind in ("same", *others)}
-    splits["train"] = named("train", "same", train_problems)
-    splits["warm_start"] = named("warm_start", "same", warm_start_problems - 2 * wide)
+    wide = round(settings.warm_start_problems * settings.warm_start_harder_share / 2)
+    splits = {kind: named(kind, kind, settings.benchmark_problems) for kind in ("same", *others)}
+    splits["train"] = named("train", "same", settings.train_problems)
+    splits["warm_start"] = named("warm_start", "same", settings.warm_start_problems - 2 * wide)
     for kind in others:
         splits["warm_start"] += named("warm_start", kind, wide)
     return splits

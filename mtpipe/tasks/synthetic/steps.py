@@ -3,8 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from sympy import Integer, Rational
+
+from mtpipe.verify.judgement import Judgement
+
+Left = TypeVar("Left")
+"""What is left to do of a problem."""
 
 OPERATIONS: dict[str, Callable[[Integer, Integer], Rational]] = {
     "+": lambda a, b: a + b,
@@ -12,6 +18,7 @@ OPERATIONS: dict[str, Callable[[Integer, Integer], Rational]] = {
     "*": lambda a, b: a * b,
     "/": lambda a, b: Rational(a, b),
 }
+_MOST_STEPS = 16
 _STEP = re.compile(r"(-?[0-9]{1,9})([+*/-])(-?[0-9]{1,9})=(-?[0-9]{1,9})", re.ASCII)
 
 
@@ -42,3 +49,54 @@ class Equation:
             return f"{self.left}/0 has no value"
         value = OPERATIONS[self.operator](Integer(self.left), Integer(self.right))
         return None if value == self.result else f"{self.left}{self.operator}{self.right} is {value}, not {self.result}"
+
+
+@dataclass(frozen=True)
+class Followed(Generic[Left]):
+    """A response whose steps are all true and follow from the problem."""
+
+    left: Left
+    steps: int
+    answer: str
+    """The last step's result."""
+
+    def unfinished(self, left: str) -> Judgement:
+        return Judgement("unfinished", self.answer, f"{self.steps} steps leave {left}")
+
+
+def follow_steps(
+    text: str,
+    finish_reason: str,
+    operators: str,
+    left: Left,
+    after: Callable[[Left, Equation], Left | None],
+    foreign: Callable[[Left, Equation], str],
+) -> Followed[Left] | Judgement:
+    """Follows a response step by step, up to the first that is no step, false, or does not follow from the problem.
+
+    Args:
+        operators: those that a step of the task may have.
+        left: what is to do.
+        after: what a step leaves to do; None or nothing if it does not follow.
+        foreign: why it does not.
+    """
+    if not text:
+        return Judgement("no_answer", "", "the response is empty")
+    pieces = text.split(",")
+    if len(pieces) > _MOST_STEPS:
+        return Judgement("no_answer", "", f"more than {_MOST_STEPS} steps")
+    answer = ""
+    for number, piece in enumerate(pieces, start=1):
+        step = Equation.parse(piece)
+        if step is None or step.operator not in operators:
+            if finish_reason == "length" and number == len(pieces):
+                return Judgement("unfinished", answer, f"cut off in step {number}")
+            return Judgement("no_answer", answer, f"step {number} is not of the form a+b=c")
+        answer = str(step.result)
+        if fault := step.fault():
+            return Judgement("false_step", answer, f"step {number}: {fault}")
+        remaining = after(left, step)
+        if not remaining:
+            return Judgement("foreign_step", answer, f"step {number}: {foreign(left, step)}")
+        left = remaining
+    return Followed(left, len(pieces), answer)

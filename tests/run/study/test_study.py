@@ -110,6 +110,7 @@ def test_a_shared_stage_that_fails_stops_all(new):
 
 
 def start(project, **environment):
+    """The run, which hears Ctrl-C also where these tests run in the background of a shell that ignores it."""
     return subprocess.Popen(
         project.command(),
         cwd=project.folder,
@@ -118,7 +119,25 @@ def start(project, **environment):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+def kill(project, started: subprocess.Popen) -> None:
+    """Kills a run alone, and waits for its chains to end and to be collected."""
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    deadline = time.monotonic() + 30
+    while commands_at_work(project) or claiming(project):
+        assert time.monotonic() < deadline, "the chains outlive the run that started them"
+        time.sleep(0.05)
+
+
+def claiming(project) -> list[str]:
+    """Processes that DVC takes for ones at work."""
+    claims = project.folder / ".dvc" / "tmp" / "rwlock"
+    found = re.findall(r'"pid": (\d+)', claims.read_text() if claims.is_file() else "")
+    return [process for process in found if os.path.exists(f"/proc/{process}")]
 
 
 def wait_for(project, stage: str, started: subprocess.Popen) -> None:
@@ -146,12 +165,7 @@ def test_a_run_killed_at_several_moments_ends_with_the_same_lock(new, by_dvc):
     for stage in ("prepare", "warm_start", "rollout@arm0-1-round0", "update@arm1-1-round0", "evaluate@arm0-1-1"):
         started = start(new, SECONDS="0.3")
         wait_for(new, stage, started)
-        os.kill(started.pid, signal.SIGKILL)
-        started.wait()
-        deadline = time.monotonic() + 30
-        while commands_at_work(new):
-            assert time.monotonic() < deadline, "the chains outlive the run that started them"
-            time.sleep(0.05)
+        kill(new, started)
     new.run()
     assert new.lock == by_dvc.lock
     assert new.status() == "Data and pipelines are up to date."
@@ -176,9 +190,7 @@ def test_a_chain_that_is_killed_is_told_of_and_taken_up(new, by_dvc):
 def test_what_a_killed_run_has_made_is_restored_by_dvc_repro(new, by_dvc):
     started = start(new, SECONDS="0.3")
     wait_for(new, "evaluate@arm0-1-1", started)
-    os.kill(started.pid, signal.SIGKILL)
-    started.wait()
-    time.sleep(1)
+    kill(new, started)
     assert "rollout@arm0-1-round0" not in new.repro()
     assert entries(new) == entries(by_dvc), "DVC writes new entries at the end, so their order is another"
     assert new.run() == set(), "the entries that the killed run left are those of dvc.lock"
