@@ -1,70 +1,125 @@
-"""The token rule in vLLM against the same engine and requests with the processor off: tokens a second.
+"""mtpipe in vLLM against vLLM's own sampler: the same engine, model, prompts and number of tokens, processor off.
 
-The peer samples at a uniform temperature of 1 by vLLM's own sampler, with processed log-probs, because a rollout needs
-them. Both sides get the same prompts and every response runs to the limit, so that both make the same number of
-tokens. The two sides take turns, and the ratio is taken turn by turn.
+Three comparisons at two vocabularies: rollouts with the token rule, the draw and its records, against a uniform
+temperature with processed log-probs, because a rollout needs them; evaluations at T 0.6 and top-p 0.95, without any on
+vLLM's side; and requests with the rule as a server gets them, where vLLM draws, with processed log-probs on both.
+Weights are random, and the last norm is scaled so that next-token distributions are as peaked as a language model's.
+The sides take turns, and each ratio is the median over turns of the ratio of tokens per second of processor time.
 """
 
+import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sampling import compare
-from mtpipe.model.policy import new_checkpoint
-from mtpipe.params import load_params
+import torch
+from transformers import Qwen2ForCausalLM
+
+from mtpipe.model.policy import load_policy, new_checkpoint, save_policy
+from mtpipe.params import Params, load_params
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
+from mtpipe.sampling.vllm.request import SETTING
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.temperature.rules.rule import ResolvedRule
+from mtpipe.temperature.rules.uniform import ResolvedUniform
+from mtpipe.temperature.truncation import NONE, Truncation
 
-SEQUENCES = 256
-MAX_NEW_TOKENS = 64
-NATS = 2.8
+SEQUENCES = 64
+HIDDEN, LAYERS, HEADS = 256, 4, 4
+SIZES = ((18, 64, 2.0), (151_936, 16, 5.0))
+"""The vocabulary, a response's tokens, and the standard deviation of a token's logits."""
+TURNS = 5
+EVALUATION = Truncation(top_p=0.95)
+EVALUATION_TEMPERATURE = 0.6
 
 
 def main() -> None:
+    params = load_params()
+    for vocabulary, tokens, deviation in SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            _make_policy(Path(folder), params, vocabulary, deviation)
+            _measure(Path(folder) / "policy", params, vocabulary, tokens)
+
+
+def _make_policy(folder: Path, params: Params, vocabulary: int, deviation: float) -> None:
+    sizes = params.model.model_copy(update={"hidden_size": HIDDEN, "layers": LAYERS, "heads": HEADS})
+    new_checkpoint(folder / "new", sizes, VOCABULARY, max_positions=128)
+    policy = load_policy(folder / "new")
+    model = policy.model
+    assert isinstance(model, Qwen2ForCausalLM)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        model.resize_token_embeddings(vocabulary, mean_resizing=False)
+        model.model.norm.weight.fill_(deviation / float(model.lm_head.weight.std() * HIDDEN**0.5))
+    save_policy(policy, folder / "policy", tokenizer_from=folder / "new")
+
+
+def _measure(folder: Path, params: Params, vocabulary: int, tokens: int) -> None:
     from mtpipe.sampling.vllm.vllm_engine import VllmEngine
 
-    params = load_params()
     options = params.sampling.vllm.model_copy(update={"engine_args": {"logprobs_mode": "processed_logprobs"}})
-    with tempfile.TemporaryDirectory() as folder:
-        sizes = params.model.model_copy(update={"hidden_size": 128, "layers": 4, "heads": 4})
-        new_checkpoint(Path(folder) / "policy", sizes, VOCABULARY, max_positions=128)
-        engine = VllmEngine(Path(folder) / "policy", options, SEQUENCES)
-        engine.vocabulary = type(engine.vocabulary)(engine.vocabulary.tokenizer, ())  # nothing stops a response
-        prompts = [engine.vocabulary.encode(f"{n % 9}+{n % 7}*{n % 5}>") for n in range(SEQUENCES)]
-        compare(
-            "vLLM, token rule / uniform with the processor off",
-            lambda: _ours(engine, prompts),
-            lambda: _peer(engine, prompts),
-        )
-        engine.close()
+    engine = VllmEngine(folder, options, SEQUENCES)
+    engine.vocabulary = type(engine.vocabulary)(engine.vocabulary.tokenizer, ())  # nothing stops a response
+    prompts = [engine.vocabulary.encode(f"{n % 9}+{n % 7}*{n % 5}>") for n in range(SEQUENCES)]
+    rule = ResolvedEntropyThreshold(low=1.0, high=1.2, threshold=_median_entropy(engine, prompts))
+    print(
+        f"vocabulary {vocabulary}, hidden size {HIDDEN}, {LAYERS} layers, {SEQUENCES} sequences of {tokens} tokens, "
+        f"{torch.get_num_threads()} threads, {TURNS} turns; median entropy {rule.threshold:.2f} nats",
+        flush=True,
+    )
+
+    def ours(rule: ResolvedRule, truncation: Truncation = NONE) -> int:
+        requests = [Request(str(index), 0, prompt, 1.0, rule) for index, prompt in enumerate(prompts)]
+        plan = SamplingPlan(0, "benchmark", tokens, SEQUENCES, truncation)
+        return sum(len(response.response_ids) for response in engine.sample(requests, plan))
+
+    def theirs(**sampling: Any) -> int:
+        return _by_vllm(engine.llm, prompts, max_tokens=tokens, **sampling)
+
+    served = {SETTING: rule.model_dump()}
+    evaluation = ResolvedUniform(temperature=EVALUATION_TEMPERATURE)
+    _compare(
+        "rule, draw and records / processor off with processed log-probs",
+        lambda: ours(rule),
+        lambda: theirs(logprobs=0),
+    )
+    _compare(
+        f"evaluation at T {EVALUATION_TEMPERATURE} and top-p {EVALUATION.top_p}: ours / vLLM's own",
+        lambda: ours(evaluation, EVALUATION),
+        lambda: theirs(temperature=EVALUATION_TEMPERATURE, top_p=EVALUATION.top_p),
+    )
+    _compare(
+        "rule as served, where vLLM draws / processor off, both with processed log-probs",
+        lambda: theirs(logprobs=0, extra_args=served),
+        lambda: theirs(logprobs=0),
+    )
+    engine.close()
 
 
-def _ours(engine: Any, prompts: list[list[int]]) -> int:
-    rule = ResolvedEntropyThreshold(low=1.0, high=1.2, threshold=NATS)
-    requests = [Request(str(index), 0, prompt, 1.0, rule) for index, prompt in enumerate(prompts)]
-    plan = SamplingPlan(0, "benchmark", MAX_NEW_TOKENS, SEQUENCES)
-    return sum(len(response.response_ids) for response in engine.sample(requests, plan))
+def _median_entropy(engine: Any, prompts: list[list[int]]) -> float:
+    requests = [
+        Request(str(index), 0, prompt, 1.0, ResolvedUniform(temperature=1.0)) for index, prompt in enumerate(prompts)
+    ]
+    responses = engine.sample(requests, SamplingPlan(0, "calibration", 4, SEQUENCES))
+    return statistics.median(entropy for response in responses for entropy in response.entropies)
 
 
-def _peer(engine: Any, prompts: list[list[int]]) -> int:
-    """What `VllmEngine.sample` does, without our settings; vLLM's log-probs are read out as ours are."""
+def _by_vllm(vllm: Any, prompts: list[list[int]], **sampling: Any) -> int:
+    """What `VllmEngine.sample` does, without our draw; vLLM's log-probs, if any, are read out as ours are."""
     from vllm import SamplingParams
     from vllm.inputs.engine import tokens_input
     from vllm.sampling_params import RequestOutputKind
 
     tokens = 0
-    vllm = engine._engine
     for index, prompt in enumerate(prompts):
         params = SamplingParams(
-            temperature=1.0,
-            top_p=1.0,
+            **{"temperature": 1.0, "top_p": 1.0, **sampling},
             top_k=0,
             min_p=0.0,
-            max_tokens=MAX_NEW_TOKENS,
             ignore_eos=True,
-            logprobs=0,
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
@@ -73,6 +128,29 @@ def _peer(engine: Any, prompts: list[list[int]]) -> int:
         for output in vllm.step():
             if output.finished:
                 one = output.outputs[0]
-                logprobs = [of[token].logprob for token, of in zip(one.token_ids, one.logprobs, strict=True)]
-                tokens += len(logprobs)
+                if one.logprobs is not None:
+                    _ = [of[token].logprob for token, of in zip(one.token_ids, one.logprobs, strict=True)]
+                tokens += len(one.token_ids)
     return tokens
+
+
+def _compare(what: str, ours: Callable[[], int], peer: Callable[[], int]) -> None:
+    ours(), peer()
+    speeds = [(_speed(ours), _speed(peer)) for _ in range(TURNS)]
+    ratios = sorted(a / b for a, b in speeds)
+    a, b = (statistics.median(side) for side in zip(*speeds, strict=True))
+    print(
+        f"  {what}: {statistics.median(ratios):.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f}; medians {a:,.0f} and "
+        f"{b:,.0f} tokens per second of processor time)",
+        flush=True,
+    )
+
+
+def _speed(run: Callable[[], int]) -> float:
+    start = time.process_time()
+    tokens = run()
+    return tokens / (time.process_time() - start)
+
+
+if __name__ == "__main__":
+    main()

@@ -63,10 +63,12 @@ def test_settings_of_vllm_that_would_change_what_the_rule_sees_are_refused(named
     assert expected in str(error.value)
 
 
-@pytest.mark.parametrize("named", [{"top_p": 0.9}, {"top_k": 5}, {"n": 2}])
-def test_a_draw_by_the_processor_refuses_truncation_by_vllm(named):
-    with pytest.raises(ValueError, match="token_draw needs top_p=1, top_k=0 and n=1"):
-        validate(sampling({"token_temperature": BY_ENTROPY, "token_draw": DRAW}, **named))
+@pytest.mark.parametrize("named", [{"temperature": 1.0}, {"top_p": 0.9}, {"top_k": 5}, {"n": 2}])
+def test_a_draw_by_the_processor_refuses_noise_and_truncation_by_vllm(named):
+    drawn = {"token_temperature": BY_ENTROPY, "token_draw": DRAW}
+    validate(sampling(drawn, temperature=0.0))
+    with pytest.raises(ValueError, match="token_draw needs temperature=0, top_p=1, top_k=0 and n=1"):
+        validate(sampling(drawn, **{"temperature": 0.0, **named}))
 
 
 def test_a_high_below_low_is_allowed_and_warned_of(caplog):

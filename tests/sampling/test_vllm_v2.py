@@ -45,7 +45,7 @@ def sampling(temperature=None, record: str | None = None):
             "sample": 0,
             "record": record,
         }
-    return SamplingParams(temperature=1.0, max_tokens=20, extra_args=extra_args)
+    return SamplingParams(temperature=0.0 if record else 1.0, max_tokens=20, extra_args=extra_args)
 
 
 def context(slots: list[int], sequence_lengths: list[int]):

@@ -25,7 +25,9 @@ _LEAST = -1e4
 
 def block_entropies(logits: Tensor) -> Tensor:
     """As `mtpipe.sampling.drawing.draw.token_entropies`."""
-    return torch.cat([_first_reading(part)[1] for part in _pieces(logits)])
+    pieces = _pieces(logits)
+    room = _room(pieces)
+    return torch.cat([_first_reading(piece, room)[1] for piece in pieces])
 
 
 def draw_by_blocks(
@@ -43,11 +45,13 @@ def draw_by_blocks(
         uniforms, truncation, record_masks: as in `mtpipe.sampling.drawing.draw.draw_tokens`.
     """
     pieces = _pieces(logits)
-    highest, entropies = (torch.cat(column) for column in zip(*map(_first_reading, pieces), strict=True))
+    room = _room(pieces)
+    first = [_first_reading(piece, room) for piece in pieces]
+    highest, entropies = (torch.cat(column) for column in zip(*first, strict=True))
     temperatures = temperatures_of(entropies)
     size = len(pieces[0])
     drawn = [
-        _second_reading(*piece, truncation, record_masks)
+        _second_reading(*piece, truncation, record_masks, room[0])
         for piece in zip(pieces, highest.split(size), temperatures.split(size), uniforms.split(size), strict=True)
     ]
     tokens, logprobs = torch.cat([piece[0] for piece in drawn]), torch.cat([piece[1] for piece in drawn])
@@ -60,11 +64,17 @@ def _pieces(logits: Tensor) -> tuple[Tensor, ...]:
     return logits.split(max(1, _AT_A_TIME // vocabulary) if logits.device.type == "cpu" else max(1, rows))
 
 
-def _first_reading(logits: Tensor) -> tuple[Tensor, Tensor]:
+def _room(pieces: tuple[Tensor, ...]) -> Tensor:
+    """Where all pieces are computed with, [2, rows, vocabulary]: new memory for each costs as much as the sums do."""
+    return pieces[0].new_empty(2, *pieces[0].shape)
+
+
+def _first_reading(logits: Tensor, room: Tensor) -> tuple[Tensor, Tensor]:
     """Maxima and entropies, [rows] each."""
     highest = logits.amax(-1)
-    below = (logits - highest[:, None]).clamp_(min=_LEAST)
-    weights = below.exp()
+    below, weights = room[:, : len(logits)]
+    torch.sub(logits, highest[:, None], out=below).clamp_(min=_LEAST)
+    torch.exp(below, out=weights)
     mass = block_sums(weights).sum(-1)
     moment = block_sums(weights.mul_(below)).sum(-1)
     return highest, (mass.log() - moment / mass).float()
@@ -77,9 +87,10 @@ def _second_reading(
     uniforms: Tensor,
     truncation: Truncation,
     record_masks: bool,
+    room: Tensor,
 ) -> tuple[Tensor, Tensor, Masks | None]:
     """Tokens and log-probs, [rows] each, and what truncation keeps."""
-    weights = (logits - highest[:, None]).div_(temperatures[:, None]).exp_()
+    weights = torch.sub(logits, highest[:, None], out=room[: len(logits)]).div_(temperatures[:, None]).exp_()
     masks = None
     if truncation.cuts:
         cut = find_cut(logits, highest, temperatures, weights, block_sums(weights).sum(-1), truncation)

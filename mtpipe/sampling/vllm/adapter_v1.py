@@ -1,5 +1,6 @@
 """The rule as a logits processor of vLLM's V1 model runner (the CPU build, and GPUs without Triton)."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor
 from vllm.v1.sample.logits_processor.builtin import process_dict_updates
 
 from mtpipe.sampling.vllm.batch import BatchRequest, TemperedBatch
+from mtpipe.sampling.vllm.request import OWN_ENGINE
 
 
 class AdapterV1(LogitsProcessor):  # type: ignore[misc]
@@ -29,8 +31,11 @@ class AdapterV1(LogitsProcessor):  # type: ignore[misc]
         self._outputs: list[list[int]] = []
 
     def is_argmax_invariant(self) -> bool:
-        """True: V1 then calls `apply` after penalties, for rows that are sampled and not for greedy batches."""
-        return True
+        """Whether V1 calls `apply` after penalties, and not for batches that are greedy throughout.
+
+        So in a server. In mtpipe's own engine a request has no penalties, and is greedy once its token is drawn.
+        """
+        return OWN_ENGINE not in os.environ
 
     def update_state(self, batch_update: BatchUpdate | None) -> None:
         if not process_dict_updates(self._slots_and_outputs, batch_update, self._placed):

@@ -5,10 +5,11 @@ Both adapters (`adapter_v1`, `adapter_v2`) only find out which request stands in
 Why the processor draws. vLLM's own seeds are another stream of random numbers in each model runner, and a
 processor cannot hand the entropy and the temperature of a token back with it. So for requests that ask for it
 (`request.Draw`) the token is drawn here, by the same function and random number as in the torch engine, and its logit
-is raised beyond the reach of vLLM's sampler, which then can only pick it. Token, log-probability, temperature and
-entropy go into the record together, and the engine checks the recorded tokens against vLLM's output. A draw is a
-function of the token's position, not of a generator's state: what vLLM samples and throws away (a prompt that is read
-in chunks, a request that was preempted) uses nothing up, and a token that is drawn again comes out the same.
+is raised above all others. To vLLM such a request is greedy: it picks that token, and makes no noise for the rest of
+the vocabulary. Token, log-probability, temperature and entropy go into the record together, and the engine checks the
+recorded tokens against vLLM's output. A draw is a function of the token's position, not of a generator's state: what
+vLLM samples and throws away (a prompt that is read in chunks, a request that was preempted) uses nothing up, and a
+token that is drawn again comes out the same.
 """
 
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from vllm import SamplingParams
 
 _OUT_OF_REACH = 1e30
-"""A logit that no other reaches with any noise, and that float32 still holds after vLLM has handled it."""
+"""A logit that no other reaches, and that float32 still holds after vLLM has handled it."""
 
 _LEFT_ALONE, _DIVIDED, _DRAWN = 0, 1, 2
 """How a slot is handled; the numbers from `_DRAWN` on are those of ways to draw."""

@@ -21,9 +21,10 @@ from mtpipe.temperature.rules.rule import ResolvedRule
 from mtpipe.temperature.truncation import NONE, Truncation
 
 SETTING = "token_temperature"
-OWN_RULES = "MTPIPE_OWN_RULES"
-"""In the environment of mtpipe's own engine, which may import rules by their dotted paths; a server may not."""
 DRAW = "token_draw"
+OWN_ENGINE = "MTPIPE_OWN_ENGINE"
+"""In the environment of mtpipe's own engine, and of no server: only there rules are imported by their dotted paths, and
+requests that the processor draws are greedy to vLLM."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def read_rule(extra_args: dict[str, Any] | None) -> ResolvedRule | None:
             raise ValueError(f"{SETTING} is no JSON: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{SETTING} has to be a mapping with a kind, or such a mapping as JSON text; found {found!r}")
-    if "." in str(found.get("kind")) and OWN_RULES not in os.environ:
+    if "." in str(found.get("kind")) and OWN_ENGINE not in os.environ:
         raise ValueError(f"{SETTING}: the kind {found['kind']!r} is not one of {', '.join(RULES)}")
     rule: ResolvedRule = _checked(_RULE, found, SETTING)
     try:
@@ -96,15 +97,15 @@ def validate(sampling: Any) -> None:
         raise ValueError(f"{SETTING}: the rule {rule.kind} works where mtpipe draws the tokens, not beside vLLM's draw")
     if isinstance(rule, ResolvedEntropyThreshold) and rule.high < rule.low:
         _warn_of_colder_high(rule.low, rule.high)
-    if sampling.temperature != 1.0:
+    if draw is None and sampling.temperature != 1.0:
         raise ValueError(
             f"{SETTING} sets the temperature of every token; found temperature={sampling.temperature:g} beside it: "
             f"set temperature to 1.0"
         )
     if sampling.min_p != 0.0:
         raise ValueError(f"{SETTING} does not go with min_p, which cuts before the entropy is taken; set min_p to 0")
-    if draw is not None and (sampling.top_p != 1.0 or sampling.top_k > 0 or sampling.n != 1):
-        raise ValueError(f"{DRAW} needs top_p=1, top_k=0 and n=1: the processor draws, and truncates itself")
+    if draw is not None and (sampling.temperature, sampling.top_p, sampling.top_k, sampling.n) != (0.0, 1.0, 0, 1):
+        raise ValueError(f"{DRAW} needs temperature=0, top_p=1, top_k=0 and n=1: the processor draws and truncates")
 
 
 @cache

@@ -11,7 +11,7 @@ from mtpipe.model.policy import Vocabulary, load_vocabulary
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan, refuse_batch_dependent
 from mtpipe.sampling.vllm.records import Record, join
-from mtpipe.sampling.vllm.request import DRAW, OWN_RULES, SETTING
+from mtpipe.sampling.vllm.request import DRAW, OWN_ENGINE, SETTING
 from mtpipe.settings.sampling import Vllm
 
 _STEPS_PER_FETCH = 64
@@ -35,7 +35,7 @@ def _quieten() -> None:
         "VLLM_LOGGING_LEVEL": "WARNING",
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
-        OWN_RULES: "1",
+        OWN_ENGINE: "1",
     }.items():
         os.environ.setdefault(name, value)
 
@@ -112,7 +112,7 @@ class VllmEngine:
         submitted: list[str] = []
         for name, request in requests.items():
             params = SamplingParams(
-                temperature=1.0,
+                temperature=0.0,  # vLLM takes the token that the processor has raised, and makes no noise for the others
                 top_p=1.0,
                 top_k=0,
                 min_p=0.0,
