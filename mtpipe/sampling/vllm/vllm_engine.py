@@ -112,7 +112,7 @@ class VllmEngine:
         submitted: list[str] = []
         for name, request in requests.items():
             params = SamplingParams(
-                temperature=0.0,  # vLLM takes the token that the processor has raised, and makes no noise for the others
+                temperature=0.0,  # to vLLM: it takes the token that the processor has raised
                 top_p=1.0,
                 top_k=0,
                 min_p=0.0,
