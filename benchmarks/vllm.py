@@ -11,6 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def _measure(folder: Path, params: Params, vocabulary: int, tokens: int) -> None
 
     options = params.sampling.vllm.model_copy(update={"engine_args": {"logprobs_mode": "processed_logprobs"}})
     engine = VllmEngine(folder, options, SEQUENCES)
-    engine.vocabulary = type(engine.vocabulary)(engine.vocabulary.tokenizer, ())  # nothing stops a response
+    engine.vocabulary = replace(engine.vocabulary, stop_ids=())  # nothing stops a response
     prompts = [engine.vocabulary.encode(f"{n % 9}+{n % 7}*{n % 5}>") for n in range(SEQUENCES)]
     rule = ResolvedEntropyThreshold(low=1.0, high=1.2, threshold=_median_entropy(engine, prompts))
     print(

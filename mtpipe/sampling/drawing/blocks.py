@@ -3,15 +3,18 @@
 The first reading gives the maximum m, the sum of exp(z - m) and that of (z - m) exp(z - m), from which the untempered
 entropy follows and by it the rule's temperature. The second gives the sums of exp((z - m) / T) by blocks of the
 vocabulary; a cumulative sum over the blocks finds the block in which the token lies, and one within that block the
-token. Where truncation leaves no more than `LISTED` tokens, a cumulative sum over these finds it.
+token. Where truncation leaves no more than `LISTED` tokens, a cumulative sum over these finds it. On a GPU
+`mtpipe.sampling.drawing.kernels` reads what is not truncated.
 """
 
 from collections.abc import Callable
+from functools import cache, partial
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
-from mtpipe.sampling.drawing.by_row import BLOCK, Chosen, block_sums, first_above
+from mtpipe.sampling.drawing.by_row import Chosen, block_sums, first_above, invert
 from mtpipe.sampling.drawing.cuts import find_cut
 from mtpipe.temperature.masks import EDGE, LISTED, Masks
 from mtpipe.temperature.truncation import Truncation
@@ -25,6 +28,10 @@ _LEAST = -1e4
 
 def block_entropies(logits: Tensor) -> Tensor:
     """As `mtpipe.sampling.drawing.draw.token_entropies`."""
+    if _has_kernels(logits.device):
+        from mtpipe.sampling.drawing.kernels import entropies_by_kernel
+
+        return entropies_by_kernel(logits)
     pieces = _pieces(logits)
     room = _room(pieces)
     return torch.cat([_first_reading(piece, room)[1] for piece in pieces])
@@ -44,6 +51,10 @@ def draw_by_blocks(
         temperatures_of: from entropies [rows] to temperatures [rows].
         uniforms, truncation, record_masks: as in `mtpipe.sampling.drawing.draw.draw_tokens`.
     """
+    if _has_kernels(logits.device) and not truncation.cuts:
+        from mtpipe.sampling.drawing.kernels import draw_by_kernels
+
+        return *draw_by_kernels(logits, temperatures_of, uniforms), None
     pieces = _pieces(logits)
     room = _room(pieces)
     first = [_first_reading(piece, room) for piece in pieces]
@@ -57,6 +68,11 @@ def draw_by_blocks(
     tokens, logprobs = torch.cat([piece[0] for piece in drawn]), torch.cat([piece[1] for piece in drawn])
     masks = [piece[2] for piece in drawn if piece[2] is not None]
     return tokens, logprobs, temperatures, entropies, Masks.cat(masks) if masks else None
+
+
+@cache
+def _has_kernels(device: torch.device) -> bool:
+    return device.type == "cuda" and find_spec("triton") is not None
 
 
 def _pieces(logits: Tensor) -> tuple[Tensor, ...]:
@@ -96,32 +112,19 @@ def _second_reading(
         cut = find_cut(logits, highest, temperatures, weights, block_sums(weights).sum(-1), truncation)
         tokens, total, masks = _among_kept(logits, weights, cut.kept(logits), uniforms, record_masks)
     else:
-        tokens, total = _invert(weights, uniforms)
+        tokens, total = invert(block_sums(weights), logits.shape[1], partial(weights.gather, 1), uniforms)
     below = (logits.gather(1, tokens[:, None]).squeeze(1) - highest) / temperatures
     return tokens, (below - total.log()).float(), masks
-
-
-def _invert(weights: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
-    """Tokens and total weights, [rows] each; weights are [rows, vocabulary]."""
-    sums = block_sums(weights)
-    upto = sums.cumsum(-1)
-    block = first_above(upto, uniforms[:, None])
-    own = sums.gather(1, block)
-    share = ((uniforms[:, None] * upto[:, -1:] - (upto.gather(1, block) - own)) / own).clamp_(0, 1)
-    index = block * BLOCK + torch.arange(BLOCK, device=weights.device)
-    beyond = index >= weights.shape[1]
-    entries = weights.gather(1, index.clamp_(max=weights.shape[1] - 1)).double().masked_fill_(beyond, 0.0)
-    tokens = (block * BLOCK + first_above(entries.cumsum(-1), share)).clamp_(max=weights.shape[1] - 1)  # NaN is beyond
-    return tokens.squeeze(1), upto[:, -1]
 
 
 def _among_kept(
     logits: Tensor, weights: Tensor, kept: Tensor, uniforms: Tensor, record_masks: bool
 ) -> tuple[Tensor, Tensor, Masks | None]:
-    """As `_invert`, among the kept tokens [rows, vocabulary] alone; and the masks."""
+    """Tokens and total weights, [rows] each, among the kept tokens [rows, vocabulary] alone; and the masks."""
     many = (kept.sum(-1) > LISTED).nonzero().squeeze(1)
     if len(many):
-        tokens_of_many, totals_of_many = _invert(weights[many].masked_fill_(~kept[many], 0.0), uniforms[many])
+        own = weights[many].masked_fill_(~kept[many], 0.0)
+        tokens_of_many, totals_of_many = invert(block_sums(own), own.shape[1], partial(own.gather, 1), uniforms[many])
         edges = _last_kept(logits[many], kept[many])
         kept[many] = edges[:, None] == torch.arange(kept.shape[1], device=kept.device)
     chosen = Chosen(kept)

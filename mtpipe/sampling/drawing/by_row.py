@@ -1,5 +1,7 @@
 """Sums, orders and searches along the rows of a batch, whose results for a row depend on that row alone."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -31,6 +33,26 @@ def first_above(cumulative: Tensor, shares: Tensor) -> Tensor:
     """
     found = torch.searchsorted(cumulative, shares * (cumulative[:, -1:] * _BELOW_ONE), right=True)
     return found.clamp_(max=cumulative.shape[1] - 1)
+
+
+def invert(sums: Tensor, places: int, weights_at: Callable[[Tensor], Tensor], shares: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each row the place where its cumulative weights exceed a share of the whole, and the whole; [rows] each.
+
+    Args:
+        sums: [rows, blocks], float64, the weights' sums by blocks.
+        places: how many each row has.
+        weights_at: from places [rows, BLOCK] to their weights.
+        shares: [rows], float64, in [0, 1).
+    """
+    upto = sums.cumsum(-1)
+    block = first_above(upto, shares[:, None])
+    own = sums.gather(1, block)
+    within = ((shares[:, None] * upto[:, -1:] - (upto.gather(1, block) - own)) / own).clamp_(0, 1)
+    index = block * BLOCK + torch.arange(BLOCK, device=sums.device)
+    beyond = index >= places
+    entries = weights_at(index.clamp_(max=places - 1)).double().masked_fill_(beyond, 0.0)
+    found = (block * BLOCK + first_above(entries.cumsum(-1), within)).clamp_(max=places - 1)  # NaN is beyond
+    return found.squeeze(1), upto[:, -1]
 
 
 def ascending(values: Tensor) -> Tensor:
