@@ -22,7 +22,7 @@ from mtpipe.verify.extraction import ExtractionRule, extract
 from mtpipe.verify.guard import LONGEST_RESPONSE, oversized, refuse
 from mtpipe.verify.judgement import Judgement
 from mtpipe.verify.pool import Pool, Undecided
-from mtpipe.verify.reader.read import read, readings
+from mtpipe.verify.reader.read import read, read_otherwise, readings
 from mtpipe.verify.reader.tokens import Unreadable, tokens_of
 from mtpipe.verify.values.kinds import Expression, Number, Quantity, Sequence, Value
 
@@ -59,10 +59,11 @@ class Gold:
 
     @property
     def values(self) -> tuple[Value | None, ...]:
-        """What each alternative is; None for one that cannot be read."""
+        """What each alternative is; None for one that cannot be read. Behind them what a gold may be as well."""
         if self.match == "all":
             return (_all_of(self.golds),)
-        return tuple(_with_unit(gold, self.unit) for gold in self.golds)
+        others = [other for gold in self.golds if (other := read_otherwise(gold)) is not None]
+        return (*(_with_unit(gold, self.unit) for gold in self.golds), *others)
 
 
 @lru_cache(maxsize=65536)
@@ -138,7 +139,7 @@ def judge_cheaply(gold: Gold, text: str) -> Judgement | tuple[str, Undecided]:
     if reason := oversized(answer) or refuse(answer):
         return Judgement("rejected", kept, reason)
     values = gold.values
-    if any(map(_same_tokens, gold.alternatives, [answer] * len(values), values)):
+    if any(_same_tokens(text, answer, value) for text, value in zip(gold.alternatives, values, strict=False)):
         return Judgement("correct", kept)
     undecided, reason = [], None
     for value in values:

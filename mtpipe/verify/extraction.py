@@ -9,6 +9,8 @@ import re
 from itertools import pairwise
 from typing import Literal, get_args
 
+from mtpipe.verify.reader.characters import with_backslashes
+
 ExtractionRule = Literal["boxed", "answer_tag", "answer_line", "any"]
 EXTRACTION_RULES: tuple[ExtractionRule, ...] = get_args(ExtractionRule)
 
@@ -53,7 +55,7 @@ def extract(text: str, rule: ExtractionRule) -> str | None:
       comes after it; else the tag; else what stands behind the last "answer is", `####` or the like, as a whole; else
       the text itself, or its last line, if it is short and no prose; else the last formula.
     """
-    text = _said(text)
+    text = _said(with_backslashes(text))
     if rule == "boxed":
         return last_box(text)
     if rule == "answer_tag":

@@ -15,8 +15,9 @@ from mtpipe.files import atomic
 from mtpipe.progress import progress_bar
 from mtpipe.verify.answers import Gold, judge_answers
 from mtpipe.verify.compare.rules import STRICT, Rules
-from mtpipe.verify.extraction import EXTRACTION_RULES, ExtractionRule, extract
+from mtpipe.verify.extraction import EXTRACTION_RULES, ExtractionRule, extract, last_box
 from mtpipe.verify.pool import SECONDS_PER_ANSWER, Pool
+from mtpipe.verify.reader.characters import with_backslashes
 
 _SOLUTION = 200
 
@@ -130,7 +131,10 @@ def _gold(row: dict[str, Any], rule: ExtractionRule, rules: Rules) -> Gold:
 
 
 def _answer_of(gold: str) -> str:
-    """The gold itself, or the answer of what is a worked solution."""
+    """The gold itself, or the answer of what is a worked solution, also if that is cut off within its box."""
+    gold = with_backslashes(gold)
+    if r"\boxed{" in gold and last_box(gold) is None:
+        return gold.rpartition(r"\boxed{")[2]
     if r"\boxed" in gold or len(gold) > _SOLUTION or "answer" in gold.lower():
-        return extract(gold, "any") or gold.rpartition(r"\boxed{")[2]
+        return extract(gold, "any") or gold
     return gold

@@ -125,6 +125,14 @@ def test_a_file_without_a_row_that_can_be_judged_is_refused(tmp_path):
             read_rows(tmp_path / "in.jsonl")
 
 
+def test_grade_takes_a_gold_out_of_a_box_that_is_cut_off(tmp_path):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    rows = [{"gold": gold, "pred": r"\boxed{7}"} for gold in (r"so \boxed{7", r"\boxed{7} or \boxed{8", r"so \boxed{8")]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    grade(source, target)
+    assert [json.loads(line)["correct"] for line in target.read_text().splitlines()] == [True, True, False]
+
+
 def test_grade_reads_parquet_and_takes_a_rule_for_all_rows_or_one(tmp_path):
     source, target = tmp_path / "in.parquet", tmp_path / "out.jsonl"
     rows = [

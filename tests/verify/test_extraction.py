@@ -30,6 +30,7 @@ def test_extraction_never_raises(text, rule):
         (r"\fbox{7}", "7"),
         (r"$\boxed 2$", "2"),
         (r"$\boxed2$.", "2"),
+        ("so \boxed{3}", "3"),
         (r"use \boxed for it: \boxed{14}", "14"),
         (r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
         (r"\boxed{k = 45} \quad \text{and} \quad \boxed{n = 2}", "k = 45, n = 2"),

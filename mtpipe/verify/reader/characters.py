@@ -29,11 +29,25 @@ _COMMANDS = {
 _TABLE = str.maketrans(_COMMANDS)
 _RAISED = {raised: plain for raised, plain in zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ", "0123456789+-ni", strict=True)}
 _LOWERED = {lowered: plain for lowered, plain in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)}
+_EATEN = {"\f": "f", "\b": "b", "\a": "a", "\v": "v"}
+"""Control characters that are a backslash and this letter to many programs."""
+_EATEN_ESCAPE = re.compile(r"\\?([\f\x08\a\v])(?=[A-Za-z])")
 _RAISED_RUN = re.compile(f"[{''.join(_RAISED)}]+")
 _LOWERED_RUN = re.compile(f"[{''.join(_LOWERED)}]+")
 
 READ = frozenset(_COMMANDS) | frozenset(_RAISED) | frozenset(_LOWERED)
 """The characters beyond ASCII that the reader knows."""
+
+
+def with_backslashes(text: str) -> str:
+    r"""The text with \frac for a form feed and `rac`: a program took the backslash and its letter for an escape.
+
+    Form feed, bell, backspace and vertical tab before a letter can be nothing else in an answer. A tab or the end of a
+    line can, and stay what they are.
+    """
+    if not any(eaten in text for eaten in _EATEN):
+        return text
+    return _EATEN_ESCAPE.sub(lambda eaten: "\\" + _EATEN[eaten[1]], text)
 
 
 def in_latex(text: str) -> str:

@@ -3,7 +3,7 @@ r"""Reading a text: the values that it can be, given what the gold is.
 Most texts are one thing whatever the gold is. Where a text can be read in more than one way, the gold's kind decides:
 
 * a comma between digits joins groups of three (81,256), unless the gold has several members; between other digits it
-  is a decimal comma (1,22) if the gold is one number;
+  is a decimal comma (1,22) if the gold is one number, or if the gold itself is of that form and the answer is 1.22;
 * plain letters behind a number are a unit (12 ft, 9.8 m/s^2) or a label (5 apples), unless the gold has letters;
 * a run of letters is a product of the gold's letters, else a word;
 * `1/2x` may be x/2 or 1/(2x);
@@ -15,6 +15,7 @@ short.
 
 import re
 from dataclasses import replace
+from fractions import Fraction
 
 from mtpipe.verify.reader.cursor import Manner
 from mtpipe.verify.reader.groups import grouped
@@ -27,6 +28,7 @@ from mtpipe.verify.values.kinds import (
     Combined,
     Expression,
     Matrix,
+    Number,
     Quantity,
     Relation,
     Sequence,
@@ -36,12 +38,22 @@ from mtpipe.verify.values.kinds import (
 
 _COMMA = re.compile(r"(?<!\d)\d+,\d+", re.A)
 _MARKED_COMMA = re.compile(r"\{,\}|,\\!|\\!,")
+_DECIMAL_COMMA = re.compile(r"-?\d+,(?:\d\d|\d{4,})", re.A)
 _GROUPS = re.compile(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?!\d)", re.A)
 
 
 def read(text: str) -> Value:
     """The value that a gold is. Raises Unreadable."""
     return _read(text, "part" if _parts_a_list(text) else "join", Manner())
+
+
+def read_otherwise(text: str) -> Value | None:
+    """The number that a gold may be beside the list that `read` makes of it: 1,22 with a decimal comma.
+
+    One digit behind the comma (2,6) is taken for a list of two alone, three (81,256) for thousands.
+    """
+    text = text.strip().strip("$").strip()
+    return Number(Fraction(text.replace(",", "."))) if _DECIMAL_COMMA.fullmatch(text) else None
 
 
 def readings(text: str, gold: Value | None) -> list[Value]:

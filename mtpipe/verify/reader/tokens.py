@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from mtpipe.verify.reader.characters import in_latex
+from mtpipe.verify.reader.characters import in_latex, with_backslashes
 
 Commas = Literal["join", "part", "decimal"]
 Kind = Literal["number", "letters", "word", "command", "sign", "begin", "end"]
@@ -28,7 +28,7 @@ class Unreadable(Exception):
     """The text, or this part of it, is none of the things that the reader knows."""
 
 
-_HARD = r"(?: ?\{, ?\} ?|,\\!\s?|\\!,|\\,|\\ )"
+_HARD = r"(?: ?\{, ?\} ?|,\\!\s?|\\!,|\\,|\\ |')"
 _MANNERS: tuple[tuple[Commas, str, str], ...] = (
     ("join", rf"(?:{_HARD}|,)", r"\d+(?:\.\d+)?|\.\d+"),
     ("part", _HARD, r"\d+(?:\.\d+)?|\.\d+"),
@@ -85,7 +85,7 @@ _PLAIN_SAME = {"<=": r"\le", ">=": r"\ge", "!=": r"\ne", "==": "=", "**": "^", "
 
 def tokens_of(text: str, commas: Commas = "join") -> list[Token]:
     """Raises Unreadable for characters that mean nothing, and for braces that do not match behind a command."""
-    text = in_latex(text)
+    text = in_latex(with_backslashes(text))
     if r"\\begin" in text or r"\begin" not in text:
         text = re.sub(r"\\\\(?=[A-Za-z{}])", r"\\", text)  # written twice, as in JSON
     scanner = _Scanner(text, commas)

@@ -19,7 +19,7 @@ UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 
-def _grouped(text: str, separator: str) -> str | None:
+def grouped(text: str, separator: str) -> str | None:
     return f"{int(text):,}".replace(",", separator) if INTEGER.fullmatch(text) and abs(int(text)) > 999 else None
 
 
@@ -44,27 +44,27 @@ def plus_sign(text: str) -> str | None:
 
 @TABLE.keeps
 def thousands_with_commas(text: str) -> str | None:
-    return _grouped(text, ",")
+    return grouped(text, ",")
 
 
 @TABLE.keeps
 def thousands_with_braced_commas(text: str) -> str | None:
-    return _grouped(text, "{,}")
+    return grouped(text, "{,}")
 
 
 @TABLE.keeps
 def thousands_with_tight_commas(text: str) -> str | None:
-    return _grouped(text, r",\!")
+    return grouped(text, r",\!")
 
 
 @TABLE.keeps
 def thousands_with_thin_spaces(text: str) -> str | None:
-    return _grouped(text, r"\,")
+    return grouped(text, r"\,")
 
 
 @TABLE.keeps
 def thousands_with_spaces(text: str) -> str | None:
-    return _grouped(text, " ")
+    return grouped(text, " ")
 
 
 @TABLE.keeps

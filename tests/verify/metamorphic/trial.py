@@ -14,6 +14,7 @@ from . import (
     changing_relations,
     changing_sets,
     keeping_formulas,
+    keeping_mishaps,
     keeping_numbers,
     keeping_relations,
     keeping_sets,
@@ -24,7 +25,7 @@ from .exceptions import EXCEPTIONS
 from .rewriting import TABLE, Rewriting
 
 MODULES = (
-    keeping_typography, keeping_numbers, keeping_formulas, keeping_sets, keeping_relations,
+    keeping_typography, keeping_mishaps, keeping_numbers, keeping_formulas, keeping_sets, keeping_relations,
     changing_numbers, changing_formulas, changing_sets, changing_relations, changing_answers, units,
 )  # fmt: skip
 """Importing them fills the table."""
