@@ -40,6 +40,7 @@ class Fingerprints:
         """By the digest of a file's bytes: the digest of its code, and the modules that it names."""
         self._root = root
         self._read: dict[Path, tuple[str, list[str]]] = {}
+        self._found: dict[str, list[Path]] = {}
 
     def of_stage(self, name: str, plugins: Collection[str] = ()) -> Digests:
         """The code of stages/NAME.py, of classes from outside by their dotted paths, and of all that these reach.
@@ -52,7 +53,7 @@ class Fingerprints:
         """The code of classes from outside. An installed package's module counts by its bytes, what it imports not."""
         digests: Digests = {}
         for module in sorted({path.rpartition(".")[0] for path in paths}):
-            if files := list(self._files(module)):
+            if files := self._files(module):
                 digests |= self._reached(files)
             else:
                 spec = find_spec(module)
@@ -62,13 +63,15 @@ class Fingerprints:
 
     def _reached(self, waiting: list[Path]) -> Digests:
         digests: Digests = {}
+        modules: set[str] = set()
         while waiting:
             file = waiting.pop()
             key = self._key(file)
             if key in digests:
                 continue
             digests[key], names = self._look(file)
-            waiting += [found for module in names for found in self._files(module)]
+            waiting += [found for module in set(names) - modules for found in self._files(module)]
+            modules.update(names)
         return dict(sorted(digests.items()))
 
     def changed(self, planned: Digests) -> list[str]:
@@ -98,17 +101,25 @@ class Fingerprints:
                 self._read[file] = self.cache[key]
         return self._read[file]
 
-    def _files(self, module: str) -> Iterator[Path]:
+    def _files(self, module: str) -> list[Path]:
         """A module's file, its packages' files, and what lies beside them that is not Python."""
-        parts = module.split(".")
-        for length in range(1, len(parts) + 1):
-            place = (Path.cwd() if parts[0] == PLUGINS else self._root).joinpath(*parts[:length])
-            if (place / "__init__.py").is_file():
-                yield place / "__init__.py"
-                others = (file for file in place.iterdir() if file.is_file() and file.suffix != ".py")
-                yield from (file for file in others if not file.name.startswith("."))
-            elif (file := place.with_suffix(".py")).is_file():
-                yield file
+        if module.partition(".")[0] == PLUGINS:
+            return list(_files(module, Path.cwd()))
+        if module not in self._found:
+            self._found[module] = list(_files(module, self._root))
+        return self._found[module]
+
+
+def _files(module: str, home: Path) -> Iterator[Path]:
+    parts = module.split(".")
+    for length in range(1, len(parts) + 1):
+        place = home.joinpath(*parts[:length])
+        if (place / "__init__.py").is_file():
+            yield place / "__init__.py"
+            others = (file for file in place.iterdir() if file.is_file() and file.suffix != ".py")
+            yield from (file for file in others if not file.name.startswith("."))
+        elif (file := place.with_suffix(".py")).is_file():
+            yield file
 
 
 def code_digest(tree: ast.AST) -> str:
