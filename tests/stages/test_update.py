@@ -1,0 +1,82 @@
+"""A chain's updates against the same rounds taken in one process by one learner, from nothing but the rollouts."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from chains import ARMS, GROUP, LIMIT, ROUNDS, SEED, entropies, rolled, steps
+from safetensors.torch import load_file
+from tqdm import tqdm
+
+from mtpipe import paths
+from mtpipe.files import read_json
+from mtpipe.learn.batching.groups import join_groups
+from mtpipe.learn.batching.steps import optimizer_steps
+from mtpipe.learn.losses.entropy_bonus import Coefficient
+from mtpipe.learn.state.learner import Learner
+from mtpipe.learn.state.optimizer import STATE_FILE
+from mtpipe.learn.update import coefficient_after, update_policy
+from mtpipe.model.policy import load_policy
+from mtpipe.params import load_params
+from mtpipe.records import VERDICTS, read_rows
+from mtpipe.settings.update import Update
+from mtpipe.temperature.entropy_table import FILE_NAME
+
+
+@pytest.mark.parametrize("arm", list(ARMS))
+def test_two_rounds_with_files_between_them_are_two_rounds_of_one_learner(here, arm):
+    """The optimizer, its warm-up, the reference, the arm's own loss and the bonus's coefficient go on by themselves."""
+    settings = Update.model_validate(load_params().update.model_dump() | ARMS[arm].get("update", {}))
+    warm_start = paths.WARM_START / "policy"
+    reference = load_policy(warm_start) if settings.kl_coefficient else None
+    learner = Learner.of(load_policy(warm_start), settings, reference=reference)
+    coefficient = Coefficient()
+    for round in ROUNDS:
+        verdicts = read_rows(paths.verdicts(arm, SEED, round), VERDICTS)
+        groups = join_groups(rolled(arm, round), verdicts, GROUP)
+        learner = Learner(**{**vars(learner), "coefficient": coefficient})
+        metrics = update_policy(learner, optimizer_steps(groups, settings, LIMIT), tqdm(disable=True))
+        coefficient = coefficient_after(metrics, settings, coefficient)
+        written = read_json(paths.steps(arm, SEED, round))
+        assert written["steps_before"] == (len(steps(arm, 0)) if round else 0)
+        assert len(steps(arm, round)) > 0
+        for one, other in zip(written["steps"], metrics, strict=True):
+            assert one == pytest.approx(other, rel=1e-4, abs=1e-6)
+        found = load_file(paths.policy(arm, SEED, round + 1) / "model.safetensors")
+        for name, tensor in learner.policy.model.state_dict().items():
+            if name in found:
+                torch.testing.assert_close(found[name], tensor, rtol=0, atol=2e-6)
+
+
+def test_the_optimizer_counts_over_all_rounds(here):
+    for round in ROUNDS:
+        state = load_file(paths.policy("uniform", SEED, round + 1) / STATE_FILE)
+        assert int(state["step"]) == sum(len(steps("uniform", before)) for before in range(round + 1))
+
+
+def test_the_kl_is_to_the_warm_start_in_every_round(here):
+    assert steps("uniform", 0)[0]["kl_reference"] == pytest.approx(0, abs=1e-6)
+    assert steps("uniform", 1)[0]["kl_reference"] > 1e-5
+
+
+def test_the_next_rounds_quantiles_are_those_of_this_ones_entropies(here):
+    for arm in ("token", "linear"):
+        for round in ROUNDS:
+            found = read_json(paths.policy(arm, SEED, round + 1) / FILE_NAME)["quantiles"]
+            at = [0, 250, 600, 1000]
+            assert [found[n] for n in at] == pytest.approx(np.quantile(entropies(arm, round), np.array(at) / 1000))
+
+
+def test_only_what_an_arm_has_travels_with_its_policy(here):
+    for arm in ARMS:
+        folder = paths.policy(arm, SEED, 2)
+        assert (folder / "controller.json").is_file() == (arm in ("held", "probed"))
+        assert (folder / "training" / "entropy_bonus.json").is_file() == (arm == "token")
+
+
+def test_every_update_is_that_of_its_arms_own_settings(here):
+    for arm, settings in ARMS.items():
+        found = json.loads(paths.arm_update(arm).read_text())
+        expected = load_params().update.model_dump(mode="json") | settings.get("update", {})
+        assert found == expected
