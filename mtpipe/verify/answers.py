@@ -59,11 +59,16 @@ class Gold:
 
     @property
     def values(self) -> tuple[Value | None, ...]:
-        """What each alternative is; None for one that cannot be read. Behind them what a gold may be as well."""
+        """What each alternative is; None for one that cannot be read."""
         if self.match == "all":
             return (_all_of(self.golds),)
-        others = [other for gold in self.golds if (other := read_otherwise(gold)) is not None]
-        return (*(_with_unit(gold, self.unit) for gold in self.golds), *others)
+        return tuple(_with_unit(gold, self.unit) for gold in self.golds)
+
+    @property
+    def decimals(self) -> tuple[Value, ...]:
+        """What golds that are read as a list may be as well: 1,22 as 1.22."""
+        found = map(read_otherwise, self.golds if self.match == "any" else ())
+        return tuple(value for value in found if value is not None)
 
 
 @lru_cache(maxsize=65536)
@@ -139,10 +144,10 @@ def judge_cheaply(gold: Gold, text: str) -> Judgement | tuple[str, Undecided]:
     if reason := oversized(answer) or refuse(answer):
         return Judgement("rejected", kept, reason)
     values = gold.values
-    if any(_same_tokens(text, answer, value) for text, value in zip(gold.alternatives, values, strict=False)):
+    if any(map(_same_tokens, gold.alternatives, [answer] * len(values), values)):
         return Judgement("correct", kept)
     undecided, reason = [], None
-    for value in values:
+    for value in (*values, *(gold.decimals if "," not in answer else ())):
         if value is None:
             continue
         try:

@@ -39,7 +39,7 @@ _SCALES: tuple[tuple[Fraction | int, bool], ...] = (
     (7, True), (30, False), (4, False), (Fraction(9, 10), False),
 )  # fmt: skip
 """How large the letters are at a point, and whether some of them are negative there."""
-_WHOLE_ONLY = frozenset(["sum", "product"])
+_WHOLE_ONLY = frozenset(["sum", "product", "doublefactorial"])
 Point = dict[str, Any]
 
 

@@ -119,7 +119,8 @@ OPERATIONS: dict[str, Callable[[list[Any]], Any]] = {
     "im": lambda args: mp.im(args[0]), "arg": lambda args: mp.arg(args[0]), "sgn": lambda args: mp.sign(args[0]),
     "degrees": lambda args: args[0] * mp.pi / 180, "floor": _whole_part(mp.floor), "ceil": _whole_part(mp.ceil),
     "max": _of_reals(max), "min": _of_reals(min),
-    "factorial": _moderate(_factorial, 14), "gamma": _moderate(mp.gamma, 14), "binomial": _moderate(mp.binomial, 14),
+    "factorial": _moderate(_factorial, 14), "doublefactorial": _moderate(mp.fac2, 14),
+    "gamma": _moderate(mp.gamma, 14), "binomial": _moderate(mp.binomial, 14),
     **{name: _moderate(getattr(mp, name), _FAR) for name in ("sin", "cos", "tan", "cot", "sec", "csc")},
     **{name: _moderate(getattr(mp, short), 16) for name, short in
        {"sinh": "sinh", "cosh": "cosh", "tanh": "tanh"}.items()},

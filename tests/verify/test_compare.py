@@ -85,7 +85,8 @@ DECIDED = [
     (r"60\text{ km/h}", r"60\text{ mph}", False), ("18", r"18\text{ kids}", True),
     (r"21\text{ dogs}", r"21\text{ cats}", False), (r"14 \text{ right triangles}", r"14 \text{ triangles}", True),
     ("12", "12 dozen", False), ("5", r"5 \text{ million}", False), ("25", "5 squared", True),
-    (r"72^\circ", "72", True), (r"72^\circ", r"72 \text{ rad}", None), ("10:30", "1/3", False), ("3:2", "6:4", True),
+    (r"72^\circ", "72", True), (r"72^\circ", r"72 \text{ rad}", None), ("10:30", "1/3", False),
+    ("10:30", "5:15", False), ("3:2", "6:4", True),
     ("3:2", "2:3", False), (r"8:34 \text{ p.m.}", "8:34 PM", True),
     (r"8:34 \text{ p.m.}", r"8:34\text{ a.m.}", False), ("8:34", "8:34 PM", True), ("204_5", "204_{5}", True),
     ("204_5", "204", True), ("204", "204_5", True), ("43_5", "43_6", False), ("54", "204_5", False),
@@ -136,7 +137,8 @@ WORKED_OUT = [
     (r"\frac{n(n+1)}{2}", r"\sum_{k=1}^{n} k", True), ("f(4-x)", "f(-x+4)", True), ("f(4-x)", "f(x-4)", False),
     (r"\lfloor\log_2 n\rfloor", r"\lceil\log_2 n\rceil", False),
     (r"12\sqrt{13}\text{ feet}", r"\sqrt{1872}\text{ ft}", True), (r"\frac{dv}{dt}", r"\frac{v}{t}", False),
-    ("mgh", "hgm", True), (r"x^{2/3}", r"\sqrt[3]{x^2}", True), (r"3^{61}\sqrt2", r"3^{61}\sqrt2+1", False),
+    ("(2n)!!", "2^n n!", True), ("(2n)!!", "2n!", False), ("mgh", "hgm", True),
+    (r"x^{2/3}", r"\sqrt[3]{x^2}", True), (r"3^{61}\sqrt2", r"3^{61}\sqrt2+1", False),
 ]  # fmt: skip
 
 
@@ -152,6 +154,7 @@ def test_what_has_to_be_worked_out(gold, answer, expected):
         (Rules(percent="either"), "35", r"35\%"),
         (Rules(brackets="optional"), "2,9", "(2,9)"),
         (Rules(brackets="optional"), "(2,9)", "2,9"),
+        (Rules(brackets="optional"), r"\begin{pmatrix}2\\9\end{pmatrix}", "(2,9)"),
         (Rules(tolerance=Fraction("0.1")), "5.3", "5.39"),
         (Rules(places=2), r"(\frac{3}{5},\frac{8}{3}]", "(0.6,2.6667]"),
     ],

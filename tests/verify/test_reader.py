@@ -239,7 +239,7 @@ def test_every_kind_of_value_is_read(text, value):
         "⁴²",
         r"\unknown{2}",
         "[2,3",
-        "7!!",
+        "7!!!",
         r"\sqrt",
         r"\text{",
     ],

@@ -4,7 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from mtpipe.verify.reader.read import read_otherwise
+from mtpipe.verify.compare.equal import compare
+from mtpipe.verify.reader.read import read, read_otherwise, readings
 from mtpipe.verify.values.kinds import Number
 
 
@@ -14,3 +15,53 @@ from mtpipe.verify.values.kinds import Number
 )
 def test_a_gold_with_two_digits_behind_its_comma_may_be_a_decimal(gold, value):
     assert read_otherwise(gold) == (None if value is None else Number(value))
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("]1,6[", "(1,6)"),
+        (r"\left]1;6\right[", "(1,6)"),
+        (r"[-1,0[ \cup ]0,1]", r"[-1,0) \cup (0,1]"),
+        (r"x \in ]2,\infty[", "x>2"),
+        ("3:4", r"\frac{3}{4}"),
+        ("2.5", "5:2"),
+        ("14:20", r"2:20 \text{ p.m.}"),
+        ("12:20", r"12:20 PM"),
+        (r"0:20", r"12:20 a.m."),
+        ("36000", r"\$36K"),
+        ("1500000", r"\$1.5\text{M}"),
+        ("1234567", "1'234'567"),
+        ("60^\\circ", "60\u00ba"),
+        ("2!3!", "12"),
+        ("7!!", "105"),
+        ("0.67", r"\frac{2}{3}"),
+        (r"\text{Yes}", "yes, because 7 is prime"),
+    ],
+)
+def test_notation_of_one_country_answers_that_of_another(gold, answer):
+    assert equal(gold, answer) is True
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("]1,6[", "[1,6]"),
+        (r"[-1,0[ \cup ]0,1]", "[-1,1]"),
+        ("3:4", r"\frac{4}{3}"),
+        ("3:45", r"\frac{1}{15}"),
+        ("14:20", r"2:20 \text{ a.m.}"),
+        ("36000", r"\$36"),
+        ("36", r"\$36K"),
+        ("0.67", r"\frac{7}{11}"),
+        ("7!!", "7!"),
+        ("7.1", r"\frac{64}{9}"),
+        (r"\text{Yes}", "no, because 7 is prime"),
+    ],
+)
+def test_and_differs_where_it_says_another_thing(gold, answer):
+    assert equal(gold, answer) is False
+
+
+def equal(gold: str, answer: str) -> bool | None:
+    return compare(read(gold), readings(answer, read(gold)))

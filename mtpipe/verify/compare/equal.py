@@ -65,7 +65,7 @@ class _Comparison:
         if isinstance(gold, Digits) or isinstance(answer, Digits):
             return compare_digits(gold, answer)
         if isinstance(gold, Colon) or isinstance(answer, Colon):
-            return isinstance(gold, Colon) and isinstance(answer, Colon) and self._colons(gold, answer)
+            return self._colons(gold, answer)
         if isinstance(gold, Words) or isinstance(answer, Words):
             worded = compare_words(gold, answer)
             if worded is not None:
@@ -114,6 +114,12 @@ class _Comparison:
         verdicts = [self(mine, other) for mine, other in zip(gold.sides, answer.sides, strict=True)]
         return False if False in verdicts else None if None in verdicts else True
 
+    def _quotients(self, gold: Value, answer: Value) -> bool | None:
+        quotients = _quotient(gold), _quotient(answer)
+        if not all(isinstance(one, Number | Expression) for one in quotients):
+            return False
+        return compare_scalars(*quotients, self.rules, self.algebra)
+
     def _matrices(self, gold: Value, answer: Value) -> bool | None:
         if isinstance(gold, Matrix) and isinstance(answer, Matrix):
             return compare_matrices(gold, answer, self)
@@ -124,21 +130,29 @@ class _Comparison:
             return False
         if isinstance(other, Expression):
             other = _by_unit_vectors(other.formula, len(vector.members)) or other
-        if isinstance(other, Sequence) and other.kind == "<>":
+        kinds = ("<>", "()") if self.rules.brackets == "optional" else ("<>",)
+        if isinstance(other, Sequence) and other.kind in kinds:
             return self(*((vector, other) if matrix is gold else (other, vector)))
         return False
 
-    def _colons(self, gold: Colon, answer: Colon) -> bool | None:
-        """Times by hour and minute, and by the half of the day where both name it; ratios up to a factor."""
+    def _colons(self, gold: Value, answer: Value) -> bool | None:
+        """Times by hour and minute, and by the half of the day where both name it; ratios up to a factor, or by value.
+
+        What may be a time is no ratio: 10:30 is neither 5:15 nor 1/3.
+        """
+        if not (isinstance(gold, Colon) and isinstance(answer, Colon)):
+            return self._quotients(gold, answer)
         if gold.half and answer.half and gold.half != answer.half:
             return False
         if len(gold.parts) != len(answer.parts):
             return False
+        if bool(gold.half) != bool(answer.half) and _by_24_hours(gold) == _by_24_hours(answer):
+            return True
         pairs = list(zip(gold.parts, answer.parts, strict=True))
         verdicts = [self(mine, other) for mine, other in pairs]
         if False not in verdicts:
             return None if None in verdicts else True
-        if gold.half or answer.half:
+        if gold.half or answer.half or (gold.clock and answer.clock):
             return False
         formulas = [(formula_of(mine), formula_of(other)) for mine, other in pairs]
         crossed: list[bool | None] = []
@@ -150,6 +164,22 @@ class _Comparison:
         if any(rational(one) == 0 for pair in formulas for one in pair if one is not None):
             return False
         return False if False in crossed else None if None in crossed else True
+
+
+def _by_24_hours(time: Colon) -> tuple[Value, ...]:
+    """14:20 for 2:20 p.m."""
+    hour = time.parts[0]
+    if not time.half or not isinstance(hour, Number):
+        return time.parts
+    return Number(hour.value % 12 + 12 * (time.half == "pm")), *time.parts[1:]
+
+
+def _quotient(value: Value) -> Value:
+    """3/4 of 3:4."""
+    if not isinstance(value, Colon) or len(value.parts) != 2 or value.half or value.clock:
+        return value
+    above, below = map(formula_of, value.parts)
+    return value if above is None or below is None else Expression(Formula("/", (above, below)))
 
 
 def _by_unit_vectors(formula: Formula, size: int) -> Sequence | None:

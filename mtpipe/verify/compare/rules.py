@@ -13,7 +13,7 @@ class Rules:
 
     `places`: decimals that both are rounded to; `tolerance`: an absolute difference.
     `percent`: 45\% answers 0.45 (`value`), and 45 too (`either`).
-    `brackets`: whether 2,9 and (2,9) answer each other (`optional`) or not (`strict`).
+    `brackets`: whether 2,9 and (2,9), or (2,9) and a column of both, answer each other (`optional`) or not (`strict`).
     `order`: whether lists and sets may come in `any` order or only `as_written`.
     """
 

@@ -196,8 +196,9 @@ class Atoms(Cursor):
             name, base = "log", number(10)
         if base is not None and name != "log":
             raise Unreadable(f"{name} with an index")
-        if name == "exp":
-            found = Formula("^", (symbol("e"), args[0]))
+        if name in ("exp", "cis"):
+            power = args[0] if name == "exp" else times([symbol("i"), args[0]])
+            found = Formula("^", (symbol("e"), power))
         else:
             found = Formula(name, args if base is None else (base, *args))
         return found if exponent is None else Formula("^", (found, exponent))

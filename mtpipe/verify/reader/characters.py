@@ -24,7 +24,7 @@ _COMMANDS = {
     "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "⅕": r"\frac{1}{5}", "⅖": r"\frac{2}{5}", "⅗": r"\frac{3}{5}",
     "⅘": r"\frac{4}{5}", "⅙": r"\frac{1}{6}", "⅚": r"\frac{5}{6}", "⅛": r"\frac{1}{8}", "⅜": r"\frac{3}{8}",
     "⅝": r"\frac{5}{8}", "⅞": r"\frac{7}{8}", "\u00a0": " ", "\u2009": r"\,", "\u202f": r"\,", "\u2003": " ",
-    "\ufeff": "",
+    "\ufeff": "", "\u00ba": r"^\circ ", "\u02da": r"^\circ ",
 }  # fmt: skip
 _TABLE = str.maketrans(_COMMANDS)
 _RAISED = {raised: plain for raised, plain in zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ", "0123456789+-ni", strict=True)}

@@ -129,7 +129,9 @@ class _Parser(Atoms):
             return item.opening in BRACKETS or item.opening in ROUNDED
         if item is None or item.kind in ("begin", "end"):
             return False
-        if item.kind == "number":  # (n-2) 2^n and n 2^n; nothing else has digits behind a factor
+        if item.kind == "number":  # (n-2) 2^n, n 2^n and 2!3!; nothing else has digits behind a factor
+            if is_sign(self.peek(-1), "!") and is_sign(self.peek(1), "!"):
+                return True
             before = self.items[self.at - 1]
             bracketed = isinstance(before, Group) and before.opening == "(" and not is_sign(self.peek(-2), "^", "_")
             return bracketed or (item.spaced and is_sign(self.peek(1), "^") and not isinstance(before, Group))
@@ -156,9 +158,9 @@ class _Parser(Atoms):
             elif is_sign(self.peek(), "!"):
                 self.take()
                 factorials += 1
-                if factorials > 1:
-                    raise Unreadable("a factorial of a factorial without brackets")
-                base = Formula("factorial", (base,))
+                if factorials > 2:
+                    raise Unreadable("three factorials without brackets")
+                base = Formula("factorial", (base,)) if factorials == 1 else Formula("doublefactorial", base.args)
             elif is_sign(self.peek(), "%"):
                 self.take()
                 base = Formula("*", (base, number(Fraction(1, 100))))

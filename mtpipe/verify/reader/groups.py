@@ -8,6 +8,8 @@ from mtpipe.verify.reader.tokens import Token, Unreadable
 DEEPEST = 32
 _CLOSING = {"(": (")", "]"), "[": ("]", ")"), "{": ("}",), r"\{": (r"\}",), "|(": ("|)",)}
 _CLOSING |= {r"\lfloor": (r"\rfloor",), r"\lceil": (r"\rceil",), r"\langle": (r"\rangle",)}
+_BEFORE_INTERVALS = ("", r"\cup", r"\cap", r"\setminus", r"\in", "=")
+_BEHIND_INTERVALS = ("", r"\cup", r"\cap", r"\setminus", ".")
 _CLOSERS = frozenset(closer for closers in _CLOSING.values() for closer in closers)
 
 
@@ -26,6 +28,32 @@ Item = Token | Group
 
 def grouped(tokens: Sequence[Token]) -> tuple[Item, ...]:
     """Raises Unreadable where brackets do not match, or nest deeper than 32."""
+    return _grouped(_with_round_brackets(tokens) if _turn_outward(tokens) else tokens)
+
+
+def _turn_outward(tokens: Sequence[Token]) -> bool:
+    """Whether square brackets are those of open ends, as in ]1,6[ and [1,2[ and ]2,6]."""
+    texts = ["", *(token.text for token in tokens), ""]
+    return any(
+        (text == "[" and behind in _BEHIND_INTERVALS) or (text == "]" and before in _BEFORE_INTERVALS)
+        for before, text, behind in zip(texts, texts[1:], texts[2:], strict=False)
+    )
+
+
+def _with_round_brackets(tokens: Sequence[Token]) -> Sequence[Token]:
+    """(1,6) for ]1,6[: by turns a bracket opens and closes. Others are left as they are."""
+    written = list(tokens)
+    places = [place for place, token in enumerate(written) if token.kind == "sign" and token.text in ("[", "]")]
+    for opening, closing in zip(places[::2], places[1::2], strict=False):
+        if not any(token.text in (",", ";") for token in written[opening:closing]):
+            return tokens
+        for place, outward, rounded in ((opening, "]", "("), (closing, "[", ")")):
+            if written[place].text == outward:
+                written[place] = Token("sign", rounded, written[place].spaced)
+    return written
+
+
+def _grouped(tokens: Sequence[Token]) -> tuple[Item, ...]:
     open_ones: list[tuple[str, bool]] = []
     levels: list[list[Item]] = [[]]
     for token in tokens:

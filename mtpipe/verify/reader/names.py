@@ -4,7 +4,7 @@ from mtpipe.verify.values.formula import INFINITY
 
 _PRINCIPAL = """
     sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth arsinh arcosh artanh
-    ln log lg exp max min gcd lcm sgn
+    ln log lg exp cis max min gcd lcm sgn
     """.split()  # noqa: SIM905
 _OTHER = {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "arcsinh": "arsinh", "arccosh": "arcosh",

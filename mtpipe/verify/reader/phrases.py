@@ -17,6 +17,7 @@ _EMPTY = frozenset(
 _INTRODUCTION = frozenset(["is", "are", "equals", "equal", "be", "answer"])
 _APPROXIMATELY = frozenset(["approximately", "approx", "about", "roughly", "circa", "nearly", "around"])
 QUALIFIERS = frozenset(["where", "for", "with", "when", "whenever", "such", "provided", "given", "assuming", "if"])
+_REASONS = frozenset(["because", "since"])
 _SHORT_WORDS = frozenset(["no", "on", "yes", "odd", "may", "all", "red", "sun", "mon", "not"])
 _OTHERWISE = frozenset(["else", "otherwise", "or"])
 
@@ -128,6 +129,14 @@ def _is_prose(item: Item) -> bool:
 
 def _text(item: Item) -> str:
     return item.text.lower() if isinstance(item, Token) else ""
+
+
+def without_reason(items: Sequence[Item]) -> tuple[Item, ...]:
+    r"""Up to `because …` or `since …`, which say why and not what."""
+    for place, item in enumerate(items):
+        if place and isinstance(item, Token) and item.kind in ("word", "letters") and _text(item) in _REASONS:
+            return tuple(items[:place])
+    return tuple(items)
 
 
 def without_qualifier(items: Sequence[Item]) -> tuple[Item, ...]:

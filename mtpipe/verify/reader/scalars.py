@@ -17,6 +17,7 @@ from mtpipe.verify.values.kinds import Colon, Digits, Expression, Number, Quanti
 from mtpipe.verify.values.kinds import Sequence as Members
 
 _CURRENCIES = ("$", "€", "£", "¥")
+_BEHIND_MONEY = {"k": 1000, "K": 1000, "M": 10**6, "B": 10**9}
 _HALVES = {"am": "am", "pm": "pm", "a.m": "am", "p.m": "pm"}
 
 
@@ -97,8 +98,11 @@ def _money(items: Sequence[Item], manner: Manner) -> Value | None:
     at = 1 if items and is_sign(items[0], "-", "+") else 0
     if len(items) < at + 2 or not is_sign(items[at], *_CURRENCIES):
         return None
-    sign = items[at]
-    amount = scalar((*items[:at], *items[at + 1 :]), manner)
+    sign, last = items[at], items[-1]
+    times = _BEHIND_MONEY.get(last.text) if isinstance(last, Token) and last.kind in ("letters", "word") else None
+    amount = scalar((*items[:at], *items[at + 1 : -1 if times else None]), manner)
+    if times and isinstance(amount, Number):
+        amount = Number(amount.value * times, amount.step and amount.step * times)
     unit = Unit(*UNITS[sign.text])  # type: ignore[union-attr]
     if isinstance(amount, Quantity) and amount.unit == unit:
         return amount  # $5 dollars
@@ -254,4 +258,6 @@ def _colon(items: Sequence[Item], manner: Manner) -> Value | None:
             parts = [tuple(items[a + 1 : b]) for a, b in pairwise(bounds)]
     if len(parts) == 1 and not half:
         return None
-    return Colon(tuple(scalar(part, manner) for part in parts), half)
+    texts = [flat(part) for part in parts]
+    clock = re.fullmatch(r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d)?", ":".join(texts), re.A) is not None
+    return Colon(tuple(scalar(part, manner) for part in parts), half, clock)

@@ -8,7 +8,15 @@ from mtpipe.verify.reader.formulas import read_formula
 from mtpipe.verify.reader.groups import Group, Item, is_sign, split
 from mtpipe.verify.reader.matrices import holds_matrix, read_matrix, rows_of
 from mtpipe.verify.reader.numerals import number_in_words
-from mtpipe.verify.reader.phrases import is_wordy, mixed_words, read_words, without_prose, without_qualifier, words_of
+from mtpipe.verify.reader.phrases import (
+    is_wordy,
+    mixed_words,
+    read_words,
+    without_prose,
+    without_qualifier,
+    without_reason,
+    words_of,
+)
 from mtpipe.verify.reader.scalars import classified, scalar
 from mtpipe.verify.reader.tokens import Token, Unreadable
 from mtpipe.verify.values.kinds import Builder, Combined, Dots, KnownSet, Number, Relation, Value, Words
@@ -23,7 +31,7 @@ _ENDS = (".", ",", ";", ":", "?")
 
 def read_value(items: Sequence[Item], manner: Manner) -> Value:
     """What all items together are. Raises Unreadable."""
-    items = trimmed(without_prose(trimmed(items)))
+    items = trimmed(without_reason(without_prose(trimmed(items))))
     if len(items) == 1 and isinstance(items[0], Group) and items[0].opening == "{" and not _has_comma(items[0].items):
         return read_value(items[0].items, manner)
     if not items:

@@ -182,6 +182,11 @@ def _factorial(args: list[Exact]) -> Exact:
     return Exact(Fraction(math.factorial(_whole(args[0], "a factorial"))))
 
 
+def _double_factorial(args: list[Exact]) -> Exact:
+    """Of 7: 7·5·3·1."""
+    return Exact(Fraction(math.prod(range(_whole(args[0], "a double factorial"), 1, -2))))
+
+
 def _binomial(args: list[Exact]) -> Exact | None:
     if any(one.imaginary or one.real.denominator != 1 or one.real < 0 for one in args):
         return None
@@ -214,6 +219,7 @@ def _of_reals(function, whole: bool = False):  # type: ignore[no-untyped-def]
 
 _OPERATIONS = {
     "+": _sum, "*": _product, "/": _quotient, "^": _power, "root": _root, "factorial": _factorial,
+    "doublefactorial": _double_factorial,
     "binomial": _binomial, "abs": _absolute, "floor": _of_reals(math.floor), "ceil": _of_reals(math.ceil),
     "max": _of_reals(max), "min": _of_reals(min), "gcd": _of_reals(math.gcd, whole=True),
     "lcm": _of_reals(math.lcm, whole=True),

@@ -23,7 +23,8 @@ from functools import lru_cache
 FUNCTIONS = frozenset(
     """
     sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth arsinh arcosh artanh
-    ln log lg exp abs floor ceil factorial binomial gamma max min gcd lcm sgn degrees conjugate re im arg
+    ln log lg exp abs floor ceil factorial doublefactorial binomial gamma max min gcd lcm sgn degrees conjugate re im
+    arg
     """.split()  # noqa: SIM905
 )
 """`log` has one argument, whose base is not said, or two, the base first. `degrees` is x°."""

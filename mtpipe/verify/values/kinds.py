@@ -103,10 +103,14 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Colon:
-    r"""A ratio or a time of the day: 3:2, 8:34 \text{ p.m.}. `half` is "am", "pm" or empty."""
+    r"""A ratio or a time of the day: 3:2, 8:34 \text{ p.m.}. `half` is "am", "pm" or empty.
+
+    `clock`: it may be a time, with its minutes in two digits.
+    """
 
     parts: tuple["Value", ...]
     half: str = ""
+    clock: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

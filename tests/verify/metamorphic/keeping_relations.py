@@ -194,3 +194,21 @@ def whole_number_over_one(text: str) -> str | None:
 @TABLE.keeps
 def ratio_with_spaces(text: str) -> str | None:
     return " : ".join(text.split(":")) if re.fullmatch(r"\d+(:\d+)+", text) and not words_in(text) else None
+
+
+@TABLE.keeps
+def ratio_as_a_fraction(text: str) -> str | None:
+    """`\\frac{3}{4}` for `3:4`, which is no time of the day."""
+    found = re.fullmatch(r"(\d+):(\d+)", text)
+    return rf"\frac{{{found[1]}}}{{{found[2]}}}" if found and len(found[2]) != 2 else None
+
+
+@TABLE.keeps
+def time_by_twenty_four_hours(text: str) -> str | None:
+    found = re.fullmatch(r"(\d{1,2}):(\d\d)\s*\\text\{\s*p\.m\.\s*\}", text)
+    return f"{int(found[1]) % 12 + 12}:{found[2]}" if found else None
+
+
+@TABLE.keeps
+def word_with_a_reason(text: str) -> str | None:
+    return rf"{text}\text{{, because all else is excluded}}" if re.fullmatch(r"\\text\{[a-z]+\}", text) else None

@@ -207,3 +207,12 @@ def all_numbers_but_one_as_a_relation(text: str) -> str | None:
 def all_numbers_but_one_as_a_difference(text: str) -> str | None:
     left_out = _but_one(text)
     return rf"\mathbb{{R}} \setminus \{{{left_out}\}}" if left_out else None
+
+
+@TABLE.keeps
+def open_ends_as_outward_brackets(text: str) -> str | None:
+    """`]1,2]` for `(1,2]`, as in France; also in a union."""
+    parts = union_of(text) or ([text] if interval_of(text) else [])
+    outward = [part.replace("(", "]", 1) if part[0] == "(" else part for part in parts]
+    outward = [part[:-1] + "[" if part[-1] == ")" else part for part in outward]
+    return r" \cup ".join(outward) if outward != parts else None
