@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from builders import edit_params
+from documented import contradictions, json_files
 from mlflow import MlflowClient
 from own_classes import EXAMPLES
 from projects import ENVIRONMENT, PUBLISHING, dvc, make_project, repro
@@ -45,6 +46,12 @@ def project(finished, tmp_path) -> Path:
 
 def test_a_second_run_runs_nothing(finished):
     assert repro(finished) == set()
+
+
+def test_every_key_of_every_json_file_stands_in_data_readme(finished):
+    files = json_files(finished)
+    assert len({heading for heading, _ in files}) == 6
+    assert not [fault for heading, file in files for fault in contradictions(heading, json.loads(file.read_text()))]
 
 
 def test_dvc_shows_every_arms_metrics_and_curves(finished):
