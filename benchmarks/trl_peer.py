@@ -1,8 +1,12 @@
 """TRL's GRPOTrainer on batches of ours: its own loss code, no transcription of it."""
 
+import ast
+import inspect
+import textwrap
 from typing import Any
 
 import torch
+import trl.trainer.grpo_trainer
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 from trl import GRPOConfig, GRPOTrainer
@@ -53,10 +57,28 @@ def local_batch(responses: list[TrainingSample], tokens_of_step: int) -> dict[st
         "prompt_mask": padded([[1] * len(row) for row in prompts], True, torch.long),
         "completion_ids": padded(completions, False, torch.long),
         "completion_mask": padded([[1] * len(row) for row in completions], False, torch.long),
-        "old_per_token_logps": padded([one.rollout.behaviour_logprobs for one in responses], False, torch.float32),
+        "old_per_token_logps": padded(
+            [one.round_start_logprobs or one.rollout.behaviour_logprobs for one in responses], False, torch.float32
+        ),
+        "sampling_per_token_logps": padded([one.rollout.behaviour_logprobs for one in responses], False, torch.float32),
         "advantages": torch.tensor([one.advantage for one in responses]),
         "num_items_in_batch": torch.tensor(tokens_of_step),
     }
     if responses[0].reference_logprobs:
         batch["ref_per_token_logps"] = padded([one.reference_logprobs for one in responses], False, torch.float32)
     return batch
+
+
+def importance_ratio(peer: GRPOTrainer, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """What TRL multiplies the loss by where vLLM sampled: the block of its own method that computes it, run alone."""
+    method = ast.parse(textwrap.dedent(inspect.getsource(GRPOTrainer._generate_and_score_completions)))
+    [block] = [
+        node
+        for node in ast.walk(method)
+        if isinstance(node, ast.If)
+        and ast.unparse(node.test) == "self.use_vllm and self.vllm_importance_sampling_correction"
+        and "clip_max" in ast.unparse(node)
+    ]
+    names = {"self": peer, "tool_mask": None, **batch}
+    exec(compile(ast.Module([block], []), "TRL", "exec"), vars(trl.trainer.grpo_trainer), names)  # noqa: S102, code of the installed TRL
+    return names["vllm_importance_sampling_ratio"]

@@ -9,8 +9,10 @@ from torch import Tensor
 from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.learn.losses.covariance import held_back
 from mtpipe.learn.losses.importance import behaviour_kl, importance_weights
+from mtpipe.learn.losses.mismatch import mismatch_weights
 from mtpipe.learn.losses.surrogates import cispo, clipped, k3, sequence_log_ratio
 from mtpipe.learn.scoring.chunked_head import TokenScores
+from mtpipe.settings.mismatch import corrects
 from mtpipe.settings.update import KlCov, Update
 from mtpipe.temperature.masks import Masks
 
@@ -28,6 +30,7 @@ class MicroBatch:
     weights: Tensor
     response_index: Tensor
     round_start_logprobs: Tensor
+    log_mismatch: Tensor
     reference_logprobs: Tensor
     surrogate_mask: Tensor
     wide_clip_mask: Tensor
@@ -48,6 +51,7 @@ def flatten(batch: list[TrainingSample], response_index: Tensor) -> MicroBatch:
         weights=flat([[one.weight] * len(one.rollout.response_ids) for one in batch]),
         response_index=response_index,
         round_start_logprobs=flat([one.round_start_logprobs for one in batch]),
+        log_mismatch=flat([one.log_mismatch for one in batch]),
         reference_logprobs=flat([one.reference_logprobs for one in batch]),
         surrogate_mask=flat([one.surrogate_mask for one in batch]),
         wide_clip_mask=flat([one.wide_clip_mask for one in batch]),
@@ -68,16 +72,20 @@ def policy_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The micro-batch's share of the step's loss, with gradient, and what is logged of each token [tokens].
 
-    With the tempered target a token is scored at the T_t it was sampled at, and its ratio is that to the behaviour
-    policy. With the untempered target it is scored at T=1, its ratio is that to the policy which the round started
-    with, scored at T=1 too, and its loss is multiplied by the importance weight of that policy over the behaviour.
+    Three policies are told apart: pi, the present one; pi_start, which the round starts with, as the update computes
+    it; and mu, the same as the engine computed it, which drew the tokens. With the tempered target all are at the T_t
+    that a token was sampled at: the ratio is pi / pi_start, and the weight w = pi_start / mu corrects the mismatch of
+    update and engine (`mtpipe.learn.losses.mismatch`). Without a correction the ratio may be taken straight to mu.
+
+    With the untempered target pi and pi_start are at T=1, and the loss is multiplied by the importance weight
+    pi_start(1) / mu(T_t). It contains the mismatch, so a correction only leaves out what it cuts.
 
     `entropy_coefficient` times the entropy of the distribution that the target scores is taken off; `scores` then have
     that entropy's gradient.
     """
     tempered = settings.target == "tempered"
     logprobs = scores.tempered if tempered else scores.untempered
-    log_ratio = logprobs - (tokens.behaviour_logprobs if tempered else tokens.round_start_logprobs)
+    log_ratio = logprobs - (tokens.round_start_logprobs if settings.ratio_to_round_start else tokens.behaviour_logprobs)
     bounded = sequence_log_ratio(log_ratio, tokens.response_index) if settings.loss == "gspo" else log_ratio
     if settings.loss == "cispo":
         surrogate = cispo(bounded, logprobs, tokens.advantages, settings.clip_high)
@@ -104,6 +112,11 @@ def policy_loss(
         logged["importance_capped"] = (weights < log_weight.exp()).float()
         if settings.importance == "sequence_mask":
             logged["importance_capped"] = (weights == 0).float()
+    if corrects(settings.mismatch):
+        weights = mismatch_weights(tokens.log_mismatch, tokens.response_index, settings.mismatch)
+        logged["mismatch_cut"] = (weights == 0).float()
+        logged["mismatch_weight"] = weights if tempered else 1 - logged["mismatch_cut"]
+        losses, importance = losses * logged["mismatch_weight"], importance * logged["mismatch_weight"]
     if settings.kl_coefficient:
         divergence = k3(logprobs, tokens.reference_logprobs)
         losses = losses + settings.kl_coefficient * divergence

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,8 +12,9 @@ from mtpipe.errors import MtpipeError
 from mtpipe.learn.batching.steps import OptimizerStep, TrainingSample
 from mtpipe.learn.losses.entropy_bonus import Coefficient
 from mtpipe.learn.losses.step_metrics import StepMetrics
-from mtpipe.learn.objective import flatten, policy_loss
+from mtpipe.learn.objective import MicroBatch, flatten, policy_loss
 from mtpipe.learn.rollout_checks import check_logprobs, check_tokens
+from mtpipe.learn.scoring.chunked_head import TokenScores
 from mtpipe.learn.scoring.recomputed_layers import recompute_layers
 from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
 from mtpipe.learn.scoring.sequences import Sequences
@@ -23,7 +23,8 @@ from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.resume import ResumePoint
 from mtpipe.settings.update import Update
 
-_Which = Literal["round_start_logprobs", "reference_logprobs"]
+_Scored = Callable[[TokenScores, MicroBatch, Update], dict[str, Tensor]]
+"""From the scores of a micro-batch to lists of `TrainingSample`, by name."""
 
 
 def update_policy(
@@ -47,11 +48,11 @@ def update_policy(
     for step in steps:
         check_tokens(step.responses, model.config.get_text_config().vocab_size)
     with _memory(settings):
-        if settings.target == "untempered":
-            steps = [_with_logprobs(step, learner.scorer, settings, "round_start_logprobs") for step in steps]
+        if settings.needs_round_start:
+            steps = [_scored_beforehand(step, learner.scorer, settings, _round_start) for step in steps]
         if learner.reference is not None:
             reference = Scorer(learner.reference.model)
-            steps = [_with_logprobs(step, reference, settings, "reference_logprobs") for step in steps]
+            steps = [_scored_beforehand(step, reference, settings, _of_reference) for step in steps]
         if settings.gradient_checkpointing:
             recompute_layers(model)
         model.eval()  # a ratio is between what was sampled and what is trained, and dropout would be part of it
@@ -134,23 +135,30 @@ def micro_batch_loss(
 
 
 @torch.no_grad()
-def _with_logprobs(step: OptimizerStep, scorer: Scorer, settings: Update, which: _Which) -> OptimizerStep:
-    """The step with the log-probs that a scorer's present weights give its tokens.
-
-    `round_start_logprobs` are scored at T=1; `reference_logprobs` at the target's temperatures, so that both sides of
-    the KL are.
-    """
-    tempered = which == "reference_logprobs" and settings.target == "tempered"
-    responses = []
+def _scored_beforehand(step: OptimizerStep, scorer: Scorer, settings: Update, of: _Scored) -> OptimizerStep:
+    """The step with what `of` takes from the scores that a scorer's present weights give its tokens."""
+    found: dict[int, TrainingSample] = {}
     for batch, sequences in laid_out(scorer, step.responses, settings):
         tokens = flatten(batch, sequences.response_index)
         scores = scorer(sequences, tokens.temperatures, PRECISIONS[settings.precision], tokens.masks)
-        logprobs = scores.tempered if tempered else scores.untempered
-        parts = logprobs.split([len(one.rollout.response_ids) for one in batch])
-        for one, part in zip(batch, parts, strict=True):
-            values = part.tolist()
-            responses.append(replace(one, **{which: values}))
-    return replace(step, responses=responses)
+        lengths = [len(one.rollout.response_ids) for one in batch]
+        parts = {name: values.split(lengths) for name, values in of(scores, tokens, settings).items()}
+        for index, one in enumerate(batch):
+            found[id(one)] = replace(one, **{name: part[index].tolist() for name, part in parts.items()})
+    return replace(step, responses=[found[id(one)] for one in step.responses])
+
+
+def _round_start(scores: TokenScores, tokens: MicroBatch, settings: Update) -> dict[str, Tensor]:
+    """The log-probs that ratios divide by, and how far the update's own lie from the engine's."""
+    found = {"log_mismatch": scores.tempered - tokens.behaviour_logprobs}
+    if settings.ratio_to_round_start:
+        found["round_start_logprobs"] = scores.tempered if settings.target == "tempered" else scores.untempered
+    return found
+
+
+def _of_reference(scores: TokenScores, tokens: MicroBatch, settings: Update) -> dict[str, Tensor]:
+    """At the target's temperatures, so that both sides of the KL are."""
+    return {"reference_logprobs": scores.tempered if settings.target == "tempered" else scores.untempered}
 
 
 @contextmanager

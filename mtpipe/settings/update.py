@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from mtpipe.settings.base import Settings, faults
+from mtpipe.settings.mismatch import Mismatch, SequenceTruncate, TokenTruncate, Uncorrected, corrects
 
 
 class EntropyClip(Settings):
@@ -61,6 +62,9 @@ class Loss(Settings):
     importance_cap: float = Field(
         default=2.0, gt=0, description="weights above are cut to it, or their responses left out"
     )
+    mismatch: Mismatch = Field(
+        default=Uncorrected(), description="what is done where the engine's log-probs are not the update's own"
+    )
     advantage: Literal["std", "mean", "leave_one_out", "batch_std"] = "std"
     baseline: Literal["group", "temperature"] = Field(
         default="group",
@@ -110,7 +114,23 @@ class Loss(Settings):
             raise ValueError(
                 "kl_cov does without a clip, so entropy_clip would have no effect; set one of them to null"
             )
+        if self.target == "untempered" and isinstance(self.mismatch, TokenTruncate | SequenceTruncate):
+            raise ValueError(
+                f"mismatch {self.mismatch.kind} only weighs, and the untempered target's importance weight contains "
+                f"the mismatch already; set mismatch to {{kind: none}} or to a mask, or target to tempered"
+            )
         return self
+
+    @property
+    def ratio_to_round_start(self) -> bool:
+        """Whether ratios divide by the policy that the round starts with, as the update computes it."""
+        to_behaviour = isinstance(self.mismatch, Uncorrected) and self.mismatch.ratio_to == "behaviour"
+        return self.target == "untempered" or not to_behaviour
+
+    @property
+    def needs_round_start(self) -> bool:
+        """Whether a forward pass over the round is made before its first step."""
+        return self.ratio_to_round_start or corrects(self.mismatch)
 
 
 class Update(Loss):

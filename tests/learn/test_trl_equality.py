@@ -8,12 +8,13 @@ import pytest
 import torch
 from builders import rollout
 
-from benchmarks.trl_peer import local_batch, trainer
+from benchmarks.trl_peer import importance_ratio, local_batch, trainer
 from mtpipe.learn.batching.groups import RolloutGroup
 from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.scoring.scorer import Scorer
 from mtpipe.learn.scoring.shared_prompts import lay_out
 from mtpipe.learn.update import micro_batch_loss
+from mtpipe.settings.mismatch import SequenceMask, SequenceTruncate, TokenMask, TokenTruncate
 
 TEMPERATURE = 1.3
 MAX_RESPONSE = 12
@@ -53,6 +54,20 @@ def perturbed(policy, responses, spread: float):
                 reference_logprobs=(scores.tempered + other).tolist(),
             )
         )
+    return changed
+
+
+def off_by(responses, spread: float):
+    """The responses as an engine records them whose log-probs are off by so much, from round-start ones as they are."""
+    generator = torch.Generator().manual_seed(2)
+    changed = []
+    for one in responses:
+        start, noise = (
+            one.rollout.behaviour_logprobs,
+            spread * torch.randn(len(one.rollout.response_ids), generator=generator),
+        )
+        recorded = replace(one.rollout, behaviour_logprobs=(torch.tensor(start) - noise).tolist())
+        changed.append(replace(one, rollout=recorded, round_start_logprobs=start, log_mismatch=noise.tolist()))
     return changed
 
 
@@ -111,5 +126,45 @@ def test_losses_and_gradients_are_those_of_trl(policy, params, groups, tmp_path,
     found, expected = gradients(policy.model), gradients(peer.model)
     scale = sum(abs(one.advantage) * one.weight * len(one.rollout.response_ids) for one in responses)
     assert abs(ours - total) <= 1e-5 * max(abs(total), scale)
+    assert (found - expected).norm() <= 1e-5 * expected.norm()
+    assert expected.norm() > 0
+
+
+@pytest.mark.parametrize(
+    ("mismatch", "bounds"),
+    [
+        (SequenceMask(kind="sequence_mask", cap=1.1), {"clip_max": 1.1}),
+        (TokenTruncate(kind="token_truncate", cap=1.1), {"clip_max": 1.1}),
+        (SequenceTruncate(kind="sequence_truncate", cap=1.1), {"clip_max": 1.1}),
+        (TokenMask(kind="token_mask", low=0.8, high=1.2), {"clip_min": 0.8, "clip_max": 1.2}),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_corrections_of_the_mismatch_are_those_of_trl(policy, params, groups, tmp_path, mismatch, bounds):
+    settings = params.update.model_copy(
+        update={"loss": "grpo", "clip_high": 0.2, "dual_clip": None, "kl_coefficient": 0.1, "mismatch": mismatch}
+    )
+    [step] = optimizer_steps(groups, settings, MAX_RESPONSE)
+    responses = off_by(perturbed(policy, step.responses, 0.3), 0.2)
+    theirs = copy.deepcopy(policy)
+    ours, _ = micro_batch_loss(Scorer(policy.model), responses, lay_out(responses, None, "cpu"), settings, False)
+    ours.backward()
+
+    options = {"loss_type": "grpo", "epsilon": 0.2, "epsilon_high": 0.2, "beta": 0.1, "use_bias_correction_kl": False}
+    modes = {f"vllm_importance_sampling_{name}": value for name, value in {"mode": mismatch.kind, **bounds}.items()}
+    peer = trainer(
+        theirs, str(tmp_path), temperature=TEMPERATURE, max_completion_length=MAX_RESPONSE, **options, **modes
+    )
+    peer.use_vllm = True
+    peer.current_gradient_accumulation_steps = 1
+    peer.model.train()
+    batch = local_batch(responses, sum(len(one.rollout.response_ids) for one in responses))
+    batch["importance_sampling_ratio"] = importance_ratio(peer, batch)
+    assert len(batch["importance_sampling_ratio"].unique()) > 2, "some are cut and some are not"
+    loss = peer.compute_loss(peer.model, batch)
+    loss.backward()
+
+    found, expected = gradients(policy.model), gradients(peer.model)
+    assert ours.item() == pytest.approx(loss.item(), abs=1e-5)
     assert (found - expected).norm() <= 1e-5 * expected.norm()
     assert expected.norm() > 0

@@ -19,7 +19,9 @@ class TrainingSample:
     The lists have an entry for each response token, or are empty if the settings need none.
 
     Attributes:
-        round_start_logprobs: of the policy that the round starts with, at T=1 (nats).
+        round_start_logprobs: of the policy that the round starts with, as the update computes it, at the target's
+            temperatures (nats).
+        log_mismatch: log w of `mtpipe.learn.losses.mismatch`, at the temperatures of sampling whatever the target.
         reference_logprobs: of the reference policy, at the target's temperatures (nats).
         surrogate_mask, wide_clip_mask, kl_mask: 0 or 1 (`mtpipe.learn.batching.token_masks`).
     """
@@ -28,6 +30,7 @@ class TrainingSample:
     advantage: float
     weight: float = 0.0
     round_start_logprobs: list[float] = field(default_factory=list)
+    log_mismatch: list[float] = field(default_factory=list)
     reference_logprobs: list[float] = field(default_factory=list)
     surrogate_mask: list[float] = field(default_factory=list)
     wide_clip_mask: list[float] = field(default_factory=list)

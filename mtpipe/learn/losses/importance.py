@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from mtpipe.learn.losses.mismatch import sequence_mask, token_truncate
 
 ImportanceWeights = Literal["token_truncate", "sequence_mask"]
 
@@ -19,19 +20,15 @@ def importance_weights(
     * `sequence_mask`: w, product over a response's tokens, where it is at most `cap`; else 0, so that the response
       teaches nothing. TRL uses a cap of 3.
 
-    A weight of a token alone ignores how the tokens before it were drawn, so `token_truncate` is biased even
-    uncapped; `sequence_mask` is not biased below its cap, but its variance grows with the response's length.
+    w contains the mismatch between engine and update (`mtpipe.learn.losses.mismatch`), because mu_T is what the engine
+    recorded. So the weights of `update.mismatch` are not multiplied to these; only what it cuts is left out.
 
     Args:
         log_weight: log(pi_1 / mu_T) of the policy that the round started with.
         row: the response that a token belongs to, as an index from 0.
     """
     log_weight = log_weight.detach()
-    if kind == "token_truncate":
-        return log_weight.exp().clamp(max=cap)
-    responses = int(row.max()) + 1
-    whole = log_weight.new_zeros(responses).index_add(0, row, log_weight).exp()
-    return torch.where(whole <= cap, whole, 0.0)[row]
+    return token_truncate(log_weight, cap) if kind == "token_truncate" else sequence_mask(log_weight, row, cap)
 
 
 def effective_share(weight_sum: float, weight_square_sum: float, tokens: int) -> float:
