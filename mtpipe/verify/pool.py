@@ -123,7 +123,7 @@ class _Worker:
             bufsize=0,
             env={"PYTHONPATH": os.pathsep.join([here, *sys.path]), "PYTHONHASHSEED": "0", "PATH": os.defpath},
         )
-        self._ready = False
+        self._ready = self._killing = False
         self._received = b""
         self._job: int | None = None
         self.deadline = time.monotonic() + _START_SECONDS
@@ -167,7 +167,9 @@ class _Worker:
             return
         *lines, self._received = (self._received + piece).split(b"\n")
         for message in map(read_message, lines):
-            if message.get("ready") is True:
+            if message.get("killed") is True:
+                self._killing = False
+            elif message.get("ready") is True and not self._killing:
                 if self._ready and self._job is not None:
                     yield self._finish(), "crashed"
                 self._ready, self._failed_starts, self.deadline = True, 0, float("inf")
@@ -183,7 +185,7 @@ class _Worker:
         if not self._ready:
             self._restart()
             return None
-        self._ready = False
+        self._ready, self._killing = False, True
         self._process.send_signal(signal.SIGUSR1)
         return self._finish()
 

@@ -11,10 +11,15 @@ Lines of JSON on standard input and output; a value is one of mtpipe/verify/valu
     <- {"id": 7, "seconds": 10.0, "pairs": [[gold, [answer, …]], …], "rules": {…}}
     -> {"id": 7, "verdict": "correct", "stays": true}        or wrong, rejected, crashed
     -> {"overran": true}                      the judge has used up its seconds of CPU time, says the nursery
+    -> {"killed": true}                       the nursery has done what SIGUSR1 asks for; the next judge may live
+
+What a judge has not read when it ends, the nursery drops before the next one is born: that would judge the answer of
+the one before it, and read two requests for one.
 """
 
 import json
 import os
+import select
 import signal
 import sys
 from typing import Any, NoReturn
@@ -49,7 +54,13 @@ def main() -> None:
     for gold, answer in _WARM_UP:
         compare(read(gold), [read(answer)], algebra=NumericAlgebra())
     judges: list[int] = []
-    signal.signal(signal.SIGUSR1, lambda *_: os.kill(judges[-1], signal.SIGKILL))
+    asked: list[int] = []
+
+    def kill(number: int, _: object) -> None:
+        asked.append(number)
+        os.kill(judges[-1], signal.SIGKILL)
+
+    signal.signal(signal.SIGUSR1, kill)
     signal.signal(signal.SIGTERM, lambda *_: _end(judges[-1]))
     end_with_parent(signal.SIGTERM)
     while True:
@@ -66,6 +77,10 @@ def main() -> None:
             return
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
             _answer({"overran": True})
+        if asked:
+            asked.clear()
+            _answer({"killed": True})
+        _drop_requests()
 
 
 def _end(judge: int) -> NoReturn:
@@ -81,14 +96,17 @@ def _wait(judge: int) -> int:
     return os.waitpid(judge, 0)[1]
 
 
+def _drop_requests() -> None:
+    """Reads what lies in standard input. No request is on its way: the parent waits for the next judge."""
+    while select.select([0], [], [], 0)[0] and os.read(0, 65536):
+        _drop_requests()
+
+
 def _serve() -> NoReturn:
     """Judges line after line. Unbuffered, so that nothing is lost with the process."""
     _answer({"ready": True})
     for number in range(1, ANSWERS_PER_JUDGE + 1):
-        line = _read_line()
-        if not line:
-            os._exit(_INPUT_ENDED)
-        request = json.loads(line)
+        request = _request()
         limit_cpu(request["seconds"])
         stays = number < ANSWERS_PER_JUDGE
         try:
@@ -112,14 +130,21 @@ def _judge(pairs: list[Any], rules: Rules) -> str:
     return "wrong"
 
 
-def _read_line() -> bytes:
-    line = b""
-    while not line.endswith(b"\n"):
+def _request() -> dict[str, Any]:
+    """The next request, behind what is left of one that was too long for the nursery to drop at once."""
+    text = b""
+    while True:
         piece = os.read(0, 65536)
         if not piece:
-            return b""
-        line += piece
-    return line
+            os._exit(_INPUT_ENDED)
+        text += piece
+        if text.endswith(b"\n"):
+            *_, line = text.splitlines()
+            try:
+                request: dict[str, Any] = json.loads(line)
+                return request
+            except ValueError:
+                text = b""
 
 
 def _answer(message: dict[str, object]) -> None:

@@ -20,6 +20,7 @@ from builders import ROOT
 from mtpipe.verify.answers import Gold, judge_answers
 from mtpipe.verify.pool import Pool, Undecided
 from mtpipe.verify.reader.read import read, readings
+from mtpipe.verify.values.messages import encode
 
 HOSTILE = ROOT.parent / "shared" / "data" / "verifier" / "adversarial.jsonl"
 
@@ -49,14 +50,45 @@ def test_answers_keep_their_verdicts_beside_hostile_ones():
 
 
 def test_the_limit_is_of_cpu_time_and_a_judge_that_does_nothing_is_ended_by_the_clock(monkeypatch):
-    monkeypatch.setattr("mtpipe.verify.pool.WALL_SECONDS_PER_CPU_SECOND", 1.2)
-    with Pool(processes=1, seconds=5.0) as pool:
+    """The next judge drops the request that the ended one has not read, and judges the answer behind it."""
+    monkeypatch.setattr("mtpipe.verify.pool.WALL_SECONDS_PER_CPU_SECOND", 0.2)
+    with Pool(processes=1, seconds=10.0) as pool:
         assert dict(pool.judge([EQUAL])) == {0: "correct"}
-        [process] = pool.process_ids()
-        children = Path(f"/proc/{process}/task/{process}/children")
-        os.kill(int(children.read_text().split()[0]), signal.SIGSTOP)
-        verdicts = dict(pool.judge([EQUAL, EQUAL]))
-    assert verdicts[0] == "timeout"
+        os.kill(judges(pool)[0], signal.SIGSTOP)
+        assert dict(pool.judge([EQUAL, UNEQUAL, EQUAL])) == {0: "timeout", 1: "wrong", 2: "correct"}
+
+
+def test_a_judge_that_follows_an_ended_one_judges_no_answer_of_its():
+    """The protocol by hand: a request that nobody has read, the signal to end the judge, and the next request."""
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "mtpipe.verify.worker", str(1 << 30)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    with worker:
+        messages = (json.loads(line) for line in worker.stdout if line.strip())
+        assert next(messages) == {"ready": True}
+        [judge] = children_of(worker.pid)
+        os.kill(judge, signal.SIGSTOP)
+        os.write(worker.stdin.fileno(), request(1) + request(2)[:-20])
+        worker.send_signal(signal.SIGUSR1)
+        assert next(messages) == {"killed": True}
+        assert next(messages) == {"ready": True}
+        os.write(worker.stdin.fileno(), request(2)[-20:] + request(3))  # the end of a line that was on its way
+        assert next(messages)["id"] == 3
+        worker.stdin.close()
+
+
+def request(number: int) -> bytes:
+    message = {"id": number, "seconds": 5.0, "pairs": encode(EQUAL.pairs), "rules": {}}
+    return json.dumps(message).encode() + b"\n"
+
+
+def test_a_signal_that_comes_when_the_judge_has_ended_by_itself_costs_no_answer(monkeypatch):
+    """The limits of CPU time and of the clock end at the same moment, for whoever comes first."""
+    monkeypatch.setattr("mtpipe.verify.pool.WALL_SECONDS_PER_CPU_SECOND", 1.02)
+    with Pool(processes=1, seconds=0.3) as pool:
+        verdicts = dict(pool.judge([SLOW, EQUAL, SLOW, UNEQUAL, SLOW, EQUAL]))
+    assert "crashed" not in verdicts.values()
 
 
 def test_memory_is_bounded_and_the_next_answer_judged():
@@ -73,13 +105,19 @@ def test_memory_is_bounded_and_the_next_answer_judged():
 def judge_memory(pool: Pool) -> int:
     """The largest address space that a judge of the pool may have, by the kernel's account."""
     limits = []
-    for process in pool.process_ids():
-        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-        for child in children:
-            rows = Path(f"/proc/{child}/limits").read_text().splitlines()
-            limits += [int(row.split()[3]) for row in rows if row.startswith("Max address space")]
+    for judge in judges(pool):
+        rows = Path(f"/proc/{judge}/limits").read_text().splitlines()
+        limits += [int(row.split()[3]) for row in rows if row.startswith("Max address space")]
     assert limits
     return max(limits)
+
+
+def judges(pool: Pool) -> list[int]:
+    return [judge for process in pool.process_ids() for judge in children_of(process)]
+
+
+def children_of(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def test_the_processes_judge_what_exact_arithmetic_cannot(pool):
