@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,24 +59,33 @@ def test_the_limit_is_of_cpu_time_and_a_judge_that_does_nothing_is_ended_by_the_
         assert dict(pool.judge([EQUAL, UNEQUAL, EQUAL])) == {0: "timeout", 1: "wrong", 2: "correct"}
 
 
-def test_a_judge_that_follows_an_ended_one_judges_no_answer_of_its():
-    """The protocol by hand: a request that nobody has read, the signal to end the judge, and the next request."""
+@pytest.mark.parametrize("cut", [0, 20])
+def test_a_judge_that_follows_an_ended_one_judges_no_answer_of_its(cut):
+    """The protocol by hand: a request that nobody has read, the signal to end the judge, and the next request.
+
+    Cut, the last bytes of the first request are still on their way when the judge ends.
+    """
     worker = subprocess.Popen(
         [sys.executable, "-m", "mtpipe.verify.worker", str(1 << 30)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    with worker:
+    try:
         messages = (json.loads(line) for line in worker.stdout if line.strip())
         assert next(messages) == {"ready": True}
         [judge] = children_of(worker.pid)
         os.kill(judge, signal.SIGSTOP)
-        os.write(worker.stdin.fileno(), request(1) + request(2)[:-20])
+        first = request(1)
+        os.write(worker.stdin.fileno(), first[: len(first) - cut])
         worker.send_signal(signal.SIGUSR1)
         assert next(messages) == {"killed": True}
         assert next(messages) == {"ready": True}
-        os.write(worker.stdin.fileno(), request(2)[-20:] + request(3))  # the end of a line that was on its way
-        assert next(messages)["id"] == 3
-        worker.stdin.close()
+        os.write(worker.stdin.fileno(), first[len(first) - cut :])
+        time.sleep(0.2)  # the judge reads what there is
+        os.write(worker.stdin.fileno(), request(2))
+        assert next(messages).get("id") == 2
+    finally:
+        worker.terminate()
+        worker.communicate()
 
 
 def request(number: int) -> bytes:
