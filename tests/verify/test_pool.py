@@ -93,12 +93,34 @@ def request(number: int) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
 
-def test_a_signal_that_comes_when_the_judge_has_ended_by_itself_costs_no_answer(monkeypatch):
-    """The limits of CPU time and of the clock end at the same moment, for whoever comes first."""
-    monkeypatch.setattr("mtpipe.verify.pool.WALL_SECONDS_PER_CPU_SECOND", 1.02)
-    with Pool(processes=1, seconds=0.3) as pool:
-        verdicts = dict(pool.judge([SLOW, EQUAL, SLOW, UNEQUAL, SLOW, EQUAL]))
-    assert "crashed" not in verdicts.values()
+LATE = """
+import json, os, select, signal, time
+asked = []
+signal.signal(signal.SIGUSR1, lambda *_: asked.append(1))
+say = lambda **message: os.write(1, json.dumps(message).encode() + b"\\n")
+say(ready=True)
+while not asked:
+    time.sleep(0.01)
+say(overran=True)
+say(ready=True)
+time.sleep(0.3)
+while select.select([0], [], [], 0)[0]:
+    os.read(0, 65536)
+say(killed=True)
+say(ready=True)
+for line in open(0):
+    say(id=json.loads(line)["id"], verdict="correct", stays=True)
+"""
+"""A nursery whose judge ends by itself as the signal is sent, which then ends the next one."""
+
+
+def test_a_signal_that_comes_late_costs_no_answer(monkeypatch, tmp_path):
+    nursery = tmp_path / "nursery"
+    nursery.write_text(f"#!{sys.executable}\n{LATE}")
+    nursery.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(nursery))
+    with Pool(processes=1, seconds=0.1) as pool:
+        assert list(pool.judge([EQUAL, EQUAL])) == [(0, "timeout"), (1, "correct")]
 
 
 def test_memory_is_bounded_and_the_next_answer_judged():
