@@ -3,7 +3,8 @@
 The rooms from the ground up. A room imports those that stand before it in this list and none that stands after it;
 tests/test_rooms.py holds every import to that, also those inside functions.
 
-    errors paths files progress records   the ground: the one error, where files lie, how they are written, their rows
+    errors paths files records            the ground: the one error, where files lie, how they are written, their rows
+    alone progress text_table             one process at a time, what a person sees of its progress, and its tables
     settings                              each section of params.yaml
     statistics                            intervals, paired tests, pass@k: arrays in, numbers out
     temperature.rules                     within a response: the temperature of a token

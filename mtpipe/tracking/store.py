@@ -1,10 +1,8 @@
 """Where the runs go: the tracking URI, the project that a DVC experiment belongs to, and one publisher at a time."""
 
-import fcntl
 import logging
 import os
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from mtpipe import paths
+from mtpipe.alone import alone
 from mtpipe.errors import MtpipeError
 from mtpipe.settings.outputs import Tracking
 
@@ -88,7 +87,7 @@ def open_experiment(tracking: Tracking) -> Iterator[tuple[MlflowClient, str]]:
         logging.getLogger(name).setLevel(logging.WARNING)
     with mlflow_environment():
         try:
-            with _alone(store.folder):
+            with alone(store.folder / "publishing.lock", "another process is publishing to MLflow", waits=True):
                 _check_database(store.uri)
                 client = MlflowClient(tracking_uri=store.uri)
                 yield client, _experiment(client, tracking, store)
@@ -133,18 +132,6 @@ def _check_database(uri: str) -> None:
                 connection.exec_driver_sql("SELECT 1")
         finally:
             engine.dispose()
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "publishing.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("another process is publishing to MLflow; waiting for it to end", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -80,6 +80,13 @@ def test_help_names_every_command_and_waits_for_no_library():
     assert commands <= set(said.split())
 
 
+def test_a_reader_that_has_enough_ends_a_command_without_a_traceback():
+    command = [sys.executable, "-m", "mtpipe", "temperatures"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        started.stdout.close()
+        assert started.stderr.read() == ""
+
+
 def test_the_launcher_names_the_stages_there_are():
     ended = run("mtpipe.run.launch", "rollot")
     assert ended.returncode != 0

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Literal
 
 from mtpipe import paths
+from mtpipe.alone import alone
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json, write_text
-from mtpipe.run.alone import alone
 from mtpipe.run.study.lock import DvcLock, PartLock
 from mtpipe.run.study.project import Entry, Project, ProjectStage
 
@@ -135,7 +135,7 @@ def run_part(part: str) -> Progress:
     """
     plan = PartPlan.read(part)
     progress = Progress(part, plan.stages)
-    with alone(f"chain-{part}", f"{part} is at work already"):
+    with alone(paths.LOCKS / f"chain-{part}", f"{part} is at work already"):
         project, own = Project(tells=True), PartLock(lock_file(part))
         former = own.entries
         own.remove()

@@ -7,17 +7,18 @@ from mtpipe.run.study.part import log_file, said
 from mtpipe.run.study.parts import CLOSING
 from mtpipe.run.study.study import Outcome
 from mtpipe.run.study.watch import duration
+from mtpipe.text_table import aligned
 
 
 def table(outcome: Outcome) -> str:
     """What ran, what failed and why, and the command that takes up the rest."""
     ran = [progress for progress in outcome.ended.values() if progress.ran or progress.state != "done"]
-    lines = []
-    width = max((len(progress.part) for progress in ran), default=0)
+    rows = []
     for progress in ran:
         took = f"{len(progress.ran)} stages ran, {duration(sum(progress.ran.values()))}"
         why = f"; {progress.stage}: {progress.message}" if progress.state != "done" else ""
-        lines.append(f"{progress.part.ljust(width)}  {progress.state}  {took}{why}")
+        rows.append((progress.part, progress.state, took + why))
+    lines = aligned(rows)
     if not ran:
         lines.append("everything is up to date")
     if outcome.waiting:
