@@ -31,13 +31,13 @@ def fault():
 
 
 @needs_vllm
-def test_a_model_that_vllm_does_not_know_is_named(fault, folder, params, tmp_path):
+def test_a_model_that_no_library_knows_is_named_before_vllm_starts(fault, folder, params, tmp_path):
     shutil.copytree(folder, tmp_path / "policy")
     config = json.loads((folder / "config.json").read_text())
     config |= {"architectures": ["NoSuchModelForCausalLM"], "model_type": "no_such_model"}
     (tmp_path / "policy" / "config.json").write_text(json.dumps(config))
     message = fault(tmp_path / "policy", params.sampling.vllm)
-    assert "vLLM does not start with the policy in" in message
+    assert f"{tmp_path / 'policy'} is not readable as a checkpoint" in message
     assert "no_such_model" in message
 
 
