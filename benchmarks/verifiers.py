@@ -185,7 +185,7 @@ class Child:
         self.usable = self._line(120) == "ready"
 
     def judge(self, gold: str, pred: str) -> bool | None:
-        """None where it had to be killed, or ended by itself."""
+        """None if it had to be killed, or ended by itself."""
         assert self.process.stdin
         try:
             self.process.stdin.write(json.dumps([gold, pred]).encode() + b"\n")

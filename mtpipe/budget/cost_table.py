@@ -18,7 +18,7 @@ STAGES = ("rollout", "verify", "update", "evaluate")
 def format_cost(params: Params) -> str:
     """A table with a line for each arm: tokens sampled, and the seconds of each stage over all seeds and rounds.
 
-    Raises MtpipeError where an update's metrics are missing.
+    Raises MtpipeError if an update's metrics are missing.
     """
     lines = [["arm", "tokens", *STAGES, "seconds", "tokens/s"]]
     missing = 0

@@ -28,11 +28,13 @@ def read_config(path: Path) -> PretrainedConfig:
     """
     folder = path if path.is_dir() else path.parent
     if not (folder / "config.json").is_file():
-        raise MtpipeError(f"{path} is no config.json and no folder with one; a checkpoint's folder has it")
+        raise MtpipeError(f"{path} is neither a config.json nor a folder with one; a checkpoint's folder has it")
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise MtpipeError(f"{folder / 'config.json'} is no configuration that transformers knows: {error}") from error
+        raise MtpipeError(
+            f"{folder / 'config.json'} is not a configuration that transformers knows: {error}"
+        ) from error
 
 
 def model_size(config: PretrainedConfig) -> ModelSize:

@@ -30,7 +30,7 @@ def check_logprobs(
 ) -> None:
     """Holds the policy's tempered log-probs [tokens] against the rollouts', token by token.
 
-    Raises MtpipeError where any differs by more than `tolerance` nats: the policy is not the one that sampled,
+    Raises MtpipeError if any differs by more than `tolerance` nats: the policy is not the one that sampled,
     or temperatures and tokens are out of step.
     """
     gap = (logprobs - sampled).abs()

@@ -33,7 +33,7 @@ def warm_start(
 
     Returns the step and the loss (nats a token) of every 20th step and the last.
 
-    Raises MtpipeError where the loss is not finite.
+    Raises MtpipeError if the loss is not finite.
     """
     prompts = [policy.encode(row["prompt"]) for row in examples]
     responses = [[*policy.encode(row["response"]), policy.stop_ids[0]] for row in examples]

@@ -19,7 +19,7 @@ def check_checkpoint(checkpoint: str | None) -> None:
         if _HUB_ID.fullmatch(checkpoint) and folder.parts[0] != "models":
             target = f"models/{folder.name.lower()}"
             remedy = f"for the hub's, run `hf download {checkpoint} --local-dir {target}` and set it to {target}"
-        raise MtpipeError(f"{key}, and there is no such folder; {remedy}")
+        raise MtpipeError(f"{key}, and that folder does not exist; {remedy}")
     missing = [name for name in ("config.json", "tokenizer.json") if not (folder / name).is_file()]
     if not list(folder.glob("model*.safetensors")):
         missing.append("model*.safetensors")

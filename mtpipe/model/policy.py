@@ -83,7 +83,7 @@ class Policy(Vocabulary):
 
 
 def pick_device(compute: Compute) -> torch.device:
-    """Raises MtpipeError where params.yaml asks for a device that is not there."""
+    """Raises MtpipeError if params.yaml asks for a device that is not there."""
     if compute.device == "cuda" and not torch.cuda.is_available():
         raise MtpipeError("params.yaml: compute.device is 'cuda', but torch finds no CUDA device; use auto or cpu")
     if compute.device == "auto":
@@ -101,7 +101,7 @@ def prepare_torch(compute: Compute) -> torch.device:
 def load_vocabulary(folder: Path) -> Vocabulary:
     """Loads a policy's tokenizer and stop tokens, without its weights.
 
-    Raises MtpipeError where the folder is no complete policy: weights, tokenizer or stop tokens missing or unreadable.
+    Raises MtpipeError if the folder is no complete policy: weights, tokenizer or stop tokens missing or unreadable.
     """
     if not folder.is_dir():
         raise MtpipeError(f"{folder} is missing; `dvc repro` makes it")
@@ -131,7 +131,7 @@ def load_vocabulary(folder: Path) -> Vocabulary:
 def load_policy(folder: Path, device: torch.device | str = "cpu") -> Policy:
     """Loads a policy in float32.
 
-    Raises MtpipeError where the folder, its weights or its tokenizer are missing or unreadable.
+    Raises MtpipeError if the folder, its weights or its tokenizer are missing or unreadable.
     """
     vocabulary = load_vocabulary(folder)
     try:

@@ -43,7 +43,7 @@ def signed(share: float) -> str:
 
 
 def bracket(low: str, high: str) -> str:
-    """An interval; nothing where it has no width, because equal values cannot tell how far others would move."""
+    """An interval; nothing if it has no width, because equal values cannot tell how far others would move."""
     return f"[{low}, {high}]" if low != high else ""
 
 

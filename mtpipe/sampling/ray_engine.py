@@ -49,7 +49,7 @@ class RayEngine:
     """
 
     def __init__(self, folder: Path, open_engine: Callable[[Path], "Engine"], workers: Workers):
-        """Raises MtpipeError where Ray is not installed, or the cluster too small for the workers."""
+        """Raises MtpipeError if Ray is not installed, or the cluster too small for the workers."""
         self.vocabulary: Vocabulary = load_vocabulary(folder)
         self._folder = folder.resolve()
         self._open_engine = open_engine

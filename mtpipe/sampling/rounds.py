@@ -24,7 +24,7 @@ def draw_problems(problems: list[dict[str, Any]], seed: int, round: int, count: 
     `count` are left of it: a round that went on into the next shuffle could draw a problem twice, with the same
     random numbers.
 
-    Raises MtpipeError where there are fewer than `count` problems.
+    Raises MtpipeError if there are fewer than `count` problems.
     """
     if count > len(problems):
         raise MtpipeError(f"params.yaml: sampling.prompts is {count}, but there are {len(problems)} training problems")

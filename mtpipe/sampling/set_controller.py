@@ -20,7 +20,7 @@ NGRAM = 4
 def set_controller(
     engine: Engine, problems: list[dict[str, Any]], plan: RoundPlan, policy: Path, seed: int, settings: Sampling
 ) -> State:
-    """The state of the round's controller, its temperature set; nothing where the arm has none."""
+    """The state of the round's controller, its temperature set; nothing if the arm has none."""
     if plan.controller is None:
         return {}
     uniform = response_uniform(seed, f"round {plan.round}", "controller", 0)

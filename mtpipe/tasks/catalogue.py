@@ -100,7 +100,7 @@ _RECOGNISED = (_VERL, _OLYMPIAD, _PROBLEM_ANSWER, _CAPITALS, _QUESTION_ANSWER, _
 def find_shape(like: str | None, columns: Columns | None, first: dict[str, Any], what: str) -> Shape:
     """The shape of a data set's rows: as the settings name it, else recognised by the first row.
 
-    Raises MtpipeError where the row lacks one of the named columns, or where no known shape fits.
+    Raises MtpipeError if the row lacks one of the named columns, or if no known shape fits.
     """
     if columns is not None:
         shape = Shape(columns.problem, columns.answer, columns.answer_is, columns.several)
@@ -127,7 +127,7 @@ def known(hub_id: str, what: str) -> Known:
 
 
 def part(row: Any, path: str | None) -> Any:
-    """What a row has at a dotted path; None where the row does not lead there."""
+    """What a row has at a dotted path; None if the row does not lead there."""
     try:
         return None if path is None else _follow(row, path.split("."))
     except (KeyError, IndexError, TypeError, ValueError):

@@ -39,7 +39,7 @@ def find_golds(row: dict[str, Any], shape: Shape) -> Golds:
 
 
 def _text(value: Any, shape: Shape) -> str | None:
-    """An answer as text, without the dollars around it; None where there is none."""
+    """An answer as text, without the dollars around it; None if there is none."""
     if value is None:
         return None
     text = str(value).replace("\ufeff", "").strip()

@@ -19,7 +19,7 @@ def judge_responses(
     """The verdict, score, answer and detail of each response, in order.
 
     The responses are rows with problem_id, sample, text and finish_reason.
-    `advance` is called as each response is judged. Raises MtpipeError where a response belongs to none of the
+    `advance` is called as each response is judged. Raises MtpipeError if a response belongs to none of the
     problems, or a problem to no known task.
     """
     by_id = {problem["problem_id"]: problem for problem in problems}

@@ -45,7 +45,7 @@ def prepare_math(task: MathTask, checkpoint: str | None) -> Prepared:
     Args:
         checkpoint: the policy's folder, whose tokenizer counts a prompt's tokens; None for a new model.
 
-    Raises MtpipeError where a source cannot be read, has another digest than params.yaml says, or keeps no problem.
+    Raises MtpipeError if a source cannot be read, has another digest than params.yaml says, or keeps no problem.
     """
     reader = _Reader(task, checkpoint)
     benchmarks = {name: reader.read_benchmark(name, source) for name, source in task.benchmarks.items()}
@@ -190,7 +190,7 @@ def _question(row: dict[str, Any], shape: Shape) -> str:
 
 
 def _outside(difficulty: Difficulty, row: dict[str, Any]) -> str | None:
-    """Why a row's difficulty is not within the bounds; None where it is."""
+    """Why a row's difficulty is not within the bounds; None if it is."""
     value = part(row, difficulty.column)
     if isinstance(value, str):
         number = re.search(r"-?\d+(?:\.\d+)?", value)

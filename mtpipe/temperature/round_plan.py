@@ -98,7 +98,7 @@ class RoundPlan(Settings):
             return cls.model_validate(read_json(path))
         except ValidationError as error:
             reasons = "; ".join(faults(error))
-            raise MtpipeError(f"{path} is no plan of this version, run `dvc repro plan` again: {reasons}") from None
+            raise MtpipeError(f"{path} is not a plan of this version; run `dvc repro plan` again: {reasons}") from None
 
     @property
     def controller(self) -> Controller | None:

@@ -2,7 +2,7 @@ r"""Finding the answer in a response: one idea, the last answer that is given, a
 
 Nothing here understands mathematics. Every rule is a few passes over the text without backtracking, so that a hostile
 response costs time in proportion to its length. What a reasoning model thinks, between <think> and </think>, is no
-answer. A rule returns None where the response gives none.
+answer. A rule returns None if the response gives none.
 """
 
 import re
@@ -163,7 +163,7 @@ def _any(text: str) -> str | None:
 
 
 def _stated(text: str, start: int) -> str | None:
-    """The answer in the sentence, line or displayed formula that begins at `start`; None where there is none."""
+    """The answer in the sentence, line or displayed formula that begins at `start`; None if there is none."""
     if display := _DISPLAY.match(text, start):
         return (display[1] or display[2]).strip()
     sentence = text[start : start + _SENTENCE].lstrip(" \t\n}:*_")

@@ -29,11 +29,11 @@ def oversized(answer: str) -> str | None:
 
 
 def refuse(answer: str) -> str | None:
-    """Why an answer is not judged, or None where it is."""
+    """Why an answer is not judged, or None if it is."""
     for character in answer:
         if not character.isascii() and character not in READ:
             if character.isnumeric() or unicodedata.category(character)[0] in "CM":
-                return f"the character U+{ord(character):04X} is no plain digit or letter"
+                return f"the character U+{ord(character):04X} is neither a plain digit nor a plain letter"
         elif character < " " and character not in "\n\t\r":
             return f"the control character U+{ord(character):04X}"
     if _CODE.search(answer):

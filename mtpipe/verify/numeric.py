@@ -44,7 +44,7 @@ Point = dict[str, Any]
 
 
 class NumericAlgebra:
-    """Answers the questions of compare/algebra.py. Raises TooLarge where a value has no bound."""
+    """Answers the questions of compare/algebra.py. Raises TooLarge if a value has no bound."""
 
     def same(self, left: Formula, right: Formula) -> bool | None:
         """Whether two formulas are equal, wherever both are defined."""
@@ -68,7 +68,7 @@ class NumericAlgebra:
         return _as_fraction(mp.re(value))
 
     def multiple(self, left: Formula, right: Formula) -> int | None:
-        """The sign of c where left is c times right for one number c; 0 where it is no such multiple."""
+        """The sign of c where left is c times right for one number c; 0 if it is no such multiple."""
         return 1 if canonical(left) == canonical(right) else _Trial(10).multiple(left, right)
 
 

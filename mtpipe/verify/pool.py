@@ -77,7 +77,7 @@ class Pool:
     def judge(self, comparisons: Iterable[Undecided]) -> Iterator[tuple[int, str]]:
         """Yields (index, verdict) as answers are judged: correct, wrong, rejected, timeout or crashed.
 
-        Raises MtpipeError where no judging process starts.
+        Raises MtpipeError if no judging process starts.
         """
         waiting = list(enumerate(comparisons))[::-1]
         pending = len(waiting)

@@ -46,7 +46,7 @@ def test_a_config_alone_gives_the_parameters_of_qwen_1_5b(qwen):
 
 
 def test_a_file_that_is_no_config_is_refused_by_name(tmp_path):
-    with pytest.raises(MtpipeError, match=r"nothing is no config\.json"):
+    with pytest.raises(MtpipeError, match=r"nothing is neither a config\.json"):
         read_config(tmp_path / "nothing")
     (tmp_path / "config.json").write_text('{"model_type": "no such model"}')
     with pytest.raises(MtpipeError, match="no configuration that transformers knows"):

@@ -14,9 +14,9 @@ from mtpipe.model.checkpoint_folder import check_checkpoint
         (
             "Qwen/Qwen2.5-0.5B",
             None,
-            r"no such folder; .*hf download Qwen/Qwen2\.5-0\.5B --local-dir models/qwen2\.5-0\.5b",
+            r"that folder does not exist; .*hf download Qwen/Qwen2\.5-0\.5B --local-dir models/qwen2\.5-0\.5b",
         ),
-        ("models/absent/here", None, "no such folder; give the folder"),
+        ("models/absent/here", None, "that folder does not exist; give the folder"),
         ("empty", {}, r"a folder without config\.json, tokenizer\.json, model\*\.safetensors"),
         ("half", {"config.json": "{}", "tokenizer.json": "{}"}, r"without model\*\.safetensors"),
         ("torn", {"config.json": "{", "tokenizer.json": "", "model.safetensors": ""}, r"config\.json is not readable"),

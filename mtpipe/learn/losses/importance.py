@@ -32,7 +32,7 @@ def importance_weights(
 
 
 def effective_share(weight_sum: float, weight_square_sum: float, tokens: int) -> float:
-    """Kish's effective sample size (sum w)^2 / sum w^2 as a share of the tokens; 1 where all weights are equal."""
+    """Kish's effective sample size (sum w)^2 / sum w^2 as a share of the tokens; 1 if all weights are equal."""
     return weight_sum**2 / (tokens * weight_square_sum) if weight_square_sum else 0.0
 
 

@@ -59,7 +59,7 @@ def sequence_mask(
 def geometric_mask(
     log_weight: Float[Tensor, " tokens"], response_index: Int[Tensor, " tokens"], low: float, high: float
 ) -> Float[Tensor, " tokens"]:
-    """1 where the geometric mean of w over the response is within [low, high], else 0 (ibid., "Geo-RS"; verl, SkyRL).
+    """1 if the geometric mean of w over the response is within [low, high], else 0 (ibid., "Geo-RS"; verl, SkyRL).
 
     Long responses are not cut for their length, as a product would.
     """
@@ -81,7 +81,7 @@ def vetoed(
 def mismatch_weights(
     log_weight: Float[Tensor, " tokens"], response_index: Int[Tensor, " tokens"], settings: Mismatch
 ) -> Float[Tensor, " tokens"]:
-    """The weights, without gradient, that `update.mismatch` asks for; 0 where a token or its response is cut.
+    """The weights, without gradient, that `update.mismatch` asks for; 0 if a token or its response is cut.
 
     Args:
         log_weight: log w, of whole responses.

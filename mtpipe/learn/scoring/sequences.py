@@ -13,7 +13,7 @@ class Context:
 
     `cache` has the keys and values of their prompts, `last` [sequences, hidden_size] the hidden state at the end of
     each prompt, `positions` [sequences, width] that of each response token, and `mask` [sequences, prompts' width +
-    width] is 1 where there is a token and 0 where there is padding.
+    width] is 1 for a token and 0 for padding.
     """
 
     cache: DynamicCache

@@ -93,7 +93,7 @@ def shares_prompts(
     `auto` does so where at least `SAVED` of the tokens are repeated prompts, every process has a prompt, and both the
     model and the settings allow it.
 
-    Raises MtpipeError where it is set to true and the model's attention does not reach back to all of a prompt.
+    Raises MtpipeError if it is set to true and the model's attention does not reach back to all of a prompt.
     """
     if settings.share_prompts == "auto":
         prompts = responses_by_prompt(responses)

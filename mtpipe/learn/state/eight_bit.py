@@ -19,7 +19,7 @@ INSTALL = "pip install -e '.[eightbit]'"
 def adamw_8bit(
     parameters: Iterable[Parameter], lr: float, betas: tuple[float, float], weight_decay: float
 ) -> torch.optim.Optimizer:
-    """Raises MtpipeError where torchao is not installed."""
+    """Raises MtpipeError if torchao is not installed."""
     logging.getLogger("torchao").setLevel(logging.ERROR)  # it warns of each CUDA library that a CPU cannot load
     try:
         from torchao.optim import AdamW8bit
@@ -40,7 +40,7 @@ def to_tensors(moment: Tensor) -> dict[str, Tensor]:
 
 
 def from_tensors(tensors: dict[str, Tensor], name: str, signed: bool) -> Tensor:
-    """The moment that `to_tensors` took apart. Raises KeyError where `tensors` has no moment of that name."""
+    """The moment that `to_tensors` took apart. Raises KeyError if `tensors` has no moment of that name."""
     if f"{name}.codes" not in tensors:
         return tensors[name]
     from torchao.optim.subclass_8bit import OptimState8bit

@@ -75,7 +75,7 @@ class Optimizer:
 
         A state in 8 bits goes on in float32, and the other way round, where the setting was edited between rounds.
 
-        Raises MtpipeError where the file is unreadable or belongs to another model.
+        Raises MtpipeError if the file is unreadable or belongs to another model.
         """
         file = policy / STATE_FILE
         if not file.is_file():

@@ -32,7 +32,7 @@ class TokenTemperature(LogitsProcessorV1, LogitsProcessorV2):  # type: ignore[mi
 
 
 def processors() -> list[str]:
-    """What to start vLLM with: nothing where the entry point is installed, for vLLM loads that by itself."""
+    """What to start vLLM with: nothing if the entry point is installed, for vLLM loads that by itself."""
     name = f"{TokenTemperature.__module__}:{TokenTemperature.__qualname__}"
     installed = any(point.value == name for point in entry_points(group=_GROUP))
     return [] if installed else [name]

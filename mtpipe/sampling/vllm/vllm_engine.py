@@ -50,7 +50,7 @@ class VllmEngine:
     def __init__(self, folder: Path, options: Vllm, batch_size: int):
         """Starts vLLM with the policy in a folder, to sample up to `batch_size` responses at once.
 
-        Raises MtpipeError where vLLM cannot sample from this model or has too little memory for it.
+        Raises MtpipeError if vLLM cannot sample from this model or has too little memory for it.
         """
         _quieten()
         self.vocabulary: Vocabulary = load_vocabulary(folder)
@@ -242,7 +242,7 @@ def _reason(error: Exception) -> str:
 
 
 def _check_same_model(running: Path, wanted: Path) -> None:
-    """Raises MtpipeError where a checkpoint has another vocabulary or other sizes than the running engine's."""
+    """Raises MtpipeError if a checkpoint has another vocabulary or other sizes than the running engine's."""
     if (running / "tokenizer.json").read_bytes() != (wanted / "tokenizer.json").read_bytes():
         raise MtpipeError(f"{wanted} has another vocabulary than {running}, which vLLM runs with; start a new engine")
     ours, theirs = (json.loads((folder / "config.json").read_text(encoding="utf-8")) for folder in (running, wanted))

@@ -37,7 +37,7 @@ def possible_steps(numbers: Numbers, bound: int) -> list[Equation]:
 
 
 def after(numbers: Numbers, step: Equation) -> Numbers | None:
-    """The numbers that a step leaves, sorted; None where it uses a number that is not there."""
+    """The numbers that a step leaves, sorted; None if it uses a number that is not there."""
     left = Counter(numbers)
     left.subtract([step.left, step.right])
     if min(left.values()) < 0:

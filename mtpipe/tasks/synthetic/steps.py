@@ -36,7 +36,7 @@ class Equation:
 
     @classmethod
     def parse(cls, text: str) -> "Equation | None":
-        """None where the text is no step. It is only ever matched against a pattern with bounded numbers."""
+        """None if the text is no step. It is only ever matched against a pattern with bounded numbers."""
         match = _STEP.fullmatch(text)
         if match is None:
             return None
@@ -44,7 +44,7 @@ class Equation:
         return cls(int(left), operator, int(right), int(result))
 
     def fault(self) -> str | None:
-        """What is false about the step, by exact arithmetic; None where it is true."""
+        """What is false about the step, by exact arithmetic; None if it is true."""
         if self.operator == "/" and self.right == 0:
             return f"{self.left}/0 has no value"
         value = OPERATIONS[self.operator](Integer(self.left), Integer(self.right))

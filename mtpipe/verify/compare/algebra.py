@@ -20,7 +20,7 @@ class Algebra(Protocol):
         """The value of a real formula without letters, exact or to fifty digits."""
 
     def multiple(self, left: Formula, right: Formula) -> int | None:
-        """The sign of c where left is c times right for one number c; 0 where it is no such multiple."""
+        """The sign of c where left is c times right for one number c; 0 if it is no such multiple."""
 
 
 class ExactAlgebra:

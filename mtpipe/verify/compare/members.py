@@ -44,7 +44,7 @@ def compare_members(gold: Sequence, answer: Sequence, equal: Equal, rules: Rules
 
 
 def _coordinates(members: Row[Value]) -> list[Value] | None:
-    """The values of x=1, y=2, by the names' alphabet; None where they are not all named, each otherwise."""
+    """The values of x=1, y=2, by the names' alphabet; None if they are not all named, each otherwise."""
     named = {repr(member.sides[0]): member.sides[1] for member in members if _is_named(member)}
     return [named[name] for name in sorted(named)] if len(named) == len(members) else None
 

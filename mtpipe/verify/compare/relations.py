@@ -129,7 +129,7 @@ def compare_equations(gold: Relation, answer: Relation, equal: Equal, rules: Rul
 
 
 def _by_name(gold: Relation, answer: Relation, equal: Equal, algebra: Algebra) -> str | None:
-    """ "same" or "different" where names and values decide, "other" where they do not, None where that is open."""
+    """ "same" or "different" where names and values decide, "other" where they do not, None if that is open."""
     mine, other = _named(gold), _named(answer)
     if mine is None:
         return "other"
@@ -159,7 +159,7 @@ def _named(relation: Relation) -> tuple[Value, Value] | None:
 
 
 def _renamed_call(gold: Value, answer: Value) -> dict[str, str] | None:
-    """The letters to rename where f(n) and f(x) name the same function; None where they do not."""
+    """The letters to rename where f(n) and f(x) name the same function; None if they do not."""
     if not (isinstance(gold, Expression) and isinstance(answer, Expression)):
         return None
     mine, other = gold.formula, answer.formula

@@ -6,7 +6,7 @@ from mtpipe.verify.values.kinds import Expression, Quantity, Value, Words
 
 
 def compare_words(gold: Value, answer: Value) -> bool | None:
-    """None where the two may be products of letters, ab and ba, and are compared as formulas."""
+    """None if the two may be products of letters, ab and ba, and are compared as formulas."""
     if isinstance(gold, Words) and isinstance(answer, Words):
         if gold.run and answer.run:
             left, right = product_of(gold.run), product_of(answer.run)

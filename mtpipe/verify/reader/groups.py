@@ -27,7 +27,7 @@ Item = Token | Group
 
 
 def grouped(tokens: Sequence[Token]) -> tuple[Item, ...]:
-    """Raises Unreadable where brackets do not match, or nest deeper than 32."""
+    """Raises Unreadable if brackets do not match, or nest deeper than 32."""
     return _grouped(_with_round_brackets(tokens) if _turn_outward(tokens) else tokens)
 
 

@@ -57,7 +57,7 @@ def read_otherwise(text: str) -> Value | None:
 
 
 def readings(text: str, gold: Value | None) -> list[Value]:
-    """The values that an answer can be, the likeliest first. Raises Unreadable where there is none."""
+    """The values that an answer can be, the likeliest first. Raises Unreadable if there is none."""
     manner = _manner(gold)
     found: list[Value] = []
     reason = Unreadable("nothing")

@@ -231,7 +231,7 @@ def _is_word(item: Item, word: str) -> bool:
 
 
 def label_of(items: Sequence[Item]) -> Unit | None:
-    """Words behind a number that are no unit and do not change it; None where they might."""
+    """Words behind a number that are no unit and do not change it; None if they might."""
     words = []
     for item in items:
         if is_sign(item, ".", "-"):

@@ -133,7 +133,7 @@ def _power(args: list[Exact]) -> Exact | None:
 
 
 def _rational_power(base: Fraction, exponent: Fraction) -> Exact | None:
-    """8^{2/3} is 4; None where the root is irrational or not real."""
+    """8^{2/3} is 4; None if the root is irrational or not real."""
     if base <= 0 or exponent.denominator > 64:
         return Exact(Fraction(0)) if base == 0 and exponent > 0 else None
     top, bottom = _whole_root(base.numerator, exponent.denominator), _whole_root(base.denominator, exponent.denominator)
