@@ -5,6 +5,8 @@ from fractions import Fraction
 import pytest
 
 from mtpipe.verify.compare.equal import compare
+from mtpipe.verify.compare.rules import STRICT
+from mtpipe.verify.numeric import NumericAlgebra
 from mtpipe.verify.reader.read import read, read_otherwise, readings
 from mtpipe.verify.values.kinds import Number
 
@@ -37,6 +39,13 @@ def test_a_gold_with_two_digits_behind_its_comma_may_be_a_decimal(gold, value):
         ("7!!", "105"),
         ("0.67", r"\frac{2}{3}"),
         (r"\text{Yes}", "yes, because 7 is prime"),
+        ("-4", "negative four"),
+        (r"-4\text{ m}", r"\text{minus }4\text{ m}"),
+        (r"2\pi k", r"2k\pi, k \in \mathbb{Z}"),
+        (r"2\pi k\ (k \in \mathbb{Z})", r"2\pi k"),
+        (r"\begin{pmatrix}0&1\\2&3\end{pmatrix}", "[[0,1],[2,3]]"),
+        ("f(x)=2x+3", "y=3+2x"),
+        ("y=2x+3", "f(x)=2x+3"),
     ],
 )
 def test_notation_of_one_country_answers_that_of_another(gold, answer):
@@ -57,6 +66,11 @@ def test_notation_of_one_country_answers_that_of_another(gold, answer):
         ("7!!", "7!"),
         ("7.1", r"\frac{64}{9}"),
         (r"\text{Yes}", "no, because 7 is prime"),
+        ("4", "negative four"),
+        (r"3, k", r"3, k \in \mathbb{Z}"),
+        (r"\begin{pmatrix}0&1\\2&3\end{pmatrix}", "[[0,2],[1,3]]"),
+        ("f(x)=2x+3", "y=2x-3"),
+        ("f(x)=2x+3", "x=2x+3"),
     ],
 )
 def test_and_differs_where_it_says_another_thing(gold, answer):
@@ -64,4 +78,4 @@ def test_and_differs_where_it_says_another_thing(gold, answer):
 
 
 def equal(gold: str, answer: str) -> bool | None:
-    return compare(read(gold), readings(answer, read(gold)))
+    return compare(read(gold), readings(answer, read(gold)), STRICT, NumericAlgebra())

@@ -125,6 +125,8 @@ class _Comparison:
             return compare_matrices(gold, answer, self)
         matrix, other = (gold, answer) if isinstance(gold, Matrix) else (answer, gold)
         assert isinstance(matrix, Matrix)
+        if (rows := _rows(other)) is not None:
+            return self(*((matrix, rows) if matrix is gold else (rows, matrix)))
         vector = column(matrix)
         if vector is None:
             return False
@@ -164,6 +166,14 @@ class _Comparison:
         if any(rational(one) == 0 for pair in formulas for one in pair if one is not None):
             return False
         return False if False in crossed else None if None in crossed else True
+
+
+def _rows(value: Value) -> Matrix | None:
+    """[[1, 2], [3, 4]] as a matrix."""
+    if not isinstance(value, Sequence) or value.kind != "[]":
+        return None
+    rows = [row.members for row in value.members if isinstance(row, Sequence) and row.kind == "[]"]
+    return Matrix(tuple(rows)) if len(rows) == len(value.members) else None
 
 
 def _by_24_hours(time: Colon) -> tuple[Value, ...]:

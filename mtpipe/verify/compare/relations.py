@@ -4,7 +4,16 @@ from mtpipe.verify.compare.algebra import Algebra
 from mtpipe.verify.compare.rules import Equal, Rules
 from mtpipe.verify.compare.scalars import formula_of
 from mtpipe.verify.reader.phrases import product_of
-from mtpipe.verify.values.formula import Formula, negative, nodes, number, over_one_denominator, renamed, symbols
+from mtpipe.verify.values.formula import (
+    Formula,
+    negative,
+    nodes,
+    number,
+    over_one_denominator,
+    renamed,
+    symbol,
+    symbols,
+)
 from mtpipe.verify.values.kinds import Colon, Expression, Number, Quantity, Relation, Sequence, Value, Words
 
 _TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", "=": "=", r"\ne": r"\ne"}
@@ -136,7 +145,7 @@ def _by_name(gold: Relation, answer: Relation, equal: Equal, algebra: Algebra) -
     constant = not letters(mine[1]) and not isinstance(mine[1], Sequence)
     if other is None:
         return "different" if constant else "other"
-    names = _renamed_call(mine[0], other[0])
+    names = {} if _is_y_of_x(mine, other) or _is_y_of_x(other, mine) else _renamed_call(mine[0], other[0])
     if names is None:
         if equal(mine[0], other[0]) is not True:
             return "different" if constant or not letters(other[1]) else "other"
@@ -156,6 +165,15 @@ def _named(relation: Relation) -> tuple[Value, Value] | None:
     if is_name(sides[0]):
         return sides[0], sides[-1]
     return (sides[1], sides[0]) if len(sides) == 2 and is_name(sides[1]) else None
+
+
+def _is_y_of_x(called: tuple[Value, Value], named: tuple[Value, Value]) -> bool:
+    """Whether f(x)=2x+3 is answered by y=2x+3, or the other way round."""
+    if not (isinstance(called[0], Expression) and isinstance(named[0], Expression)):
+        return False
+    call = called[0].formula
+    letter = call.args[0] if call.op == "call" and len(call.args) == 1 else None
+    return letter is not None and letter.op == "symbol" and named[0].formula == symbol("y") != letter
 
 
 def _renamed_call(gold: Value, answer: Value) -> dict[str, str] | None:

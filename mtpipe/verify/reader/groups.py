@@ -86,6 +86,11 @@ def is_sign(item: Item | None, *texts: str) -> bool:
     return isinstance(item, Token) and item.kind in ("sign", "command") and item.text in texts
 
 
+def is_word(item: Item | None, *texts: str) -> bool:
+    """Whether the item is one of these words, in text or in plain letters."""
+    return isinstance(item, Token) and item.kind in ("word", "letters") and item.text.lower() in texts
+
+
 def split(items: Sequence[Item], *separators: str) -> list[tuple[Item, ...]]:
     """The parts between separators outside all brackets; one part where there is none."""
     parts: list[list[Item]] = [[]]

@@ -2,7 +2,7 @@ r"""Words: phrases, number words, names for sets, and the prose around an answer
 
 from collections.abc import Sequence
 
-from mtpipe.verify.reader.groups import Item, is_sign
+from mtpipe.verify.reader.groups import Group, Item, is_sign
 from mtpipe.verify.reader.names import FUNCTION_NAMES, TYPED
 from mtpipe.verify.reader.numerals import number_in_words
 from mtpipe.verify.reader.tokens import Token, Unreadable
@@ -129,6 +129,25 @@ def _is_prose(item: Item) -> bool:
 
 def _text(item: Item) -> str:
     return item.text.lower() if isinstance(item, Token) else ""
+
+
+def without_membership(items: Sequence[Item]) -> tuple[Item, ...]:
+    r"""Up to `, k \in \mathbb{Z}` or `(k \in \mathbb{Z})`, if what stands before it has the letter."""
+    last = items[-1] if items else None
+    inside = tuple(last.items) if isinstance(last, Group) and last.opening == "(" else tuple(items[-3:])
+    rest = tuple(items[:-1]) if isinstance(last, Group) and last.opening == "(" else tuple(items[:-3])
+    declared = len(inside) == 3 and is_sign(inside[1], r"\in") and is_sign(inside[2], r"\mathbb{Z}", r"\mathbb{N}")
+    if not declared or not rest or not set(_all_tokens(inside[:1])) & set(_all_tokens(rest)):
+        return tuple(items)
+    return rest[:-1] if is_sign(rest[-1], ",") else rest
+
+
+def _all_tokens(items: Sequence[Item]) -> list[Token]:
+    """The tokens in all brackets, without the spaces before them."""
+    found = []
+    for item in items:
+        found += _all_tokens(item.items) if isinstance(item, Group) else [Token(item.kind, item.text)]
+    return found
 
 
 def without_reason(items: Sequence[Item]) -> tuple[Item, ...]:

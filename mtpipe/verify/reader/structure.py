@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from mtpipe.verify.reader.cursor import Manner, flat
 from mtpipe.verify.reader.formulas import read_formula
-from mtpipe.verify.reader.groups import Group, Item, is_sign, split
+from mtpipe.verify.reader.groups import Group, Item, is_sign, is_word, split
 from mtpipe.verify.reader.matrices import holds_matrix, read_matrix, rows_of
 from mtpipe.verify.reader.numerals import number_in_words
 from mtpipe.verify.reader.phrases import (
     is_wordy,
     mixed_words,
     read_words,
+    without_membership,
     without_prose,
     without_qualifier,
     without_reason,
@@ -19,7 +20,7 @@ from mtpipe.verify.reader.phrases import (
 )
 from mtpipe.verify.reader.scalars import classified, scalar
 from mtpipe.verify.reader.tokens import Token, Unreadable
-from mtpipe.verify.values.kinds import Builder, Combined, Dots, KnownSet, Number, Relation, Value, Words
+from mtpipe.verify.values.kinds import Builder, Combined, Dots, KnownSet, Number, Quantity, Relation, Value, Words
 from mtpipe.verify.values.kinds import Sequence as Members
 
 LONGEST = 256
@@ -31,7 +32,7 @@ _ENDS = (".", ",", ";", ":", "?")
 
 def read_value(items: Sequence[Item], manner: Manner) -> Value:
     """What all items together are. Raises Unreadable."""
-    items = trimmed(without_reason(without_prose(trimmed(items))))
+    items = trimmed(without_membership(without_reason(without_prose(trimmed(items)))))
     if len(items) == 1 and isinstance(items[0], Group) and items[0].opening == "{" and not _has_comma(items[0].items):
         return read_value(items[0].items, manner)
     if not items:
@@ -40,6 +41,8 @@ def read_value(items: Sequence[Item], manner: Manner) -> Value:
         return read_value(split(items, *_IMPLIES)[-1], manner)
     if is_wordy(items) and not _has_comma(items) and (number := number_in_words(words_of(items))) is not None:
         return Number(number)  # three hundred and five
+    if len(items) > 1 and is_word(items[0], "minus", "negative"):
+        return _negated(read_value(items[1:], manner))
     parts, kind = _parts(items)
     if len(parts) > 1:
         return _list(parts, kind, manner)
@@ -50,6 +53,16 @@ def read_value(items: Sequence[Item], manner: Manner) -> Value:
             raise Unreadable("a condition on a number")
         return value
     return _one(items, manner)
+
+
+def _negated(value: Value) -> Value:
+    """Of `minus 4` and `negative four`."""
+    if isinstance(value, Quantity):
+        amount = _negated(value.amount)
+        return Quantity(amount, value.unit) if isinstance(amount, Number) else value
+    if not isinstance(value, Number):
+        raise Unreadable("minus before what is no number")
+    return Number(-value.value, value.step, value.worked_out)
 
 
 def trimmed(items: Sequence[Item]) -> tuple[Item, ...]:

@@ -279,3 +279,8 @@ def digit_in_a_base_changed(text: str) -> str | None:
 def digits_in_a_base_backwards(text: str) -> str | None:
     found = re.fullmatch(r"([1-9A-F][0-9A-F]+)_\{?(\d+)\}?", text)
     return f"{found[1][::-1]}_{found[2]}" if found and found[1] != found[1][::-1] else None
+
+
+@TABLE.changes
+def minus_put_before_it_in_words(text: str) -> str | None:
+    return rf"\text{{negative }}{text}" if INTEGER.fullmatch(text) and text[:1] not in "-0" else None

@@ -220,3 +220,8 @@ def base_left_out(text: str) -> str | None:
     """The question has named the base."""
     found = DIGITS_IN_BASE.fullmatch(text)
     return found[1] if found else None
+
+
+@TABLE.keeps
+def minus_in_words(text: str) -> str | None:
+    return rf"\text{{minus }}{text[1:]}" if text[:1] == "-" and INTEGER.fullmatch(text) else None
