@@ -20,7 +20,7 @@ from mtpipe.settings.reward import Reward
 from mtpipe.settings.rounds import Round, spelled_out
 from mtpipe.settings.sampling import Ray, Sampling
 from mtpipe.settings.task import ArithmeticTask, Task
-from mtpipe.settings.update import Update
+from mtpipe.settings.update import Update, tolerance_of
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.planning import plan_round
 from mtpipe.temperature.round_plan import RoundPlan
@@ -155,6 +155,12 @@ class Params(Settings):
                 f"{where}.truncation: update.target is untempered, whose importance weights correct nothing for tokens "
                 f"that were never left to draw from; set it to tempered"
             )
+
+    def update_of(self, arm: str) -> Update:
+        """The settings of an arm's updates, with the tolerance that the precisions of engine and update ask for."""
+        own = self.update.overridden(self.temperature[arm].update)
+        tolerance = own.logprob_tolerance or tolerance_of(own.precision, *self.sampling.precisions)
+        return own.model_copy(update={"logprob_tolerance": tolerance})
 
     def plans(self) -> list[RoundPlan]:
         """The resolved temperatures of every listed arm and round, arm by arm."""

@@ -21,8 +21,7 @@ def main() -> None:
     params, fingerprints = load_params(), Fingerprints()
     check_checkpoint(params.model.checkpoint)
     for arm in params.arms:
-        settings = params.update.overridden(params.temperature[arm].update)
-        write_json(paths.arm_update(arm), settings.model_dump(mode="json"))
+        write_json(paths.arm_update(arm), params.update_of(arm).model_dump(mode="json"))
     for plan in params.plans():
         own = fingerprints.of_plugins(used_plugins(plan.model_dump(mode="json")))
         complete = plan.model_copy(update={"sources": own})

@@ -42,7 +42,8 @@ def main(
         with progress_bar(len(groups), f"update {arm} round {round}", "groups", ranks.first) as bar:
             metrics = update_policy(learner, steps, bar, resume, lambda step, found: tell("step", found, before + step))
         if write_next_policy(*run, learner, metrics, rollouts, control):
-            write_json(paths.steps(*run), {"steps_before": before, "steps": metrics})
+            mismatch = [row for step in metrics for row in step.pop("mismatch", [])]
+            write_json(paths.steps(*run), {"steps_before": before, "steps": metrics, "mismatch": mismatch})
             resume.remove()
 
 

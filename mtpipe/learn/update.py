@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from mtpipe.learn.batching.steps import OptimizerStep, TrainingSample
 from mtpipe.learn.losses.entropy_bonus import Coefficient
 from mtpipe.learn.losses.step_metrics import StepMetrics
 from mtpipe.learn.objective import MicroBatch, flatten, policy_loss
-from mtpipe.learn.rollout_checks import check_logprobs, check_tokens
+from mtpipe.learn.rollout_checks import RecordedLogprobs, check_tokens, corrected_table
 from mtpipe.learn.scoring.chunked_head import TokenScores
 from mtpipe.learn.scoring.recomputed_layers import recompute_layers
 from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
@@ -21,6 +22,7 @@ from mtpipe.learn.scoring.sequences import Sequences
 from mtpipe.learn.scoring.shared_prompts import laid_out, lay_out, read_prompts, shares_prompts
 from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.resume import ResumePoint
+from mtpipe.settings.mismatch import corrects
 from mtpipe.settings.update import Update
 
 _Scored = Callable[[TokenScores, MicroBatch, Update], dict[str, Tensor]]
@@ -32,14 +34,17 @@ def update_policy(
     steps: list[OptimizerStep],
     progress: tqdm,
     resume_point: ResumePoint | None = None,
-    after_step: Callable[[int, dict[str, float]], None] = lambda step, metrics: None,
-) -> list[dict[str, float]]:
+    after_step: Callable[[int, dict[str, Any]], None] = lambda step, metrics: None,
+) -> list[dict[str, Any]]:
     """Takes the steps and returns the metrics of each, in order; a step without responses is skipped.
+
+    The first step taken has a table, `mismatch`, of how far the recorded log-probs lie from the update's own
+    (`mtpipe.statistics.mismatch_table`): of the whole round where they are computed beforehand, else of the step.
 
     Args:
         progress: counts groups.
         resume_point: where a killed update left its last step and this one leaves its own.
-        after_step: called with each step's number in the round, from 1, and its metrics.
+        after_step: called with each step's number in the round, from 1, and its metrics but for the table.
 
     Raises MtpipeError if the policy's log-probs do not match the rollouts' before the first step, if a loss or gradient
     is not finite, or if memory does not suffice.
@@ -56,6 +61,7 @@ def update_policy(
         if settings.gradient_checkpointing:
             recompute_layers(model)
         model.eval()  # a ratio is between what was sampled and what is trained, and dropout would be part of it
+        beforehand = corrected_table(steps, settings) if corrects(settings.mismatch) else []
         metrics = resume_point.resume(learner) if resume_point else []
         progress.update(sum(step.groups for step in steps[: len(metrics)]))
         for step in steps[len(metrics) :]:
@@ -64,26 +70,34 @@ def update_policy(
                 checked = any("loss" in earlier for earlier in metrics)
                 coefficient = coefficient_after(metrics, settings, learner.coefficient)
                 taken = take_step(learner, step.responses, not checked, coefficient.used)
+                if beforehand and not checked:
+                    taken["mismatch"] = beforehand
             metrics.append(step.described | taken)
             if resume_point:
                 resume_point.save(learner, metrics)
-            after_step(len(metrics), metrics[-1])
+            after_step(len(metrics), {key: value for key, value in metrics[-1].items() if key != "mismatch"})
             progress.update(step.groups)
     return metrics
 
 
 def take_step(
     learner: Learner, responses: list[TrainingSample], check: bool, entropy_coefficient: float = 0.0
-) -> dict[str, float]:
-    """One optimizer step; with `check` the recorded log-probs are compared with the policy's first."""
+) -> dict[str, Any]:
+    """One optimizer step and its metrics.
+
+    With `check` the recorded log-probs are held against the policy's before any weight changes; the metrics then have
+    the differences as a table, `mismatch`.
+    """
     settings, scorer, ranks = learner.settings, learner.scorer, learner.ranks
-    metrics = StepMetrics()
+    metrics, recorded = StepMetrics(), RecordedLogprobs(responses) if check else None
     share_prompts = shares_prompts(scorer.model, responses, settings, ranks.count)
     for prompt_batch in ranks.prompt_batches(responses, settings.tokens_per_micro_batch, share_prompts):
         prompts = read_prompts(scorer, prompt_batch, settings)
         for batch, scale in prompt_batch.batches:
             sequences = lay_out(batch, prompts, scorer.model.device)
-            loss, logged = micro_batch_loss(scorer, batch, sequences, settings, check, entropy_coefficient)
+            loss, logged = micro_batch_loss(
+                scorer, batch, sequences, settings, entropy_coefficient, recorded if scale else None
+            )
             if not torch.isfinite(loss):
                 raise MtpipeError(
                     f"the loss is {loss.item()} in the batch of {_named(batch)}; "
@@ -94,6 +108,7 @@ def take_step(
                 metrics.add(loss, logged)
         if prompts:
             prompts.backward()
+    table = {"mismatch": recorded.check(ranks, settings.tolerance)} if recorded else {}
     metrics = ranks.join(metrics)
     norm = learner.optimizer.clip()
     if not torch.isfinite(torch.tensor(norm)):
@@ -103,7 +118,7 @@ def take_step(
         )
     learner.optimizer.step()
     bonus = {"entropy_coefficient": entropy_coefficient} if settings.entropy_bonus else {}
-    return {**metrics.described(), "grad_norm": norm, **bonus}
+    return {**metrics.described(), "grad_norm": norm, **bonus, **table}
 
 
 def coefficient_after(metrics: list[dict[str, float]], settings: Update, start: Coefficient) -> Coefficient:
@@ -120,17 +135,15 @@ def micro_batch_loss(
     batch: list[TrainingSample],
     sequences: Sequences,
     settings: Update,
-    check: bool,
     entropy_coefficient: float = 0.0,
+    recorded: RecordedLogprobs | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """A micro-batch's share of the step's loss, and what is logged of its tokens; `sequences` is the batch laid out."""
     tokens = flatten(batch, sequences.response_index)
     precision = PRECISIONS[settings.precision]
     scores = scorer(sequences, tokens.temperatures, precision, tokens.masks, entropy_coefficient > 0)
-    if check:
-        check_logprobs(
-            scores.tempered.detach(), tokens.behaviour_logprobs, sequences, batch, settings.logprob_tolerance
-        )
+    if recorded is not None:
+        recorded.add(scores, tokens, batch)
     return policy_loss(scores, tokens, settings, entropy_coefficient)
 
 

@@ -30,6 +30,8 @@ STEP_MEANS = (
     "kl_cov",
     "entropy_coefficient",
     "grad_norm",
+    "mismatch_weight",
+    "mismatch_cut",
 )
 """What a round reports of its optimizer steps, as means over those taken; some exist under some settings only."""
 
@@ -58,6 +60,7 @@ def measure_round(
         "temperatures": temperature_shares(rollouts, verdicts),
         "profile": temperature_profile(rollouts),
         "entropy": entropy_histogram(rollouts, settled.threshold),
+        "mismatch": update["mismatch"],
     }
 
 

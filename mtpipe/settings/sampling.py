@@ -41,6 +41,12 @@ class EngineSettings(Settings):
         default=2048, ge=1, description="responses sampled at once; changes speed and memory, not results"
     )
 
+    @property
+    def precisions(self) -> set[str]:
+        """What the engine may compute in: float32, or another type."""
+        of_vllm = self.vllm.quantization or self.vllm.dtype
+        return {"torch": {"float32"}, "vllm": {of_vllm}, "auto": {"float32", of_vllm}}[self.engine]
+
 
 class ResponseSampling(EngineSettings):
     """An engine, and how long its responses may become."""

@@ -8,6 +8,16 @@ from mtpipe.settings.base import Settings, faults
 from mtpipe.settings.mismatch import Mismatch, SequenceTruncate, TokenTruncate, Uncorrected, corrects
 
 
+def tolerance_of(*precisions: str) -> float:
+    """The mean |log-prob - rollout's| (nats) that engine and update may differ by in these precisions.
+
+    float32 rounds log-probs in the seventh digit, and engines agree to 1e-6 in the mean. bfloat16 rounds hidden states
+    and logits in the third digit, which moves log-probs by some thousandths in the mean; temperatures that are a tenth
+    off move them by some hundredths.
+    """
+    return 1e-5 if set(precisions) == {"float32"} else 0.02
+
+
 class EntropyClip(Settings):
     """A clip range split by entropy within each response (Archer): the ratio stays within 1 - range and 1 + range."""
 
@@ -157,8 +167,10 @@ class Update(Loss):
     gradient_checkpointing: bool = Field(
         default=False, description="layers computed again in the backward pass: less memory, more time"
     )
-    logprob_tolerance: float = Field(
-        default=0.001, gt=0, description="largest |log-prob - rollout's| allowed before step 1, nats"
+    logprob_tolerance: float | None = Field(
+        default=None,
+        gt=0,
+        description="mean |log-prob - rollout's| allowed before step 1, nats; null: by the precisions",
     )
 
     @model_validator(mode="after")
@@ -169,6 +181,11 @@ class Update(Loss):
                 "or share_prompts to auto"
             )
         return self
+
+    @property
+    def tolerance(self) -> float:
+        """`logprob_tolerance`, or what this update's own precision asks for."""
+        return self.logprob_tolerance or tolerance_of(self.precision)
 
     def overridden(self, changes: dict[str, Any]) -> "Update":
         """These settings with an arm's own for the loss.

@@ -78,6 +78,16 @@ def project(policy, policy_folder, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+def record_otherwise() -> None:
+    """The first round as an engine records it that gives every seventh token half its probability, and one far more."""
+    rollouts = read_rollouts(paths.rollouts("spread", 1, 0))
+    for rollout in rollouts:
+        rollout.behaviour_logprobs[::7] = [value - 0.69 for value in rollout.behaviour_logprobs[::7]]
+    longest = max(rollouts, key=len)
+    longest.behaviour_logprobs[1] += 2.0
+    write_rollouts(paths.rollouts("spread", 1, 0), rollouts)
+
+
 def results(rounds: int) -> tuple[list[dict], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Metrics of all steps, the last policy's weights, and its optimizer's state."""
     steps = [
@@ -91,7 +101,15 @@ def results(rounds: int) -> tuple[list[dict], dict[str, torch.Tensor], dict[str,
     ("processes", "settings"),
     [
         ([2, 3], {"target": "untempered", "share_prompts": True}),
-        ([2], {"loss": "grpo", "gradient_checkpointing": True, **TOKEN_CONTROLS}),
+        (
+            [2],
+            {
+                "loss": "grpo",
+                "gradient_checkpointing": True,
+                "mismatch": {"kind": "token_mask", "low": 0.8, "high": 1.2, "veto": 0.5},
+                **TOKEN_CONTROLS,
+            },
+        ),
     ],
 )
 def test_several_processes_learn_what_one_does(project, capfd, processes, settings):
@@ -100,6 +118,8 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
     Where prompts are shared, a process has whole groups, and one of the three has none.
     """
     write_params(1, **settings)
+    if "mismatch" in settings:
+        record_otherwise()
     for round in range(len(processes)):
         run_stage(update, "spread", 1, round)
         sample_round("spread", round + 1)
@@ -113,6 +133,8 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
     assert "Traceback" not in capfd.readouterr().err
     steps_shared, weights_shared, state_shared = results(len(processes))
     assert len(steps) == 4 * len(processes)
+    if "mismatch" in settings:
+        assert all(0 < step["mismatch_cut"] < 1 for step in steps if "loss" in step)
     for one, shared in zip(steps, steps_shared, strict=True):
         assert shared == pytest.approx(one, rel=1e-4, abs=1e-5)
         assert shared.get("loss", 0.0) == pytest.approx(one.get("loss", 0.0), abs=1e-5)
@@ -191,7 +213,7 @@ def test_an_error_in_one_process_ends_all_with_its_message_alone(project, capfd)
     longest.behaviour_logprobs = [-50.0] * len(longest.behaviour_logprobs)
     write_rollouts(paths.rollouts("spread", 1, 0), rollouts)
     write_params(2, logprob_tolerance=1e-3, prompts_per_step=len(PROMPTS))
-    with pytest.raises(MtpipeError, match=r"^the rollouts' log-probs do not fit the policy: problem "):
+    with pytest.raises(MtpipeError, match=r"^the rollouts' log-probs do not fit the policy: they differ by "):
         run_stage(update, "spread", 1, 0)
     said = capfd.readouterr().err
     assert "Traceback" not in said

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from mtpipe.learn.batching.steps import OptimizerStep, TrainingSample
 from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.optimizer import write_state
+from mtpipe.settings.mismatch import TokenMask
 from mtpipe.settings.update import EntropyBonus
 from mtpipe.learn.update import update_policy
 from mtpipe.learn.state.resume import ResumePoint
@@ -34,11 +35,12 @@ params = load_params()
 prepare_torch(params.compute)
 bonus = EntropyBonus(target=10.0, change=0.05, largest=0.12)
 changes = {"logprob_tolerance": 1e9, "target": "untempered", "learning_rate": 1e-3, "warmup_steps": 2}
-settings = params.update.model_copy(update={**changes, "entropy_bonus": bonus})
+own = {"entropy_bonus": bonus, "mismatch": TokenMask(kind="token_mask")}
+settings = params.update.model_copy(update={**changes, **own})
 generator = random.Random(0)
 def response():
     ids = [generator.randrange(2, 16) for _ in range(generator.randrange(2, 12))]
-    return TrainingSample(rollout(ids, [3, 4, 5], 1.2), generator.choice([-1.0, 1.0]), 0.02)
+    return TrainingSample(rollout(ids, [3, 4, 5], 1.0), generator.choice([-1.0, 1.0]), 0.02)
 steps = [OptimizerStep(1, [response() for _ in range(6)], {"reward": float(index)}) for index in range(4)]
 
 class Killed(ResumePoint):

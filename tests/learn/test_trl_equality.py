@@ -101,7 +101,7 @@ def test_losses_and_gradients_are_those_of_trl(policy, params, groups, tmp_path,
 
     ours = 0.0
     for half in (responses[::2], responses[1::2]):
-        loss, _ = micro_batch_loss(Scorer(policy.model), half, lay_out(half, None, "cpu"), settings, check=False)
+        loss, _ = micro_batch_loss(Scorer(policy.model), half, lay_out(half, None, "cpu"), settings)
         loss.backward()
         ours += loss.item()
 
@@ -147,7 +147,7 @@ def test_corrections_of_the_mismatch_are_those_of_trl(policy, params, groups, tm
     [step] = optimizer_steps(groups, settings, MAX_RESPONSE)
     responses = off_by(perturbed(policy, step.responses, 0.3), 0.2)
     theirs = copy.deepcopy(policy)
-    ours, _ = micro_batch_loss(Scorer(policy.model), responses, lay_out(responses, None, "cpu"), settings, False)
+    ours, _ = micro_batch_loss(Scorer(policy.model), responses, lay_out(responses, None, "cpu"), settings)
     ours.backward()
 
     options = {"loss_type": "grpo", "epsilon": 0.2, "epsilon_high": 0.2, "beta": 0.1, "use_bias_correction_kl": False}

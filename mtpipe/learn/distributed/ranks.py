@@ -6,7 +6,7 @@ is a plain sum and does not depend on who computes which part: any number of pro
 
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -24,6 +24,9 @@ from mtpipe.learn.scoring.scorer import Scorer
 
 # FSDP2 finds the tensors that a forward pass returns by walking its result, and needs to know this one.
 _pytree.register_dataclass(TokenScores)
+
+
+T = TypeVar("T")
 
 
 class Ranks:
@@ -54,6 +57,10 @@ class Ranks:
     def agree(self, decision: bool) -> bool:
         """The first process's decision, in all of them."""
         return decision
+
+    def gather(self, value: T) -> list[T]:
+        """What all processes have, in each of them."""
+        return [value]
 
 
 ALONE = Ranks()
@@ -135,3 +142,8 @@ class SharedRanks(Ranks):
         said = [decision]
         dist.broadcast_object_list(said, src=0)
         return said[0]
+
+    def gather(self, value: T) -> list[T]:
+        gathered: list[Any] = [None] * self.count
+        dist.all_gather_object(gathered, value)
+        return gathered
