@@ -41,6 +41,8 @@ def test_two_rounds_with_files_between_them_are_two_rounds_of_one_learner(here, 
         written = read_json(paths.steps(arm, SEED, round))
         assert written["steps_before"] == (len(steps(arm, 0)) if round else 0)
         assert len(steps(arm, round)) > 0
+        table = [row for step in metrics for row in step.pop("mismatch", [])]
+        assert [row["tokens"] for row in written["mismatch"]] == [row["tokens"] for row in table]
         for one, other in zip(written["steps"], metrics, strict=True):
             assert one == pytest.approx(other, rel=1e-4, abs=1e-6)
         found = load_file(paths.policy(arm, SEED, round + 1) / "model.safetensors")
