@@ -9,7 +9,6 @@ from pydantic import Field
 
 from mtpipe.settings.base import Settings
 
-
 Veto = Annotated[
     float | None,
     Field(
