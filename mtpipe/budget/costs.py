@@ -18,8 +18,11 @@ WEIGHT_BYTES = 4
 ROLLOUT_BYTES = 20
 """A response token in a rollouts file before compression: its id, three float32 numbers, about four characters."""
 
-DRAW_BYTES = 32
-"""A vocabulary entry of one row while its token is drawn: four float32 and two float64 tensors of that shape."""
+DRAW_BYTES = 24
+"""A vocabulary entry of one row while its token is drawn by top-p on a GPU, its logit included; the most there is.
+
+Without truncation a GPU holds the logits alone, 4 bytes; a CPU computes with a few rows at a time.
+"""
 
 LOGIT_BYTES = 16
 """A vocabulary entry of one token in the update: logits, two log-probs and their gradient, float32."""
@@ -126,14 +129,15 @@ def study_disk(params: Params, size: ModelSize, lengths: Lengths, keep: int | No
 
 
 def sampling_memory(params: Params, size: ModelSize, lengths: Lengths) -> float:
-    """Peak bytes of one sampling process of the embedded engine, float32.
+    """Peak bytes of one sampling process of the embedded engine.
 
-    Weights, the KV cache of a full batch at its longest (2 x layers x key width x 4 bytes a token), and the drawing
-    of one token a row (32 bytes a row and vocabulary entry).
+    Weights, the KV cache of a full batch at its longest (2 x layers x key width numbers a token), and the drawing of
+    one token a row.
     """
+    number = 2 if params.sampling.torch_dtype == "bfloat16" else 4
     rows = min(params.sampling.batch_size, round_responses(params))
-    cache = rows * (lengths.prompt + params.sampling.max_new_tokens) * 2 * size.layers * size.key_value * 4
-    return WEIGHT_BYTES * size.parameters + cache + rows * size.vocabulary * DRAW_BYTES
+    cache = rows * (lengths.prompt + params.sampling.max_new_tokens) * 2 * size.layers * size.key_value
+    return number * (size.parameters + cache) + rows * size.vocabulary * DRAW_BYTES
 
 
 def activation_bytes(size: ModelSize, checkpointing: bool = False) -> int:

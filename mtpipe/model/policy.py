@@ -128,15 +128,15 @@ def load_vocabulary(folder: Path) -> Vocabulary:
     return Vocabulary(tokenizer, stop_ids, size)
 
 
-def load_policy(folder: Path, device: torch.device | str = "cpu") -> Policy:
-    """Loads a policy in float32.
+def load_policy(folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Policy:
+    """Loads a policy, with weights of type `dtype`.
 
     Raises MtpipeError if the folder, its weights or its tokenizer are missing or unreadable.
     """
     vocabulary = load_vocabulary(folder)
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
+            folder, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
         )
     except (OSError, ValueError, SafetensorError) as error:
         raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}") from error

@@ -6,6 +6,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
+
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import pick_device, prepare_torch
 from mtpipe.sampling.engine import Engine
@@ -37,7 +39,7 @@ def _open(settings: EngineSettings, compute: Compute, folder: Path) -> Engine:
         return VllmEngine(folder, settings.vllm, settings.batch_size)
     from mtpipe.sampling.torch_engine import TorchEngine
 
-    return TorchEngine.open(folder, prepare_torch(compute))
+    return TorchEngine.open(folder, prepare_torch(compute), getattr(torch, settings.torch_dtype))
 
 
 def _open_workers(folder: Path, settings: EngineSettings, compute: Compute, ray: Ray, count: int) -> Engine:

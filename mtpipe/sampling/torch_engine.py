@@ -30,13 +30,13 @@ class TorchEngine:
         self._policy = policy
 
     @classmethod
-    def open(cls, folder: Path, device: torch.device) -> "TorchEngine":
-        """Loads the policy in a folder, in float32."""
-        return cls(load_policy(folder, device))
+    def open(cls, folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> "TorchEngine":
+        """Loads the policy in a folder, with weights of type `dtype`."""
+        return cls(load_policy(folder, device, dtype))
 
     def load(self, folder: Path) -> None:
         """Goes on with the policy in another folder."""
-        self._policy = self.vocabulary = load_policy(folder, self._policy.device)
+        self._policy = self.vocabulary = load_policy(folder, self._policy.device, self._policy.model.dtype)
 
     def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Rollout]:
         """Samples one response to each request."""

@@ -36,6 +36,9 @@ class EngineSettings(Settings):
     engine: Literal["torch", "vllm", "auto"] = Field(
         default="torch", description="auto: vllm where it and a CUDA device are there"
     )
+    torch_dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="the torch engine's weights and activations; the draw computes in float32"
+    )
     vllm: Vllm = Vllm()
     batch_size: int = Field(
         default=2048, ge=1, description="responses sampled at once; changes speed and memory, not results"

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 from builders import ROOT
+from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForCausalLM, Qwen2Config
 
 from mtpipe import paths
@@ -20,6 +21,10 @@ from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json
 from mtpipe.learn.state.optimizer import Optimizer, write_state
 from mtpipe.model.policy import save_policy
+from mtpipe.sampling.drawing.draw import draw_tokens
+from mtpipe.temperature.apply import RowTemperatures
+from mtpipe.temperature.rules.uniform import ResolvedUniform
+from mtpipe.temperature.truncation import NONE, Truncation
 
 QWEN_1_5B = {
     "model_type": "qwen2",
@@ -93,6 +98,30 @@ def test_activations_are_what_autograd_keeps(hidden, intermediate, heads, key_va
     predicted = costs.activation_bytes(model_size(config), checkpointing)
     one_layer = costs.activation_bytes(replace(model_size(config), layers=1)) - 4 * 3 * hidden
     assert predicted - one_layer * checkpointing == pytest.approx(found, rel=0.1)
+
+
+@pytest.mark.parametrize("truncation", [NONE, Truncation(top_p=0.9), Truncation(min_p=0.05)])
+def test_drawing_takes_no_more_than_the_predicted_bytes(truncation):
+    """One row longer than what a CPU takes at a time, so that all is computed at once, as on a GPU."""
+    logits = torch.randn(1, 3 << 20, generator=torch.Generator().manual_seed(0)).mul_(5)
+    rules, start = RowTemperatures([ResolvedUniform(temperature=1.0)]), torch.zeros(1, dtype=torch.long)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
+        draw_tokens(logits, rules, start, None, torch.tensor([0.5], dtype=torch.float64), truncation, True)
+    held = most = 0
+    for event in sorted(record.profiler.kineto_results.events(), key=lambda event: event.start_ns()):
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            most = max(most, held)
+    assert 0.7 * costs.DRAW_BYTES * (truncation.top_p is not None) < 4 + most / logits.numel() < costs.DRAW_BYTES
+
+
+def test_sampling_in_bfloat16_halves_weights_and_cache(params, qwen):
+    size, lengths = model_size(read_config(qwen)), Lengths(100, 1000)
+    sampling = params.sampling.model_copy(update={"torch_dtype": "bfloat16"})
+    whole = costs.sampling_memory(params, size, lengths)
+    drawing = 2048 * size.vocabulary * costs.DRAW_BYTES
+    half = costs.sampling_memory(params.model_copy(update={"sampling": sampling}), size, lengths)
+    assert half - drawing == (whole - drawing) / 2 > 2 * size.parameters
 
 
 def test_disk_counts_every_policy_twice_and_pruning_leaves_one(params, qwen):
