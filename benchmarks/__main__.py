@@ -9,6 +9,7 @@ from importlib import import_module
 NAMES = (
     "sampling",
     "draw",
+    "exact_draws",
     "update",
     "memory",
     "verify",

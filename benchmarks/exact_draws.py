@@ -1,7 +1,7 @@
 """Tokens and log-probs of `draw_tokens` against float64, counted: 100 000 draws at each of two vocabularies.
 
-A draw that differs is an edge if the random number lies within 1e-6 of a bound between the two tokens. Logits are like a
-language model's, peaked (entropies of about 1e-4), flat, and with -inf; temperatures go from 0.05 to 10.
+A draw that differs is an edge if the random number lies within 1e-6 of every bound between the two tokens. Logits are
+like a language model's, peaked (entropies of about 1e-4), flat, and with -inf; temperatures go from 0.05 to 10.
 """
 
 import math

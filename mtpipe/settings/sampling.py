@@ -48,7 +48,7 @@ class EngineSettings(Settings):
     def precisions(self) -> set[str]:
         """What the engine may compute in: float32, or another type."""
         of_vllm = self.vllm.quantization or self.vllm.dtype
-        return {"torch": {"float32"}, "vllm": {of_vllm}, "auto": {"float32", of_vllm}}[self.engine]
+        return {"torch": {self.torch_dtype}, "vllm": {of_vllm}, "auto": {self.torch_dtype, of_vllm}}[self.engine]
 
 
 class ResponseSampling(EngineSettings):

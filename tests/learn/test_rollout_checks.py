@@ -91,6 +91,8 @@ def test_without_a_tolerance_of_its_own_the_precisions_decide(params):
     vllm = params.sampling.vllm.model_copy(update={"dtype": "bfloat16"})
     sampling = params.sampling.model_copy(update={"engine": "vllm", "vllm": vllm})
     assert params.model_copy(update={"sampling": sampling}).update_of("token").logprob_tolerance == 0.02
+    sampling = params.sampling.model_copy(update={"torch_dtype": "bfloat16"})
+    assert params.model_copy(update={"sampling": sampling}).update_of("token").logprob_tolerance == 0.02
     set_here = params.update.model_copy(update={"logprob_tolerance": 0.3})
     assert params.model_copy(update={"update": set_here}).update_of("token").logprob_tolerance == 0.3
 

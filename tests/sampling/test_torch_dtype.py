@@ -107,7 +107,7 @@ def project(folder, policy_folder, tmp_path, monkeypatch) -> Path:
             "rounds": 1,
             "task": {"warm_start_problems": 20, "train_problems": 40, "benchmark_problems": 4},
             "sampling": {"group_size": 4, "prompts": 6, "max_new_tokens": 12, "torch_dtype": "bfloat16"},
-            "update": {"prompts_per_step": 3, "warmup_steps": 0, "logprob_tolerance": 0.3},
+            "update": {"prompts_per_step": 3, "warmup_steps": 0},
             "temperature": {
                 "token": {"token": {"kind": "entropy_threshold", "low": 0.9, "high": 1.3, "threshold": {"nats": 2.0}}}
             },
@@ -131,8 +131,8 @@ def test_a_round_sampled_in_bfloat16_is_learnt_from_in_float32(project):
     assert any(not a.equal(b) for a, b in zip(before.parameters(), after.parameters(), strict=True))
 
 
-def test_the_default_tolerance_refuses_it_and_names_the_setting(project):
-    edit_params({"update.logprob_tolerance": 1e-3})
+def test_what_float32_asks_for_refuses_it_and_names_the_setting(project):
+    edit_params({"update.logprob_tolerance": 1e-5})
     plan.main()
-    with pytest.raises(MtpipeError, match=r"allowed difference 0\.001: update\.logprob_tolerance"):
+    with pytest.raises(MtpipeError, match=r"allowed: 1e-05, update\.logprob_tolerance"):
         run_stage(update, "token", 1, 0)
