@@ -47,8 +47,9 @@ class EngineSettings(Settings):
     @property
     def precisions(self) -> set[str]:
         """What the engine may compute in: float32, or another type."""
+        of_torch: str = self.torch_dtype
         of_vllm = self.vllm.quantization or self.vllm.dtype
-        return {"torch": {self.torch_dtype}, "vllm": {of_vllm}, "auto": {self.torch_dtype, of_vllm}}[self.engine]
+        return {"torch": {of_torch}, "vllm": {of_vllm}, "auto": {of_torch, of_vllm}}[self.engine]
 
 
 class ResponseSampling(EngineSettings):
