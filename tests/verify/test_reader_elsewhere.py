@@ -40,6 +40,8 @@ def test_a_gold_with_two_digits_behind_its_comma_may_be_a_decimal(gold, value):
         ("0.67", r"\frac{2}{3}"),
         (r"\text{Yes}", "yes, because 7 is prime"),
         ("-4", "negative four"),
+        ("-3, 4", "negative 3, 4"),
+        (r"\text{negative slope}", "negative slope"),
         (r"-4\text{ m}", r"\text{minus }4\text{ m}"),
         (r"2\pi k", r"2k\pi, k \in \mathbb{Z}"),
         (r"2\pi k\ (k \in \mathbb{Z})", r"2\pi k"),

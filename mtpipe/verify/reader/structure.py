@@ -41,11 +41,13 @@ def read_value(items: Sequence[Item], manner: Manner) -> Value:
         return read_value(split(items, *_IMPLIES)[-1], manner)
     if is_wordy(items) and not _has_comma(items) and (number := number_in_words(words_of(items))) is not None:
         return Number(number)  # three hundred and five
-    if len(items) > 1 and is_word(items[0], "minus", "negative"):
-        return _negated(read_value(items[1:], manner))
     parts, kind = _parts(items)
     if len(parts) > 1:
         return _list(parts, kind, manner)
+    if len(items) > 1 and is_word(items[0], "minus", "negative"):
+        value = read_value(items[1:], manner)
+        if (negated := _negated(value)) is not None:
+            return negated
     shorter = without_qualifier(items)
     if len(shorter) < len(items):
         value = read_value(shorter, manner)
@@ -55,14 +57,11 @@ def read_value(items: Sequence[Item], manner: Manner) -> Value:
     return _one(items, manner)
 
 
-def _negated(value: Value) -> Value:
-    """Of `minus 4` and `negative four`."""
-    if isinstance(value, Quantity):
-        amount = _negated(value.amount)
-        return Quantity(amount, value.unit) if isinstance(amount, Number) else value
-    if not isinstance(value, Number):
-        raise Unreadable("minus before what is no number")
-    return Number(-value.value, value.step, value.worked_out)
+def _negated(value: Value) -> Number | Quantity | None:
+    """Of `minus 4` and `negative four`; None for `negative slope`."""
+    if isinstance(value, Quantity) and isinstance(value.amount, Number):
+        return Quantity(Number(-value.amount.value, value.amount.step), value.unit)
+    return Number(-value.value, value.step, value.worked_out) if isinstance(value, Number) else None
 
 
 def trimmed(items: Sequence[Item]) -> tuple[Item, ...]:
