@@ -9,7 +9,7 @@ VLLM := 0.32.0
 PIP_OPTIONS ?=
 INSTALL = $(BIN)/pip install --disable-pip-version-check $(PIP_OPTIONS)
 
-.PHONY: help setup setup-dev setup-vllm repro test lint bench ui experiments clean
+.PHONY: help setup setup-dev setup-vllm repro test test-quick test-exhaustive lint bench ui experiments clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -41,8 +41,14 @@ repro: setup  ## run the pipeline: what changed since the last run, and nothing 
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m mtpipe run
 
 # Two workers, a file each at a time; threads that wait must not hold the core that the other worker needs.
-test: setup-dev lint  ## lint, types and all tests
+test: setup-dev lint  ## lint, types and all tests but the exhaustive ones
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-quick: setup-dev  ## the tests that start no process, engine or pipeline: two minutes
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+
+test-exhaustive: setup-dev  ## what `make test` leaves out: every rewriting of every gold, every model
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 -m exhaustive
 
 lint: setup-dev  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -103,6 +103,11 @@ def write_plans() -> None:
 def run_stage(stage: ModuleType, *arguments: Any) -> None:
     """Runs a stage in this process, with the settings that params.yaml in the working directory has now."""
     write_plans()
+    run_planned_stage(stage, *arguments)
+
+
+def run_planned_stage(stage: ModuleType, *arguments: Any) -> None:
+    """The same with the settings of the plans that are there."""
     stage.main(*arguments, **settings_for(stage.main))
 
 

@@ -13,8 +13,11 @@ settings.load_profile("mtpipe")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, so that two workers end at about the same time."""
-    items.sort(key=lambda item: item.get_closest_marker("pipeline") is None)
+    """Marks as slow what is so by another mark, and puts the longest files first: two workers end at about one time."""
+    for item in items:
+        if item.get_closest_marker("pipeline") or item.get_closest_marker("exhaustive"):
+            item.add_marker("slow")
+    items.sort(key=lambda item: (item.get_closest_marker("pipeline") is None, item.get_closest_marker("slow") is None))
 
 
 @pytest.fixture(scope="session")

@@ -67,3 +67,8 @@ def test_no_test_imports_from_a_test_module():
     for file in TESTS:
         modules = [node.module for node in ast.walk(parsed(file)) if isinstance(node, ast.ImportFrom)]
         assert not [module for module in modules if str(module).startswith("test_")], file
+
+
+def test_no_two_test_files_have_one_name():
+    names = [file.name for file in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names), "pytest imports a test file by its name alone"

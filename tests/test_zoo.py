@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from builders import ROOT, run_stage, write_params
+from builders import ROOT, run_planned_stage, write_params
 from documented import contradictions
 
 from mtpipe import paths
@@ -45,13 +45,14 @@ def test_every_arm_of_the_zoo_trains_a_round(project, arm, monkeypatch):
     from stages import measure, rollout, start, update, verify
 
     monkeypatch.chdir(project)
-    run_stage(start, arm, 1)
-    run_stage(rollout, arm, 1, 0)
-    run_stage(verify, arm, 1, 0)
-    run_stage(update, arm, 1, 0)
-    run_stage(measure, arm, 1)
+    run_planned_stage(start, arm, 1)
+    run_planned_stage(rollout, arm, 1, 0)
+    run_planned_stage(verify, arm, 1, 0)
+    run_planned_stage(update, arm, 1, 0)
+    run_planned_stage(measure, arm, 1)
     rows = read_rows(paths.rollouts(arm, 1, 0), ROLLOUTS)
-    assert all(bool(row["mask_sizes"]) == load_params().temperature[arm].truncation.cuts for row in rows)
+    cuts = load_params().temperature[arm].truncation.cuts
+    assert all(bool(row["mask_sizes"]) == cuts for row in rows)
     assert (paths.policy(arm, 1, 1) / "model.safetensors").is_file()
     measured = read_json(paths.round_metrics(arm, 1, 0))
     assert measured["profile"]["entropy"]["mean"]

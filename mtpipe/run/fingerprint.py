@@ -41,6 +41,7 @@ class Fingerprints:
         self._root = root
         self._read: dict[Path, tuple[str, list[str]]] = {}
         self._found: dict[str, list[Path]] = {}
+        self._keys: dict[Path, str] = {}
 
     def of_stage(self, name: str, plugins: Collection[str] = ()) -> Digests:
         """The code of stages/NAME.py, of classes from outside by their dotted paths, and of all that these reach.
@@ -81,8 +82,12 @@ class Fingerprints:
 
     def _key(self, file: Path) -> str:
         """A file's path from the root, or from the folder that it belongs to."""
-        home = next((folder for folder in (self._root, Path.cwd()) if file.is_relative_to(folder)), None)
-        return (file.relative_to(home) if home else file).as_posix()
+        if file not in self._keys:
+            home = next((folder for folder in (self._root, Path.cwd()) if file.is_relative_to(folder)), None)
+            if home != self._root:
+                return (file.relative_to(home) if home else file).as_posix()
+            self._keys[file] = file.relative_to(self._root).as_posix()
+        return self._keys[file]
 
     def _look(self, file: Path) -> tuple[str, list[str]]:
         """A file's digest and the modules that it names."""

@@ -54,7 +54,7 @@ def test_a_file_that_is_no_config_is_refused_by_name(tmp_path):
     with pytest.raises(MtpipeError, match=r"nothing is neither a config\.json"):
         read_config(tmp_path / "nothing")
     (tmp_path / "config.json").write_text('{"model_type": "no such model"}')
-    with pytest.raises(MtpipeError, match="no configuration that transformers knows"):
+    with pytest.raises(MtpipeError, match="not a configuration that transformers knows"):
         read_config(tmp_path)
 
 

@@ -27,6 +27,8 @@ from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.planning import plan_round
 from stages import update
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3>", "7-5+1>", "8-1>", "4*4+4>", "9-2*3>"]
 GROUP_SIZE = 4
 TOKEN_CONTROLS = {"top_entropy": 0.6, "entropy_bonus": {"target": 9.0, "change": 0.01, "largest": 0.1}}

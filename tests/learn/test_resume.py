@@ -68,6 +68,7 @@ def run(source: Path, target: Path, work: Path, kill_after: int = 0) -> tuple[in
     return ended.returncode, ended.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_a_killed_update_ends_with_the_weights_of_an_undisturbed_one(policy_folder, tmp_path):
     whole, resumed, work = tmp_path / "whole", tmp_path / "resumed", tmp_path / "work"
     assert run(policy_folder, whole, tmp_path / "other")[0] == 0

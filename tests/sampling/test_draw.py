@@ -59,7 +59,7 @@ def test_log_probs_and_entropies_are_those_of_a_forward_pass(kind, temperature, 
     torch.testing.assert_close(drawn.entropies, entropies.float(), atol=1e-5, rtol=1e-6)
 
 
-@pytest.mark.parametrize("vocabulary", [SMALL, pytest.param(LARGE, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("vocabulary", [SMALL, pytest.param(LARGE, marks=pytest.mark.exhaustive)])
 def test_a_hundred_thousand_tokens_are_those_of_exact_arithmetic_but_at_edges(vocabulary):
     rows, differing = language_like(100, vocabulary), 0
     for index, row in enumerate(rows):
@@ -80,7 +80,7 @@ def test_a_hundred_thousand_tokens_are_those_of_exact_arithmetic_but_at_edges(vo
 
 @pytest.mark.parametrize(
     ("vocabulary", "rows"),
-    [(SMALL, 256), (5000, 24), (LARGE, 16), pytest.param(LARGE, 256, marks=pytest.mark.slow)],
+    [(SMALL, 256), (5000, 24), (LARGE, 16), pytest.param(LARGE, 256, marks=pytest.mark.exhaustive)],
 )
 @pytest.mark.parametrize("truncation", [NONE, TRUNCATIONS[-1]])
 def test_a_row_is_the_same_to_the_bit_in_batches_of_any_size_and_with_any_number_of_threads(

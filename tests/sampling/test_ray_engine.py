@@ -19,6 +19,8 @@ from mtpipe.sampling.ray_engine import RayEngine, Workers
 from mtpipe.settings.sampling import Ray
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 
+pytestmark = pytest.mark.slow
+
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is absent: pip install -e '.[ray]'")
 RULES = [ResolvedEntropyThreshold(low=low, high=low + 0.6, threshold=2.2) for low in (0.8, 1.0)]
 PLAN = SamplingPlan(0, "round 0", max_new_tokens=12, batch_size=4)

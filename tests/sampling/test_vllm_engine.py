@@ -24,7 +24,7 @@ from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import Truncation
 
-pytestmark = needs_vllm
+pytestmark = [needs_vllm, pytest.mark.slow]
 
 NATS = 2.2
 TOKEN_RULES = [

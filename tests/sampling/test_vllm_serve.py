@@ -16,7 +16,7 @@ from vllm_process import needs_vllm
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
 from mtpipe.model.policy import load_policy
 
-pytestmark = needs_vllm
+pytestmark = [needs_vllm, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

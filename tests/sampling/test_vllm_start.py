@@ -11,6 +11,8 @@ from vllm_process import needs_vllm, uneven_policy
 from mtpipe.errors import MtpipeError
 from mtpipe.sampling import opening as engines
 
+pytestmark = pytest.mark.slow
+
 
 def start(folder, options) -> str:
     """The error of starting vLLM, in this process."""

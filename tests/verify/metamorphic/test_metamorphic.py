@@ -68,7 +68,7 @@ def told(count: Count) -> str:
     return f"{count.tried} tried, {len(lines)} not as expected\n" + "\n".join(lines[:60])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_all_rewritten_golds_are_judged_as_mathematics_says(golds):
     with Pool(processes=2) as pool:
         counts = run(list(cases(golds)), pool)
