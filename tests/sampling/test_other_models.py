@@ -6,7 +6,6 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from mtpipe.model.policy import Policy
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.rules.entropy_window import ResolvedEntropyWindow
@@ -21,7 +20,7 @@ def test_a_model_with_learned_positions_is_sampled_from_as_it_reads_each_prompt_
     model = GPT2LMHeadModel(GPT2Config(vocab_size=18, n_embd=32, n_layer=2, n_head=2, n_positions=64)).eval()
     with torch.no_grad():
         model.transformer.wpe.weight.mul_(30)
-    learned = Policy(policy.tokenizer, policy.stop_ids, model)
+    learned = replace(policy, model=model)
     requests = [Request(str(n), 0, list(range(2, 2 + n)), 1.3, RULE) for n in (1, 4, 13)]
     for one in sample(learned, requests, SamplingPlan(0, "round 0", 12, 10)):
         with torch.no_grad():
