@@ -79,33 +79,43 @@ class RecordedLogprobs:
             self._columns[name].append(values)
 
     def check(self, ranks: Ranks, tolerance: float) -> list[dict[str, Any]]:
-        """The table of the differences, over the tokens of all processes.
+        """The table of the differences, over the tokens of all processes. Raises MtpipeError for a fault."""
+        table, fault = self.verdict(ranks, tolerance)
+        if fault:
+            raise MtpipeError(f"{fault}. Run the rollout stage again; `python -m mtpipe parity` compares both sides")
+        return table
 
-        Raises MtpipeError if other temperatures explain the recorded log-probs better than their own, or if the
-        differences' mean is above `tolerance` (nats). The largest difference is no fault: among millions of tokens
-        sampled in bfloat16 some are off by a nat.
+    def verdict(self, ranks: Ranks, tolerance: float) -> tuple[list[dict[str, Any]], str]:
+        """The table of the differences, and what is wrong with them, or "".
+
+        That is: other temperatures explain the recorded log-probs better than their own, or the differences' mean is
+        above `tolerance` (nats). The largest difference is no fault: among millions of tokens sampled in bfloat16 some
+        are off by a nat.
         """
         own = {name: np.concatenate(values) for name, values in self._columns.items()}
         gathered = ranks.gather((own, self._farthest))
         parts = [part for part, _ in gathered if part]
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         gap, (_, farthest) = columns["log_mismatch"], max(of_process for _, of_process in gathered)
-        for name in [*self._others, AT_ONE]:
-            if found := explains(-gap, columns[name]):
-                raise MtpipeError(
-                    f"the rollouts' log-probs do not fit the policy: temperatures are not aligned with their tokens. "
-                    f"{name} explain the log-probs better (coefficient {found:.2f}: 0 if the recorded ones were right, "
-                    f"1 if these were). Farthest off: {farthest}. Run the rollout stage again"
-                )
-        mean = float(np.abs(gap).mean())
+        table = mismatch_table(gap, columns["temperatures"], columns["entropies"])
+        others = {name: columns[name] for name in (*self._others, AT_ONE) if explains(-gap, columns[name])}
+        if others:
+            best = min(others, key=lambda name: float(np.square(gap + others[name]).sum()))
+            return table, (
+                f"the rollouts' log-probs do not fit the policy: temperatures are not aligned with their tokens. "
+                f"{best[:1].upper()}{best[1:]} explain the log-probs better (coefficient "
+                f"{explains(-gap, others[best]):.2f}: 0 if the recorded ones were right, 1 if these were). "
+                f"Farthest off: {farthest}"
+            )
+        mean = table[0]["mean"]
         if mean > tolerance:
-            raise MtpipeError(
+            return table, (
                 f"the rollouts' log-probs do not fit the policy: they differ by {mean:.3g} nats a token in the mean "
                 f"over {len(gap)} tokens (allowed: {tolerance:g}, update.logprob_tolerance). Farthest off: {farthest}. "
                 f"Either another policy sampled them, or temperatures are not aligned with their tokens, or not the "
-                f"masks of a truncation; run the rollout stage again"
+                f"masks of a truncation"
             )
-        return mismatch_table(gap, columns["temperatures"], columns["entropies"])
+        return table, ""
 
 
 def corrected_table(steps: list[OptimizerStep], settings: Update) -> list[dict[str, Any]]:
@@ -144,9 +154,10 @@ def _other_temperatures(rollouts: list[Rollout]) -> dict[str, dict[int, list[flo
     for group in groups.values():
         for rollout, following in zip(group, group[1:] + group[:1], strict=True):
             own, next_ones = rollout.temperatures, following.temperatures
+            longer = next_ones + next_ones[-1:] * (len(own) - len(next_ones))
             found["those of the token before"][id(rollout)] = own[:1] + own[:-1]
             found["those of the token after"][id(rollout)] = own[1:] + own[-1:]
-            found["those of the group's next response"][id(rollout)] = (next_ones + own[len(next_ones) :])[: len(own)]
+            found["those of the group's next response"][id(rollout)] = longer[: len(own)]
     return dict(found)
 
 

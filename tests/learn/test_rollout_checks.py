@@ -49,7 +49,7 @@ def test_noise_of_bfloat16_alone_is_let_through_and_reported(policy, in_bfloat16
 @pytest.mark.parametrize(("shift", "said"), [(before, "token after"), (after, "token before")])
 def test_temperatures_shifted_by_one_token_are_caught_in_bfloat16(policy, in_bfloat16, tolerant, shift, said):
     groups, start = with_rollouts(sampled_groups(in_bfloat16, NARROW), shift), weights(policy)
-    with pytest.raises(MtpipeError, match=f"not aligned with their tokens. those of the {said} explain"):
+    with pytest.raises(MtpipeError, match=f"not aligned with their tokens. Those of the {said} explain"):
         update(policy, groups, tolerant)
     assert torch.equal(weights(policy), start)
 
@@ -62,7 +62,7 @@ def test_the_temperatures_of_the_groups_next_response_are_caught_in_bfloat16(pol
         own = [rollout.temperatures[0] for rollout in group.rollouts]
         for rollout, temperature in zip(group.rollouts, own[-1:] + own[:-1], strict=True):
             rollout.temperatures = [temperature] * len(rollout.temperatures)
-    with pytest.raises(MtpipeError, match="those of the group's next response explain"):
+    with pytest.raises(MtpipeError, match="Those of the group's next response explain"):
         update(policy, groups, tolerant)
 
 
@@ -71,7 +71,7 @@ def test_log_probs_recorded_at_a_temperature_of_one_are_caught_in_bfloat16(polic
         rollout.temperatures = [1.06] * len(rollout.temperatures)
 
     groups = with_rollouts(sampled_groups(in_bfloat16, ResolvedUniform(temperature=1.0)), claimed)
-    with pytest.raises(MtpipeError, match="temperatures of 1 explain"):
+    with pytest.raises(MtpipeError, match="Temperatures of 1 explain"):
         update(policy, groups, tolerant)
 
 

@@ -1,0 +1,89 @@
+"""Responses that an engine samples and the update scores: how far their log-probs differ, and whether too far."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mtpipe.learn.batching.steps import TrainingSample
+from mtpipe.learn.distributed.ranks import ALONE
+from mtpipe.learn.objective import flatten
+from mtpipe.learn.rollout_checks import RecordedLogprobs, check_tokens
+from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
+from mtpipe.learn.scoring.shared_prompts import laid_out
+from mtpipe.model.policy import Vocabulary, load_policy
+from mtpipe.records import Rollout
+from mtpipe.sampling.drawing.requests import Request
+from mtpipe.settings.update import Update
+from mtpipe.temperature.rules.uniform import ResolvedUniform
+from mtpipe.text_table import aligned
+
+
+@dataclass(frozen=True)
+class Parity:
+    """A table of the differences (`mtpipe.statistics.mismatch_table`), and why the two cannot train together, or ""."""
+
+    table: list[dict[str, Any]]
+    fault: str
+
+
+def parity_requests(
+    problems: list[dict[str, Any]], vocabulary: Vocabulary, temperatures: list[float]
+) -> Iterator[Request]:
+    """A response to each problem at each temperature."""
+    for problem in problems:
+        ids = vocabulary.encode(problem["prompt"])
+        for sample, temperature in enumerate(temperatures):
+            yield Request(problem["problem_id"], sample, ids, temperature, ResolvedUniform(temperature=temperature))
+
+
+@torch.no_grad()
+def compare(rollouts: list[Rollout], folder: Path, settings: Update, device: torch.device, tolerance: float) -> Parity:
+    """Scores rollouts with the policy in a folder as an update with these settings does.
+
+    Raises MtpipeError for tokens that the policy does not have, and for log-probs that are not finite.
+    """
+    policy = load_policy(folder, device)
+    samples = [TrainingSample(rollout, advantage=0.0) for rollout in rollouts]
+    check_tokens(samples, policy.model.config.get_text_config().vocab_size)
+    scorer, recorded = Scorer(policy.model), RecordedLogprobs(samples)
+    for batch, sequences in laid_out(scorer, samples, settings):
+        tokens = flatten(batch, sequences.response_index)
+        recorded.add(
+            scorer(sequences, tokens.temperatures, PRECISIONS[settings.precision], tokens.masks), tokens, batch
+        )
+    return Parity(*recorded.verdict(ALONE, tolerance))
+
+
+def described(parity: Parity, tolerance: float) -> str:
+    """The table, and a sentence that says whether the two can train together."""
+    header = ["tokens by", "", "tokens", "mean", "99.9 %", "largest", "k3"]
+    rows = [
+        [
+            row["by"],
+            span(row),
+            f"{row['tokens']:,}",
+            *(f"{row[key]:.2g}" for key in ("mean", "quantile", "largest", "k3")),
+        ]
+        for row in parity.table
+    ]
+    whole = parity.table[0]
+    said = f"They can train together: {whole['mean']:.2g} nats a token in the mean over {whole['tokens']:,} tokens"
+    said += f", and {tolerance:g} are allowed; their temperatures are aligned."
+    if parity.fault:
+        said = f"They cannot train together: {parity.fault}."
+    opening = "|log-prob of the update - log-prob of the engine|, nats a token; k3 estimates KL(engine, update)"
+    return "\n".join([opening, "", *aligned([header, *rows], right=range(2, 7)), "", said])
+
+
+def span(row: dict[str, Any]) -> str:
+    """A row's group: a temperature, or a range of temperatures or of nats."""
+    match row["by"], row["low"], row["high"]:
+        case "all", _, _:
+            return ""
+        case "entropy", low, high:
+            return f"{low:g} nats and more" if high is None else f"{low:g} to {high:g} nats"
+        case _, low, high:
+            return f"T {low:g}" if low == high else f"T {low:.3g} to {high:.3g}"

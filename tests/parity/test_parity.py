@@ -1,0 +1,118 @@
+"""`python -m mtpipe parity` with the torch engine, and with a server that answers as `vllm serve` does."""
+
+import json
+import re
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+from builders import write_params
+
+from mtpipe import paths
+from mtpipe.__main__ import main
+from mtpipe.model.policy import load_policy
+from mtpipe.parity.parity import parity_requests
+from mtpipe.records import PROBLEMS, write_rows
+from mtpipe.sampling.drawing.requests import SamplingPlan
+from mtpipe.sampling.torch_engine import sample
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_params({"sampling": {"max_new_tokens": 12}})
+    row = {"task": "arithmetic", "split": "train", "answer": "1", "meta": "{}"}
+    problems = [{"problem_id": str(n), "prompt": f"{n}+2*{n}-1>", **row} for n in range(1, 9)]
+    write_rows(paths.TRAIN, problems, PROBLEMS)
+
+
+@pytest.fixture
+def served(policy_folder):
+    """A server of the policy in bfloat16; with `raw` its log-probs are those before temperature, vLLM's default."""
+    policy = load_policy(policy_folder)
+    exact = load_policy(policy_folder)
+    policy.model.bfloat16()
+    state = {"raw": False, "off": 0.0}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.answer({"data": [{"id": "policy"}]})
+
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            [request] = parity_requests([{"problem_id": "p", "prompt": "1"}], policy, [asked["temperature"]])
+            request = replace(request, prompt_ids=asked["prompt"], sample=sum(asked["prompt"]))
+            [row] = sample(policy, [request], SamplingPlan(1, "served", asked["max_tokens"], 1))
+            logprobs = row.behaviour_logprobs
+            if state["raw"]:
+                ids = torch.tensor([row.prompt_ids + row.response_ids])
+                whole = exact.model(ids).logits[0].log_softmax(-1)
+                start = len(row.prompt_ids)
+                logprobs = [whole[start + n - 1, token].item() for n, token in enumerate(row.response_ids)]
+            said = [value + state["off"] for value in logprobs]
+            tokens = [f"token_id:{token}" for token in row.response_ids]
+            self.answer({"choices": [{"logprobs": {"tokens": tokens, "token_logprobs": said}}]})
+
+        def answer(self, content):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(content).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", state
+    server.shutdown()
+    server.server_close()
+
+
+def parity(monkeypatch, capsys, *arguments) -> tuple[object, str]:
+    monkeypatch.setattr("sys.argv", ["mtpipe", "parity", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code, capsys.readouterr().out
+
+
+def test_the_torch_engine_and_the_update_can_train_together(project, policy_folder, monkeypatch, capsys):
+    code, said = parity(monkeypatch, capsys, "--policy", policy_folder, "--prompts", 4)
+    assert not code
+    assert "They can train together" in said
+    assert [line.split()[2] for line in said.splitlines() if line.startswith("temperature")] == [
+        "0.6",
+        "0.8",
+        "1",
+        "1.2",
+        "1.4",
+    ]
+
+
+def test_a_server_in_bfloat16_can(project, policy_folder, served, monkeypatch, capsys):
+    code, said = parity(monkeypatch, capsys, "--policy", policy_folder, "--url", served[0])
+    assert not code
+    assert "and 0.02 are allowed" in said
+
+
+def test_a_server_with_raw_log_probs_cannot_and_the_temperature_is_named(
+    project, policy_folder, served, monkeypatch, capsys
+):
+    served[1]["raw"] = True
+    code, said = parity(monkeypatch, capsys, "--policy", policy_folder, "--url", served[0])
+    assert code == 1
+    assert "They cannot train together" in said
+    assert "Temperatures of 1 explain the log-probs better" in said
+
+
+def test_a_server_that_is_off_in_the_mean_cannot(project, policy_folder, served, monkeypatch, capsys):
+    served[1]["off"] = -0.05
+    code, said = parity(monkeypatch, capsys, "--policy", policy_folder, "--url", served[0] + "/v1/")
+    assert code == 1
+    assert re.search(r"differ by 0\.0(49|5)\d* nats", said)
+
+
+def test_a_server_that_is_not_there_is_an_error_with_its_address(project, policy_folder, monkeypatch, capsys):
+    code, _ = parity(monkeypatch, capsys, "--policy", policy_folder, "--url", "http://127.0.0.1:9")
+    assert "http://127.0.0.1:9/v1/models does not answer" in str(code)
