@@ -20,6 +20,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.get_closest_marker("pipeline") is None, item.get_closest_marker("slow") is None))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says which tests were left out, and what runs them; skipped ones give their reasons themselves."""
+    command = {"not exhaustive": "exhaustive; `make test-exhaustive`", "not slow": "slow; `make test`"}
+    if left_out := command.get(config.getoption("-m")):
+        terminalreporter.write_line(f"left out: tests marked {left_out} runs them")
+
+
 @pytest.fixture(scope="session")
 def params() -> Params:
     return load_params(ROOT / "params.yaml")
