@@ -10,6 +10,7 @@ from mtpipe import paths
 from mtpipe.files import write_json, write_text
 from mtpipe.params import Params
 from mtpipe.records import EVALUATION, ROLLOUTS, VERDICTS
+from mtpipe.statistics.mismatch_table import mismatch_table
 
 BENCHMARKS = ("same", "longer", "larger")
 VERDICT_NAMES = ("correct", "wrong", "false_step", "no_answer")
@@ -155,6 +156,7 @@ def _round(params: Params, arm: str, seed: int, round: int, lift: float) -> dict
             }
             for value in temperatures
         ],
+        "mismatch": mismatch_table(np.linspace(-0.02, 0.02, 500), np.resize(temperatures, 500), np.linspace(0, 3, 500)),
         "profile": {
             over: {"edges": [0, 1, 2], "mean": [1.0, 1.2], "low": [1.0, 1.0], "high": [1.1, 1.3]}
             for over in ("entropy", "position")

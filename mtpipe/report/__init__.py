@@ -3,8 +3,8 @@
 Read `collect` first, which reads what the stages wrote, then `comparison`: every score, and with `differences` every
 difference and its test; `claims` puts them into sentences. The page is `page`, from a template beside it and `html`.
 Its parts, from top to bottom: `provenance`, `tables`, `equal_tokens`, `forest`, `curves`, `temperature_pictures`,
-`profile_pictures`, `entropy_pictures`, `details`; `cells` is how their tables are written and `svg` how their pictures
-are. `series` and `exported` are the numbers as CSV and as JSON.
+`profile_pictures`, `mismatch`, `entropy_pictures`, `details`; `cells` is how their tables are written and `svg` how
+their pictures are. `series` and `exported` are the numbers as CSV and as JSON.
 
 Must not import: torch, mlflow, mtpipe.learn, mtpipe.sampling.
 """

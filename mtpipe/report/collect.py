@@ -130,6 +130,7 @@ def _update(path: Path) -> dict[str, Any]:
             "reward_parts": found["reward_parts"],
             "temperatures": found["temperatures"],
             "profile": found["profile"],
+            "mismatch": found["mismatch"],
             "histogram": {key: histogram[key] for key in ("edges", "counts", "threshold", "hot_share")},
         }
     except (KeyError, TypeError) as error:

@@ -26,6 +26,7 @@ from mtpipe.report.details import (
 from mtpipe.report.entropy_pictures import entropy_pictures
 from mtpipe.report.forest import forest_pictures
 from mtpipe.report.html import render
+from mtpipe.report.mismatch import mismatch_by_arm
 from mtpipe.report.profile_pictures import profile_pictures
 from mtpipe.report.provenance import differences_table, settings_table, versions_table
 from mtpipe.report.svg import WARM_START_LOOK, Picture, look
@@ -54,6 +55,7 @@ def render_page(study: Study, comparison: Comparison) -> str:
         seeds=seeds_table(study, comparison),
         by_temperature=temperature_table(study),
         by_part=reward_table(study),
+        mismatch=mismatch_by_arm(study),
         verdicts=verdicts_table(study),
         examples=examples_table(study),
         cost=cost_table(study),
@@ -93,6 +95,7 @@ def render_markdown(study: Study, comparison: Comparison) -> str:
         pass_table(study, comparison),
         seeds_table(study, comparison),
         temperature_table(study),
+        mismatch_by_arm(study),
         reward_table(study),
         verdicts_table(study),
         cost_table(study),

@@ -1,0 +1,46 @@
+"""The report's table of engine and update."""
+
+from dataclasses import replace
+
+import pytest
+
+from mtpipe.report.mismatch import mismatch_by_arm
+
+
+def row(by="all", low=None, high=None, tokens=10, mean=0.01, cut=0.0):
+    return {
+        **{"by": by, "low": low, "high": high, "tokens": tokens, "mean": mean, "quantile": 5 * mean},
+        **{"largest": 9 * mean, "k3": mean**2, "weight": 1 - cut, "cut": cut},
+    }
+
+
+@pytest.fixture
+def study(params):
+    from mtpipe.report.collect import Study
+
+    params = params.model_copy(update={"arms": ["uniform", "token"], "seeds": [1, 2]})
+    last = params.rounds[-1].n
+    updates = {
+        ("uniform", 1, last): {"mismatch": [row(tokens=10, mean=0.01)]},
+        ("uniform", 2, last): {"mismatch": [row(tokens=30, mean=0.02)]},
+        ("token", 1, last): {"mismatch": [row(), row("heat", 1.1, 1.2, cut=0.25), row("entropy", 2.0, None)]},
+        ("token", 2, last): {"mismatch": []},
+    }
+    return Study(params, {}, {}, {}, updates, {}, [], [])
+
+
+def test_seeds_are_joined_by_their_tokens(study):
+    (arm, [(label, cells)]), _ = mismatch_by_arm(study).groups
+    assert (arm, label) == ("uniform", "all")
+    assert [cell.order for cell in cells[:4]] == pytest.approx([40, 0.0175, 0.1, 0.18])
+
+
+def test_groups_say_what_they_are_and_how_much_of_them_is_cut(study):
+    _, (_, rows) = mismatch_by_arm(study).groups
+    assert [label for label, _ in rows] == ["all", "T from 1.1 to 1.2", "entropy from 2"]
+    assert rows[1][1][-1].text == "25.0"
+
+
+def test_rounds_in_which_nothing_was_learned_have_no_table(study):
+    empty = {key: {"mismatch": []} for key in study.updates}
+    assert mismatch_by_arm(replace(study, updates=empty)) is None
