@@ -10,6 +10,7 @@ NAMES = (
     "sampling",
     "draw",
     "exact_draws",
+    "draw_bytes",
     "update",
     "memory",
     "verify",

@@ -43,9 +43,11 @@ def plain(hidden, weight, bias, softcap, targets, temperatures, dropped):
     softcap=st.sampled_from([None, 5.0]),
     used=st.sampled_from(["tempered", "untempered", "both"]),
     truncated=st.booleans(),
+    at_one=st.sampled_from([0.0, 0.5, 1.0]),
 )
-def test_chunks_change_neither_values_nor_gradients(tokens, vocabulary, chunk, bias, softcap, used, truncated):
+def test_chunks_change_neither_values_nor_gradients(tokens, vocabulary, chunk, bias, softcap, used, truncated, at_one):
     hidden, weight, offset, targets, temperatures = made(tokens, vocabulary, bias)
+    temperatures[: round(at_one * tokens)] = 1.0
     leaves = [leaf for leaf in (hidden, weight, offset) if leaf is not None]
     slopes = torch.linspace(-1, 2, tokens)
 
@@ -62,7 +64,9 @@ def test_chunks_change_neither_values_nor_gradients(tokens, vocabulary, chunk, b
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
     for ours, theirs in zip(gradients(*found[:2]), gradients(*expected[:2]), strict=True):
-        assert (ours - theirs).norm() <= 1e-5 * theirs.norm() + 1e-6
+        assert (
+            ours - theirs
+        ).norm() <= 1e-5 * theirs.norm() + 1e-5  # a token that is left alone has no gradient at all
 
 
 @settings(max_examples=30, deadline=None)

@@ -146,12 +146,13 @@ class _Scores(torch.autograd.Function):
 
 def _score(logits: Tensor, targets: Tensor, temperatures: Tensor, masks: Masks | None) -> tuple[Tensor, ...]:
     """The targets' log-probs, tempered and not, and the fields of the two distributions; all are [tokens, 1]."""
-    ones = torch.ones_like(temperatures)
     if masks is None:
-        tempered, untempered = read(logits, temperatures, ones)
+        alike = bool((temperatures == 1).all())
+        tempered, *others = read(logits, None) if alike else read(logits, temperatures, None)
+        untempered = tempered if alike else others[0]
         logprobs = tempered.logprob(logits, targets)
     else:
-        (untempered,) = read(logits, ones)
+        (untempered,) = read(logits, None)
         tempered = Distribution(*(torch.empty_like(values) for values in untempered))
         logprobs = torch.empty_like(temperatures)
         for left in left_over(logits, targets, masks):

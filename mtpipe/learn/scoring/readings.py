@@ -28,9 +28,10 @@ class Distribution(NamedTuple):
         """Those of some of the tokens."""
         return Distribution(*(values[tokens] for values in self))
 
-    def logprobs(self, logits: Tensor) -> Tensor:
-        """Of logits [tokens, n], as (z / T) plus one number a token: one pass over them."""
-        return torch.addcmul(-(self.highest / self.temperatures + self.log_mass), logits, 1 / self.temperatures)
+    def logprobs(self, logits: Tensor, out: Tensor | None = None) -> Tensor:
+        """Of logits [tokens, n], as (z / T) plus one number a token: one pass over them; `out` may be the logits."""
+        offset = -(self.highest / self.temperatures + self.log_mass)
+        return torch.addcmul(offset, logits, 1 / self.temperatures, out=out)
 
     def logprob(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Of the targets [tokens, 1], among logits [tokens, vocabulary]."""
@@ -57,21 +58,26 @@ class Slopes(NamedTuple):
         )
 
 
-def read(logits: Tensor, *temperatures: Tensor) -> list[Distribution]:
-    """The distributions of logits [tokens, vocabulary], -inf allowed, at each of some temperatures [tokens, 1]."""
+def read(logits: Tensor, *temperatures: Tensor | None) -> list[Distribution]:
+    """The distributions of logits [tokens, vocabulary], -inf allowed, at each of some temperatures [tokens, 1].
+
+    None is a temperature of 1, at which nothing has to be divided.
+    """
     parts = []
     for tokens in _pieces(logits):
         highest = logits[tokens].amax(-1, keepdim=True)
         below = (logits[tokens] - highest).clamp_(min=_LEAST)
-        parts.append([_distribution(highest, below, of_token[tokens]) for of_token in temperatures])
+        parts.append(
+            [_distribution(highest, below, None if of_token is None else of_token[tokens]) for of_token in temperatures]
+        )
     return [Distribution(*map(torch.cat, zip(*of_one, strict=True))) for of_one in zip(*parts, strict=True)]
 
 
-def _distribution(highest: Tensor, below: Tensor, temperatures: Tensor) -> Distribution:
-    divided = below / temperatures
-    weights = divided.exp()
+def _distribution(highest: Tensor, below: Tensor, temperatures: Tensor | None) -> Distribution:
+    weights = below.exp() if temperatures is None else (below / temperatures).exp_()
+    temperatures = torch.ones_like(highest) if temperatures is None else temperatures
     mass = weights.sum(-1, keepdim=True)
-    moment = weights.mul_(divided).sum(-1, keepdim=True)
+    moment = weights.mul_(below).sum(-1, keepdim=True) / temperatures
     return Distribution(temperatures, highest, mass.log(), mass.log() - moment / mass)
 
 
@@ -87,6 +93,9 @@ def to_gradient_(logits: Tensor, targets: Tensor, terms: list[Slopes], softcap: 
     """
     for tokens in _pieces(logits):
         piece = logits[tokens]
+        if len(terms) == 1 and terms[0].of_entropy is None and softcap is None:
+            _sent_back(piece, targets[tokens], terms[0].of(tokens), out=piece)
+            continue
         gradient = None
         for term in terms:
             sent = _sent_back(piece, targets[tokens], term.of(tokens))
@@ -100,9 +109,9 @@ def to_gradient_(logits: Tensor, targets: Tensor, terms: list[Slopes], softcap: 
     return logits
 
 
-def _sent_back(logits: Tensor, targets: Tensor, term: Slopes) -> Tensor:
+def _sent_back(logits: Tensor, targets: Tensor, term: Slopes, out: Tensor | None = None) -> Tensor:
     distribution, of_logprob, of_entropy = term
-    logprobs = distribution.logprobs(logits)
+    logprobs = distribution.logprobs(logits, out)
     if of_entropy is None:
         assert of_logprob is not None
         slope = of_logprob / distribution.temperatures
