@@ -30,13 +30,9 @@ LISTS = ROOT / "tests" / "defects"
 SECONDS = 300
 PASSED, INTERRUPTED = 0, -1
 _LOADED_BEFORE = (
-    "pytest",
-    "torch",
-    "transformers",
-    "scipy.stats",
-    "pyarrow.parquet",
-    "hypothesis",
-    "matplotlib.figure",
+    *("pytest", "hypothesis", "torch", "scipy.stats", "pyarrow.parquet", "matplotlib.figure", "ruamel.yaml"),
+    *("torch.distributed.fsdp", "torch.distributed.launcher.api", "transformers.generation.utils"),
+    *("transformers.models.auto.modeling_auto", "transformers.models.qwen2.modeling_qwen2"),
 )
 """What every run of tests would import: each run is a fork of this process."""
 

@@ -64,3 +64,17 @@ def test_a_response_without_a_final_answer_does_not_vote():
 
 def test_there_is_no_majority_where_right_answers_read_differently():
     assert votes("1/2:c 0.5:c 3:w") is None
+
+
+def test_votes_belong_to_their_problems_in_whatever_order_the_rows_are(tmp_path):
+    rows = [
+        row("b", 0, answer="7", verdict="correct", correct=True),
+        row("a", 1, answer="3"),
+        row("b", 1, answer="7", verdict="correct", correct=True),
+        row("a", 0, answer="4", finish_reason="length", tokens=9),
+    ]
+    judged = read(tmp_path, rows)["same"]
+    assert judged.majority.tolist() == [0.0, 1.0]
+    assert judged.overlong.tolist() == [[True, False], [False, False]]
+    assert judged.tokens.tolist() == [[9, 3], [3, 3]]
+    assert judged.verdicts == {"correct": 2, "wrong": 2}

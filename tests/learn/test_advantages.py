@@ -81,3 +81,8 @@ def test_rewards_of_any_size_differ_where_a_thousandth_of_them_does(scale, size)
     found, varied = group_advantages(size * torch.tensor([[1.0, 1.0, 1.0, 1.001]], dtype=torch.float64), scale)
     assert varied.all()
     assert found[0, 3] > 0 > found[0, 0]
+
+
+def test_small_differences_of_reward_are_damped_by_trls_epsilon():
+    found, _ = group_advantages(torch.tensor([[1e-3, 0.0, 0.0, 0.0]], dtype=torch.float64))
+    assert found[0, 0].item() == pytest.approx(7.5e-4 / (5e-4 + 1e-4))

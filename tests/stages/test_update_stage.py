@@ -62,6 +62,11 @@ def test_the_kl_is_to_the_warm_start_in_every_round(here):
     assert steps("uniform", 1)[0]["kl_reference"] > 1e-5
 
 
+def test_the_bonuss_coefficient_goes_on_from_round_to_round(here):
+    found = [step["entropy_coefficient"] for round in ROUNDS for step in steps("token", round)]
+    assert found == pytest.approx([0.01 * number for number in range(len(found))])
+
+
 def test_the_next_rounds_quantiles_are_those_of_this_ones_entropies(here):
     for arm in ("token", "linear"):
         for round in ROUNDS:

@@ -128,6 +128,39 @@ def test_sparsemax_distribution_and_draw_by_hand():
     assert top_p(np.full(4, 0.25), 0.7).tolist() == [0.25] * 4, "no candidate is left out for its place in the list"
 
 
+def test_tampos_scores_move_by_its_rate_towards_those_that_explain_what_earned_advantage():
+    controller = made("tampo", candidates=[0.8, 1.2], rate=0.1)
+    sampled = AfterRound(0.5, 16, [1.0, 3.0], lambda candidates: [[9.0, 0.0], [0.0, 9.0]])
+    after = controller.after({"temperature": 0.8, "scores": [1.0, 0.0]}, sampled)
+    assert after["scores"] == pytest.approx([0.9 * 1.0 + 0.1 * 0.5, 0.1 * 1.5])
+
+
+@pytest.mark.parametrize(
+    ("uniform", "temperature"), [(0.0, 1.0), (0.55, 1.0), (0.56, 1.2), (0.9999, 1.2)], ids=["0", "0.55", "0.56", "1"]
+)
+def test_tampo_draws_by_the_rounds_number_among_the_likeliest_alone(uniform, temperature):
+    """Scores 1, 6, 5 have the probabilities 0, 5/9 and 4/9; the fourth, 0.5, is beyond the likeliest 95 %."""
+    controller = made("tampo", candidates=[0.8, 1.0, 1.2, 1.4], top_p=0.95)
+    state = controller.before({"scores": [1.0, 6.0, 5.0, 1.4]}, BeforeRound(3, uniform, lambda *_: []))
+    assert state["temperature"] == temperature
+    assert state["probabilities"] == pytest.approx([0.0, 5 / 9, 4 / 9, 0.0])
+
+
+@pytest.mark.parametrize("kind", ["tempered_entropy", "stage_diversity", "turning_point"])
+def test_a_probe_asks_so_many_problems_and_so_many_responses_of_each(kind):
+    asked = []
+
+    def probe(temperatures, problems, responses):
+        asked.append((len(temperatures), problems, responses))
+        return [Probed(T, T) for T in temperatures]
+
+    controller = made(kind, grid=[0.7, 1.0, 1.3], problems=5, responses=3, every=1)
+    state = controller.before({}, BeforeRound(0, 0.5, probe))
+    controller.before(state, BeforeRound(1, 0.5, probe))
+    assert asked[-1] == (3, 5, 3)
+    assert {(problems, responses) for _, problems, responses in asked} == {(5, 3)}
+
+
 def test_a_crossing_lies_on_the_line_between_its_neighbours_and_never_outside_the_grid():
     assert crossing([0.6, 1.0, 1.4], [0.1, 0.2, 0.4], 0.3) == pytest.approx(1.2)
     assert crossing([0.6, 1.0, 1.4], [0.1, 0.2, 0.4], 0.05) == 0.6

@@ -56,6 +56,22 @@ def test_settings_that_lead_to_the_same_temperatures_make_the_same_plan():
     assert resolved(constant, round=1) == resolved(linear, round=1)
 
 
+def test_a_plan_has_its_arms_truncation_and_each_response_of_the_round_its_own_plan(tmp_path):
+    arm = Arm.model_validate({"spread": {"offsets": [0.2, -0.1, 0.0]}, "truncation": {"min_p": 0.1}})
+    temperatures = RoundTemperatures(plan_round("arm", arm, 1, 3), tmp_path)
+    assert temperatures.truncation.min_p == 0.1
+    assert [temperatures.response(sample, 0.9).base for sample in range(3)] == [1.2, 0.9, 1.0]
+    assert [temperatures.response(sample, 0.9).rule.temperature for sample in range(3)] == [1.2, 0.9, 1.0]
+
+
+def test_a_drawn_responses_rule_is_that_of_its_round(tmp_path):
+    token = {"kind": "annealed", "decay": 25.0, "growth": 5.0}
+    arm = Arm.model_validate({"spread": {"drawn": {"kind": "uniform", "low": 1.0, "high": 1.4}}, "token": token})
+    for round in (0, 3):
+        response = RoundTemperatures(plan_round("arm", arm, round, 3), tmp_path).response(0, 0.5)
+        assert (response.base, response.rule.top, response.rule.decay) == (1.2, 1.2, 25 + 5 * round)
+
+
 def test_a_plan_survives_its_file():
     plan = plan_round("arm", Arm.model_validate({"token": THRESHOLD}), 3, 2)
     assert RoundPlan.model_validate(json.loads(plan.model_dump_json())) == plan

@@ -124,12 +124,15 @@ def test_annealing_cools_along_a_response_and_its_reverse_warms(positions, round
 
 
 @few
-@given(st.lists(st.tuples(st.sampled_from(INDEPENDENT), TOKENS.map(lambda t: t[0])), min_size=2, max_size=9), st.data())
+@given(
+    st.lists(st.tuples(st.sampled_from(INDEPENDENT), BASES, TOKENS.map(lambda t: t[0])), min_size=2, max_size=9),
+    st.data(),
+)
 def test_rows_that_stay_in_a_batch_keep_their_rules(rows, data):
     kept = data.draw(st.lists(st.sampled_from(range(len(rows))), unique=True, min_size=1))
-    columns = zip(*(token for _, token in rows), strict=True)
+    columns = zip(*(token for _, _, token in rows), strict=True)
     entropies, positions, previous = (torch.tensor(values) for values in columns)
-    whole = RowTemperatures([resolved(kind) for kind, _ in rows], rule_context=SURROUNDINGS)
+    whole = RowTemperatures([resolved(kind, base) for kind, base, _ in rows], rule_context=SURROUNDINGS)
     index = torch.tensor(kept)
     smaller = whole.keep(index).keep(torch.arange(len(kept)))
     found = smaller.at(entropies[index], positions[index], previous[index])
@@ -174,6 +177,15 @@ def test_the_sliding_window_is_marked_because_a_batch_changes_it():
     alone = [temperatures([resolved("entropy_window")], [token])[0] for token in tokens]
     assert together != alone
     assert [kind for kind in RULES if RULES[kind].resolved.batch_dependent] == ["entropy_window"]
+
+
+def test_ramps_are_their_formulas():
+    entropies = [0.0, 0.2, 0.5, 0.85, 1.5, 3.0]
+    tokens = [(entropy, 0, 0) for entropy in entropies]
+    shares = np.clip((np.array(entropies) - 0.2) / 1.3, 0, 1)
+    assert temperatures([resolved("entropy_linear")] * 6, tokens) == pytest.approx(list(0.9 + 0.4 * shares))
+    shares = 1 / (1 + np.exp(-(np.array(entropies) - 0.6) / 0.2))
+    assert temperatures([resolved("entropy_sigmoid")] * 6, tokens) == pytest.approx(list(0.9 + 0.4 * shares))
 
 
 def test_a_ramp_between_two_quantiles_that_are_one_entropy_is_a_step():
