@@ -4,9 +4,9 @@
     python tests/plant_defects.py sampling report        those of two lists
     python tests/plant_defects.py learn --only optimizer --part 1/2
 
-Each is planted alone in a copy of the tree, in which the test files named beside it run without what is marked slow or
-pipeline, up to the first failure. They run once without a defect before. A defect with which they run on for more than
-five minutes counts as noticed. The command fails where a defect survives and its list gives no reason.
+Each is planted alone in a copy of the tree, in which the test files named beside it run without what is marked slow,
+pipeline or exhaustive, up to the first failure. They run once without a defect before. A defect with which they run on
+for more than five minutes counts as noticed. The command fails where a defect survives and its list gives no reason.
 """
 
 import argparse
@@ -128,7 +128,16 @@ def _run_here(tree: Path, tests: Sequence[str], output: int) -> None:
     sys.path[:] = [str(tree), *(path for path in sys.path if Path(path or ".").resolve() not in (ROOT, LISTS.parent))]
     import pytest
 
-    options = ["-q", "-x", "-m", "not slow and not pipeline", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    options = [
+        "-q",
+        "-x",
+        "-m",
+        "not slow and not pipeline and not exhaustive",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+    ]
     with contextlib.suppress(BaseException):
         os._exit(int(pytest.main([*options, *tests])))
     os._exit(INTERRUPTED)

@@ -34,7 +34,7 @@ def tree(tmp_path) -> Path:
     (tmp_path / "adding.py").write_text("def add(a, b):\n    return a + b  # sum\n")
     (tmp_path / "test_adding.py").write_text("from adding import add\n\ndef test_it():\n    assert add(2, 3) == 5\n")
     (tmp_path / "pyproject.toml").write_text(
-        '[tool.pytest.ini_options]\npythonpath = ["."]\nmarkers = ["slow: long", "pipeline: longer"]\n'
+        '[tool.pytest.ini_options]\npythonpath = ["."]\nmarkers = ["slow: 1", "pipeline: 2", "exhaustive: 3"]\n'
     )
     return tmp_path
 

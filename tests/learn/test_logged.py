@@ -99,4 +99,5 @@ def test_steps_are_told_by_their_number_in_the_round(policy, settings, rolled):
     found = update_policy(
         learner, steps, tqdm(disable=True), after_step=lambda step, metrics: told.append((step, metrics))
     )
-    assert told == list(zip((1, 2, 3), found, strict=True))
+    numbers = [{key: value for key, value in metrics.items() if key != "mismatch"} for metrics in found]
+    assert told == list(zip((1, 2, 3), numbers, strict=True))

@@ -147,7 +147,7 @@ def test_losses_and_gradients_are_those_of_the_documentation(policy, params, sam
     twin = copy.deepcopy(policy)
     sequences = lay_out(samples, None, torch.device("cpu"))
     scorer = Scorer(policy.model)
-    loss, logged = micro_batch_loss(scorer, samples, sequences, settings, False, coefficient)
+    loss, logged = micro_batch_loss(scorer, samples, sequences, settings, coefficient)
     loss.backward()
     expected = expected_loss(twin, samples, settings, coefficient)
     expected.backward()
