@@ -115,7 +115,10 @@ class _Comparison:
         return False if False in verdicts else None if None in verdicts else True
 
     def _quotients(self, gold: Value, answer: Value) -> bool | None:
+        """A ratio and a fraction; 3:1 is no answer to a whole number."""
         quotients = _quotient(gold), _quotient(answer)
+        if isinstance(gold, Number) and gold.value.denominator == 1:
+            return False
         if not all(isinstance(one, Number | Expression) for one in quotients):
             return False
         return compare_scalars(*quotients, self.rules, self.algebra)
@@ -154,7 +157,7 @@ class _Comparison:
         verdicts = [self(mine, other) for mine, other in pairs]
         if False not in verdicts:
             return None if None in verdicts else True
-        if gold.half or answer.half or (gold.clock and answer.clock):
+        if gold.half or answer.half or gold.clock:
             return False
         formulas = [(formula_of(mine), formula_of(other)) for mine, other in pairs]
         crossed: list[bool | None] = []

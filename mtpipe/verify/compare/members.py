@@ -5,7 +5,7 @@ from typing import TypeGuard
 
 from mtpipe.verify.compare.relations import is_name
 from mtpipe.verify.compare.rules import Equal, Rules
-from mtpipe.verify.values.kinds import Dots, Matrix, Relation, Sequence, Value
+from mtpipe.verify.values.kinds import Dots, Matrix, Relation, Sequence, Value, Words
 
 LONGEST = 256
 _LOOSE = ("list", "or", "set", "braces")
@@ -20,6 +20,8 @@ def compare_members(gold: Sequence, answer: Sequence, equal: Equal, rules: Rules
         return False
     mine, other = gold.kind, answer.kind
     if mine in _LOOSE and other in _LOOSE:
+        if mine != other == "or" and any(isinstance(member, Words) for member in gold.members):
+            return False  # Ann or Bob, for Ann and Bob
         dots = any(isinstance(member, Dots) for member in (*gold.members, *answer.members))
         if dots or rules.order == "as_written":
             return in_order(gold.members, answer.members, equal)

@@ -28,7 +28,7 @@ def compare_numbers(gold: Number, answer: Number, rules: Rules) -> bool:
     """Exactly equal, but for digits.
 
     A decimal of six digits and places answers the endless fraction that it rounds, and a gold decimal of three digits
-    is answered by an endless fraction that rounds to it; one of two digits (0.67) if both are decimals.
+    is answered by an endless fraction that rounds to it.
     """
     if gold.value == answer.value:
         return True
@@ -53,7 +53,7 @@ def _rounds(written: Number, value: Fraction, *, of_gold: bool) -> bool:
     if digits < _FLOAT_DIGITS and abs(written.value - value) * 2 > written.step:
         return False
     if of_gold:
-        return digits >= _FEW_DIGITS or (digits == 2 and written.step == Fraction(1, 100))
+        return digits >= _FEW_DIGITS
     return digits >= _MANY_DIGITS and written.step <= Fraction(1, 10**_MANY_DIGITS)
 
 
