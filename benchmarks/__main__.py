@@ -12,6 +12,7 @@ NAMES = (
     "exact_draws",
     "draw_bytes",
     "update",
+    "mismatch",
     "memory",
     "verify",
     "metamorphic",
