@@ -1,4 +1,4 @@
-"""Rewritten golds are judged as mathematics says: a sample of each rewriting, and with `-m slow` all of them."""
+"""Rewritten golds are judged as mathematics says: a sample of each rewriting, and with `-m exhaustive` all of them."""
 
 from collections import Counter
 
