@@ -19,7 +19,8 @@ from mtpipe.settings.outputs import Report, Tracking
 from mtpipe.settings.reward import Reward
 from mtpipe.settings.rounds import Round, spelled_out
 from mtpipe.settings.sampling import Ray, Sampling
-from mtpipe.settings.task import ArithmeticTask, Task
+from mtpipe.settings.task import ArithmeticTask, MathTask, Task
+from mtpipe.settings.templates import CHAT
 from mtpipe.settings.update import Update, tolerance_of
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.planning import plan_round
@@ -123,6 +124,10 @@ class Params(Settings):
             raise ValueError(
                 f"warm_start.steps is {self.warm_start.steps}, but task {self.task.name} has no worked answers; "
                 f"set it to 0"
+            )
+        if isinstance(self.task, MathTask) and self.task.template == CHAT and self.model.checkpoint is None:
+            raise ValueError(
+                "task.template is chat, and model.checkpoint is null: a new model has no template; give a checkpoint"
             )
         if self.reward.overlong_buffer > self.sampling.max_new_tokens:
             raise ValueError(

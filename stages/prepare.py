@@ -20,6 +20,7 @@ def main(*, task: Task, checkpoint: Annotated[str | None, "model.checkpoint"]) -
     write_rows(paths.TRAIN, prepared.train, PROBLEMS)
     write_rows(paths.WARM_START_EXAMPLES, prepared.examples, EXAMPLES)
     write_json(paths.SOURCES, prepared.sources)
+    print(f"the first training problem, as the model reads it:\n{prepared.train[0]['prompt']}")
     write_text(paths.DROPPED, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in prepared.dropped))
 
 

@@ -149,7 +149,7 @@ def save_policy(
     """Writes weights, configuration and tokenizer into a new folder; `weights`, where given, in the model's place."""
     folder.mkdir(parents=True)
     policy.model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"):
         if (tokenizer_from / name).is_file():
             shutil.copyfile(tokenizer_from / name, folder / name)
 

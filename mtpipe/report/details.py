@@ -148,6 +148,24 @@ def sources_table(study: Study) -> Table | None:
     )
 
 
+def prompts_table(study: Study) -> Table | None:
+    """The first problem of each data set as the model reads it; most silent failures begin there."""
+    if not study.sources:
+        return None
+    roles = sorted({source["role"] for source in study.sources}, reverse=True)
+
+    def row(source: dict[str, Any]) -> Row:
+        return source["name"], [Cell(source["first_prompt"].replace("\n", "↵ "))]
+
+    return Table(
+        title="Prompts",
+        note="The first problem of each data set as the model reads it, special tokens and all; ↵ is a new line.",
+        label="data set",
+        columns=["prompt"],
+        groups=[(role, [row(source) for source in study.sources if source["role"] == role]) for role in roles],
+    )
+
+
 def cost_table(study: Study) -> Table:
     """Tokens by arm: what was sampled, trained on and evaluated. Seconds differ from machine to machine."""
     params = study.params

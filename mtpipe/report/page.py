@@ -18,6 +18,7 @@ from mtpipe.report.curves import evaluation_curves, pass_curves, sweep_curves, t
 from mtpipe.report.details import (
     cost_table,
     examples_table,
+    prompts_table,
     reward_table,
     sources_table,
     temperature_table,
@@ -60,6 +61,7 @@ def render_page(study: Study, comparison: Comparison) -> str:
         examples=examples_table(study),
         cost=cost_table(study),
         sources=sources_table(study),
+        prompts=prompts_table(study),
         differences=differences_table(params),
         versions=versions_table(),
         settings=settings_table(params),
@@ -100,6 +102,7 @@ def render_markdown(study: Study, comparison: Comparison) -> str:
         verdicts_table(study),
         cost_table(study),
         sources_table(study),
+        prompts_table(study),
         differences_table(study.params),
         versions_table(),
         settings_table(study.params),

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from mtpipe.settings.base import Settings
-from mtpipe.settings.templates import Extraction, find_template
+from mtpipe.settings.templates import CHAT, PLACE, Extraction, find_template
 
 WarmStartProblems = Annotated[int, Field(ge=1, description="problems with worked answers, for the warm start")]
 HarderShare = Annotated[
@@ -133,6 +133,26 @@ class Source(Settings):
 SourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
+class Chat(Settings):
+    """What a chat model's own template is filled with, for `template: chat`."""
+
+    system: str | None = Field(default=None, description="the system message; null: none, or the template's own")
+    user: str = Field(
+        default=f"{PLACE}\nPlease reason step by step, and put your final answer within \\boxed{{}}.",
+        description="the user's message, with {problem} in it",
+    )
+    thinking: bool | None = Field(
+        default=None, description="the template's switch enable_thinking; null: as the template has it"
+    )
+
+    @field_validator("user")
+    @classmethod
+    def _one_place(cls, user: str) -> str:
+        if user.count(PLACE) != 1:
+            raise ValueError(f"{user!r} has {PLACE} {user.count(PLACE)} times; expected once")
+        return user
+
+
 class MathTask(Settings):
     """Mathematics problems from data sets, with free-form answers."""
 
@@ -140,8 +160,10 @@ class MathTask(Settings):
     name: Literal["math"]
     seed: int = Field(default=0, ge=0, description="chooses the problems where a source has a `count`")
     template: str = Field(
-        default="qwen_math", description="qwen_math, qwen_boxed, r1, dapo, none, or a text of your own with {problem}"
+        default="qwen_math",
+        description="qwen_math, qwen_boxed, r1, dapo, none, chat (the checkpoint's own), or a text with {problem}",
     )
+    chat: Chat = Chat()
     extraction: Extraction | None = Field(
         default=None, description="where a response has its answer; null: as the template asks for, else boxed"
     )
@@ -157,8 +179,15 @@ class MathTask(Settings):
     @field_validator("template")
     @classmethod
     def _template_is_known(cls, template: str) -> str:
-        find_template(template)
+        if template != CHAT:
+            find_template(template)
         return template
+
+    @model_validator(mode="after")
+    def _chat_is_used(self) -> "MathTask":
+        if self.template != CHAT and self.chat != Chat():
+            raise ValueError(f"chat is for template: {CHAT}, and template is {self.template!r}")
+        return self
 
     @property
     def benchmark_names(self) -> list[str]:

@@ -10,6 +10,8 @@ from typing import Literal
 
 Extraction = Literal["boxed", "answer_tag", "answer_line"]
 PLACE = "{problem}"
+CHAT = "chat"
+"""Names the template that the checkpoint brings with its tokenizer (`mtpipe.tasks.chat`)."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def find_template(name: str) -> Template:
     if name in TEMPLATES:
         return TEMPLATES[name]
     if name.count(PLACE) != 1:
-        names = ", ".join(TEMPLATES)
+        names = ", ".join([*TEMPLATES, CHAT])
         raise ValueError(f"template {name!r} is none of {names}, and no text with {PLACE} in it once")
     return Template(name)
 

@@ -13,8 +13,9 @@ from tokenizers import Tokenizer
 from mtpipe.errors import MtpipeError
 from mtpipe.progress import progress_bar
 from mtpipe.settings.task import Difficulty, MathTask, Source
-from mtpipe.settings.templates import Template, bare_problem, find_template
+from mtpipe.settings.templates import CHAT, PLACE, Template, bare_problem, find_template
 from mtpipe.tasks.catalogue import Shape, part
+from mtpipe.tasks.chat import chat_prompts
 from mtpipe.tasks.decontamination import Benchmarks
 from mtpipe.tasks.golds import Golds, find_golds
 from mtpipe.tasks.prepared import Prepared
@@ -65,6 +66,7 @@ class _Reader:
         self.accounts: list[RowTally] = []
         self._task = task
         self._template = _template(task)
+        self._prompt = chat_prompts(task.chat, checkpoint) if task.template == CHAT else self._template.prompt
         self._tokens = _token_counter(checkpoint)
         self._held_out: list[tuple[str, str]] = []
 
@@ -94,7 +96,7 @@ class _Reader:
         loaded = load(source, role, name)
         tally = RowTally(name, role, loaded.origin)
         self.accounts.append(tally)
-        candidates = _candidates(loaded, source.difficulty, self._template, seen, tally)
+        candidates = _candidates(loaded, source.difficulty, self._prompt, seen, tally)
         if source.digest not in (None, tally.digest):
             raise MtpipeError(
                 f"params.yaml: task.{role}.{name}.digest is {source.digest}, and what was loaded has {tally.digest}: "
@@ -127,15 +129,16 @@ class _Reader:
                     candidate.drop(tally, "no usable gold", detail)
         if waiting:
             tally.count("not chosen", len(waiting))
-        tally.kept = len(chosen)
+        chosen.sort(key=lambda candidate: candidate.row)
+        tally.keep([candidate.prompt for candidate in chosen])
         print(tally)
         if not chosen:
             raise MtpipeError(f"params.yaml: task has a data set that leaves no problem, {tally}")
-        return sorted(chosen, key=lambda candidate: candidate.row)
+        return chosen
 
 
 def _template(task: MathTask) -> Template:
-    template = find_template(task.template)
+    template = Template(PLACE) if task.template == CHAT else find_template(task.template)
     if task.extraction is not None:
         template = replace(template, extraction=task.extraction)
     return template if task.stop is None else replace(template, stop=tuple(task.stop))
@@ -153,7 +156,7 @@ def _token_counter(checkpoint: str | None) -> Callable[[str], int]:
 
 
 def _candidates(
-    loaded: Loaded, difficulty: Difficulty | None, template: Template, seen: dict[str, str], tally: RowTally
+    loaded: Loaded, difficulty: Difficulty | None, prompt: Callable[[str], str], seen: dict[str, str], tally: RowTally
 ) -> list[_Candidate]:
     """The rows that have a problem and an answer and are no duplicates; `seen` has the problems so far."""
     candidates = []
@@ -180,7 +183,7 @@ def _candidates(
             continue
         seen[key] = answer
         unit, tolerance = (str(part(row, path) or "") or None for path in (shape.unit, shape.tolerance))
-        candidates.append(_Candidate(index, question, answer, template.prompt(question), golds, unit, tolerance))
+        candidates.append(_Candidate(index, question, answer, prompt(question), golds, unit, tolerance))
     return candidates
 
 

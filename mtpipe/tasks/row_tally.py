@@ -17,6 +17,7 @@ class RowTally:
     def __init__(self, name: str, role: Role, origin: dict[str, Any]):
         self.name = name
         self.kept = 0
+        self.first_prompt = ""
         self.listed: list[dict[str, Any]] = []
         self._role = "training" if role == "train" else "benchmark"
         self._origin = origin
@@ -41,6 +42,10 @@ class RowTally:
             where = {"source": self.name, "role": self._role, "row": row, "reason": reason, "detail": detail}
             self.listed.append({**where, "answer": answer, "problem": question})
 
+    def keep(self, prompts: list[str]) -> None:
+        """The problems that are kept, by their prompts."""
+        self.kept, self.first_prompt = len(prompts), next(iter(prompts), "")
+
     def count(self, reason: str, rows: int) -> None:
         """Rows are left out through no fault of their own."""
         self._reasons[reason] += rows
@@ -55,6 +60,7 @@ class RowTally:
             "rows": self._rows,
             "kept": self.kept,
             "dropped": dict(sorted(self._reasons.items())),
+            "first_prompt": self.first_prompt,
         }
 
     def __str__(self) -> str:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from builders import ROOT
 
@@ -34,3 +36,10 @@ def test_a_fault_in_the_task_is_named(tmp_path, found, replaced_by, expected):
     with pytest.raises(MtpipeError) as error:
         load_params(tmp_path / "params.yaml")
     assert expected in str(error.value)
+
+
+def test_a_chat_template_needs_a_checkpoint(tmp_path):
+    task = {"name": "math", "template": "chat", "train": {"a": {"file": "a"}}, "benchmarks": {"b": {"file": "b"}}}
+    (tmp_path / "params.yaml").write_text(json.dumps({"task": task, "warm_start": {"steps": 0}}))
+    with pytest.raises(MtpipeError, match=r"chat.*checkpoint"):
+        load_params(tmp_path / "params.yaml")

@@ -35,7 +35,7 @@ def test_a_problem_stands_in_its_prompt_as_it_is(template):
 
 @pytest.mark.parametrize("name", ["qwen", "Q: {question}", "", "{problem} {problem}"])
 def test_what_is_no_template_is_refused_with_the_names(name):
-    with pytest.raises(ValueError, match="none of qwen_math, qwen_boxed, r1, dapo, none, and no text with"):
+    with pytest.raises(ValueError, match="none of qwen_math, qwen_boxed, r1, dapo, none, chat, and no text with"):
         find_template(name)
 
 
