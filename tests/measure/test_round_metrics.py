@@ -1,7 +1,7 @@
 import pytest
 from builders import rollout
 
-from mtpipe.measure.round_metrics import temperature_profile
+from mtpipe.measure.round_metrics import entropy_histogram, round_metrics, temperature_profile
 
 
 def test_a_profile_has_each_tokens_temperature_at_its_entropy_and_at_its_position():
@@ -17,3 +17,12 @@ def test_a_profile_has_each_tokens_temperature_at_its_entropy_and_at_its_positio
     assert found["position"]["edges"] == [0, 1, 2, 3]
     assert [round(value, 6) for value in found["position"]["low"]] == [1.0, 1.2, 0.8]
     assert [round(value, 6) for value in found["position"]["high"]] == [1.1, 1.4, 0.8]
+
+
+def test_a_round_counts_what_was_cut_off_and_a_token_at_the_threshold_is_hot():
+    reasons = ["length", "stop", "stop", "stop"]
+    rollouts = [rollout([1, 2], entropies=[0.5, 9.0], finish_reason=reason) for reason in reasons]
+    assert round_metrics(rollouts, [{"reward": 1.0, "verdict": "correct"}] * 4, [])["overlong"] == 0.25
+    assert entropy_histogram(rollouts, 0.5)["hot_share"] == 1.0
+    assert entropy_histogram(rollouts, 2.0)["hot_share"] == 0.5
+    assert entropy_histogram(rollouts, 2.0)["counts"][-1] == 4, "what lies above counts in the last bin"
