@@ -148,7 +148,10 @@ def _request() -> dict[str, Any]:
 
 
 def _answer(message: dict[str, object]) -> None:
-    os.write(1, b"\n" + json.dumps(message).encode() + b"\n")
+    try:
+        os.write(1, b"\n" + json.dumps(message).encode() + b"\n")
+    except BrokenPipeError:  # nobody listens any more, and no next judge is wanted
+        os._exit(_INPUT_ENDED)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,19 @@ def test_a_judge_that_follows_an_ended_one_judges_no_answer_of_its(cut):
         worker.communicate()
 
 
+def test_a_nursery_that_nobody_listens_to_ends():
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "mtpipe.verify.worker", str(1 << 30)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    try:
+        worker.stdout.close()
+        worker.stdin.close()
+        assert worker.wait(60) in (0, 40)
+    finally:
+        worker.kill()
+
+
 def request(number: int) -> bytes:
     message = {"id": number, "seconds": 5.0, "pairs": encode(EQUAL.pairs), "rules": {}}
     return json.dumps(message).encode() + b"\n"
