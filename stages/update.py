@@ -7,7 +7,7 @@ from mtpipe.files import read_json, write_json
 from mtpipe.learn.batching.groups import join_groups
 from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.distributed import processes
-from mtpipe.learn.round import next_control, resume_point, write_next_policy
+from mtpipe.learn.round import measured_steps, next_control, resume_point, write_next_policy
 from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.update import update_policy
 from mtpipe.model.policy import prepare_torch
@@ -33,17 +33,16 @@ def main(
         return
     device, run = prepare_torch(compute), (arm, seed, round)
     with processes.joined(settings.processes, device.type) as ranks:
-        rollouts, verdicts = read_rollouts(paths.rollouts(*run)), read_rows(paths.verdicts(*run), VERDICTS)
-        groups = join_groups(rollouts, verdicts, group_size)
+        rollouts = read_rollouts(paths.rollouts(*run))
+        groups = join_groups(rollouts, read_rows(paths.verdicts(*run), VERDICTS), group_size)
         learner = Learner.load(paths.policy(*run), settings, device, paths.WARM_START / "policy", ranks)
         control = next_control(*run, learner, groups)
-        steps = optimizer_steps(groups, settings, max_new_tokens)
-        resume, before = resume_point(*run), learner.optimizer.step_count
+        steps, resume = optimizer_steps(groups, settings, max_new_tokens), resume_point(*run)
+        before = learner.optimizer.step_count
         with progress_bar(len(groups), f"update {arm} round {round}", "groups", ranks.first) as bar:
             metrics = update_policy(learner, steps, bar, resume, lambda step, found: tell("step", found, before + step))
         if write_next_policy(*run, learner, metrics, rollouts, control):
-            mismatch = [row for step in metrics for row in step.pop("mismatch", [])]
-            write_json(paths.steps(*run), {"steps_before": before, "steps": metrics, "mismatch": mismatch})
+            write_json(paths.steps(*run), measured_steps(before, metrics))
             resume.remove()
 
 

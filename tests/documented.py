@@ -8,6 +8,12 @@ from typing import Any
 
 from builders import ROOT
 
+_SHARED = {
+    "STEP_KEY": ("metrics/ARM/seedS/roundN.json", "steps[]."),
+    "MISMATCH_KEY": ("metrics/ARM/seedS/roundN.json", "mismatch[]."),
+    "SCORE_KEY": ("report/tables.json", "arms.ARM.BENCHMARK."),
+}
+"""Keys that stand for those of another table, which begin in some way."""
 INTERVAL = {"mean", "low", "high", "seed_error", "problem_error", "seeds", "problems"}
 
 
@@ -39,9 +45,8 @@ def tables() -> dict[str, list[Row]]:
 def contradictions(file: str, content: Any) -> list[str]:
     """How a JSON file's keys and types differ from the table of data/README.md."""
     rows = tables()[file]
-    steps = [row for row in tables()["metrics/ARM/seedS/roundN.json"] if row.name.startswith("steps[].")]
-    scores = [row for row in tables()["report/tables.json"] if row.name.startswith("arms.ARM.BENCHMARK.")]
-    for generic, known, prefix in (("STEP_KEY", steps, "steps[]."), ("SCORE_KEY", scores, "arms.ARM.BENCHMARK.")):
+    for generic, (table, prefix) in _SHARED.items():
+        known = [row for row in tables()[table] if row.name.startswith(prefix)]
         for row in [row for row in rows if row.name.endswith(generic)]:
             rows = [each for each in rows if each is not row]
             rows += [Row(row.name.replace(generic, each.name.removeprefix(prefix)), each.type, False) for each in known]

@@ -72,3 +72,7 @@ def test_no_test_imports_from_a_test_module():
 def test_no_two_test_files_have_one_name():
     names = [file.name for file in (ROOT / "tests").rglob("test_*.py")]
     assert sorted(set(names)) == sorted(names), "pytest imports a test file by its name alone"
+
+
+def test_stages_are_read_on_one_page():
+    assert [file.name for file in (ROOT / "stages").glob("*.py") if len(file.read_text().splitlines()) > 50] == []

@@ -2,6 +2,7 @@
 
 import sys
 from functools import partial
+from typing import Any
 
 from mtpipe import paths
 from mtpipe.files import atomic
@@ -70,3 +71,14 @@ def write_next_policy(
         if control:
             write_state(target, control)
     return True
+
+
+def measured_steps(before: int, metrics: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is kept of a round's optimizer steps: their metrics, and apart from these the table of one of them.
+
+    Args:
+        before: how many steps earlier rounds took.
+    """
+    plain = [{key: value for key, value in step.items() if key != "mismatch"} for step in metrics]
+    mismatch = [row for step in metrics for row in step.get("mismatch", [])]
+    return {"steps_before": before, "steps": plain, "mismatch": mismatch}
