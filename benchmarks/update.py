@@ -17,17 +17,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from benchmarks.sampling import compare
 from mtpipe.learn.batching.micro_batches import micro_batches
-from mtpipe.learn.batching.steps import TrainingSample
+from mtpipe.learn.batching.steps import OptimizerStep, TrainingSample
 from mtpipe.learn.losses.aggregation import token_mean
 from mtpipe.learn.scoring.shared_prompts import shares_prompts
 from mtpipe.learn.state.learner import Learner
-from mtpipe.learn.update import take_step
+from mtpipe.learn.update import take_step, update_policy
 from mtpipe.model.policy import load_policy, new_checkpoint, prepare_torch
 from mtpipe.params import load_params
 from mtpipe.records import Rollout
+from mtpipe.settings.mismatch import Mismatch, TokenTruncate, Uncorrected
 from mtpipe.tasks.synthetic import arithmetic
 
 PROMPTS, GROUP_SIZE = 16, 8
@@ -87,8 +89,25 @@ def main() -> None:
     )
     print(f" in {len(batches)} micro-batches, TRL {1 - real / (width * len(responses)):.1%} in {splits}")
     compare("our update / TRL's GRPOTrainer step", ours, trl)
+    compare_correction(learner, responses)
     for prompt, response in LENGTHS:
         compare_sharing(learner, prompt, response)
+
+
+def compare_correction(learner: Learner, responses: list[TrainingSample]) -> None:
+    """Prints what the forward pass beforehand, which a correction of the mismatch needs, leaves of a step's speed."""
+    tokens = sum(len(one.rollout.response_ids) for one in responses)
+    step = OptimizerStep(GROUP_SIZE * PROMPTS, responses, {})
+    anything = {"logprob_tolerance": 1e9, "tokens_per_micro_batch": MICRO_BATCH}
+
+    def update(mismatch: Mismatch) -> int:
+        settings = learner.settings.model_copy(update={**anything, "mismatch": mismatch})
+        update_policy(replace(learner, settings=settings), [step], tqdm(disable=True))
+        return tokens
+
+    corrected = TokenTruncate(kind="token_truncate")
+    what = "a round of one step with update.mismatch token_truncate / none"
+    compare(what, lambda: update(corrected), lambda: update(Uncorrected()))
 
 
 def compare_sharing(learner: Learner, prompt: int, response: int) -> None:
@@ -131,6 +150,7 @@ def rollouts(
                 response_ids=ids,
                 behaviour_logprobs=[-2.8] * length,
                 temperatures=[1.0] * length,
+                entropies=[1.0] * length,
             )
             responses.append(TrainingSample(rollout, advantage))
     weights = token_mean([len(one.rollout.response_ids) for one in responses])
