@@ -46,12 +46,17 @@ def kept_by_definition(logits: Tensor, temperature: float, truncation: Truncatio
 @pytest.mark.parametrize("vocabulary", [SMALL, LARGE])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("temperature", [0.05, 1.0, 10.0])
-def test_log_probs_and_entropies_are_those_of_a_forward_pass(kind, temperature, vocabulary):
+def test_tokens_log_probs_and_entropies_are_those_of_a_forward_pass(kind, temperature, vocabulary):
     logits = KINDS[kind](16, vocabulary)
     drawn = draw(logits, temperature, uniforms(16))
     assert logits.gather(1, drawn.tokens[:, None]).isfinite().all()
     in_float32 = (logits / temperature).log_softmax(-1).gather(1, drawn.tokens[:, None]).squeeze(1)
-    exact = (logits.double() / temperature).log_softmax(-1).gather(1, drawn.tokens[:, None]).squeeze(1)
+    all_exact = (logits.double() / temperature).log_softmax(-1)
+    exact, upto = (
+        values.gather(1, drawn.tokens[:, None]).squeeze(1) for values in (all_exact, all_exact.exp().cumsum(-1))
+    )
+    assert (upto > uniforms(16) - ROUNDING).all()
+    assert (upto - exact.exp() < uniforms(16) + ROUNDING).all()
     torch.testing.assert_close(drawn.logprobs, exact.float(), atol=1e-5, rtol=0)
     if vocabulary == SMALL:  # at the large one float32's own log_softmax is further than this from exact arithmetic
         torch.testing.assert_close(drawn.logprobs, in_float32, atol=1e-5, rtol=0)
