@@ -3,18 +3,18 @@
 import json
 
 import pytest
-from builders import rollout, run_stage
+from builders import rollout, run_stage, write_params
 from chains import ARMS, LIMIT, ROUNDS, SEED, rolled
 
 from mtpipe import paths
 from mtpipe.params import load_params
-from mtpipe.records import PROBLEMS, VERDICTS, read_rows, write_rollouts
+from mtpipe.records import PROBLEMS, VERDICTS, read_rows, write_rollouts, write_rows
 from mtpipe.tasks.judging import judge_responses
 from mtpipe.tasks.synthetic.arithmetic import Sum, worked_answer
 from stages import verify
 
 
-def reward(verdict: str, finish_reason: str, tokens: int) -> float:
+def reward(verdict: str, tokens: int) -> float:
     """As the chains' params.yaml has it: 0.3 for an answer's form, and up to 0.5 off over all of the length."""
     form = 0.0 if verdict in ("no_answer", "unfinished") else 0.3
     return (verdict == "correct") + form - 0.5 * tokens / LIMIT
@@ -29,7 +29,7 @@ def test_each_response_has_its_own_verdict_and_reward(here, arm, round):
         [alone] = judge_responses(problems, [vars(response)], load_params().reward.judging)
         assert (row["problem_id"], row["sample"]) == (response.problem_id, response.sample)
         assert (row["verdict"], row["answer"], row["detail"]) == (alone["verdict"], alone["answer"], alone["detail"])
-        expected = reward(alone["verdict"], response.finish_reason, len(response.response_ids))
+        expected = reward(alone["verdict"], len(response.response_ids))
         assert row["reward"] == pytest.approx(expected)
     assert len({round_off(row["reward"]) for row in found}) > 3
 
@@ -65,6 +65,10 @@ def test_responses_of_every_kind_in_any_order_are_judged_by_their_own_problem(pr
         for sample, (verdict, text) in enumerate(texts.items()):
             tokens = [2] * (1 + number + sample)
             written.append((verdict, rollout(tokens, problem_id=problem["problem_id"], sample=sample, text=text)))
+        cut = rollout(
+            [2], problem_id=problem["problem_id"], sample=6, text=right.partition("=")[0], finish_reason="length"
+        )
+        written.append(("unfinished", cut))
     shuffled = written[1::2] + written[::2]
     write_rollouts(paths.rollouts("uniform", SEED, 9), [one for _, one in shuffled])
     run_stage(verify, "uniform", SEED, 9)
@@ -73,4 +77,17 @@ def test_responses_of_every_kind_in_any_order_are_judged_by_their_own_problem(pr
         assert (row["problem_id"], row["sample"]) == (response.problem_id, response.sample)
         assert row["verdict"] == verdict
         assert row["score"] == (verdict == "correct")
-        assert row["reward"] == pytest.approx(reward(verdict, "stop", len(response.response_ids)))
+        assert row["reward"] == pytest.approx(reward(verdict, len(response.response_ids)))
+
+
+@pytest.mark.parametrize(("order", "verdict"), [("any", "correct"), ("as_written", "wrong")])
+def test_what_counts_as_equal_is_what_params_yaml_says(tmp_path, monkeypatch, order, verdict):
+    monkeypatch.chdir(tmp_path)
+    write_params({"reward.judging": {"percent": "either", "brackets": "strict", "order": order}})
+    (tmp_path / "inputs").mkdir()
+    problem = {"problem_id": "m", "task": "math", "split": "train", "prompt": "?", "answer": "1,2"}
+    write_rows(paths.TRAIN, [problem | {"meta": json.dumps({"golds": ["1,2"]})}], PROBLEMS)
+    write_rollouts(paths.rollouts("uniform", 1, 0), [rollout([2], problem_id="m", text=r"\boxed{2,1}")])
+    run_stage(verify, "uniform", 1, 0)
+    [row] = read_rows(paths.verdicts("uniform", 1, 0), VERDICTS)
+    assert row["verdict"] == verdict

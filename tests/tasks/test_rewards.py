@@ -111,6 +111,16 @@ def test_a_part_of_weight_zero_is_recorded_and_changes_nothing(project):
     assert (found.reward, found.parts) == (1.0, {"correct": 1.0, "plugins.mine.part": 7.0})
 
 
+def test_a_part_of_ones_own_sees_the_problem_that_its_responses_answer(project):
+    settings = own("def part(problem, responses):\n    return [int(problem['answer'])] * len(responses)\n", weight=1.0)
+    problems = [{"problem_id": name, "answer": answer} for name, answer in (("a", "3"), ("b", "5"))]
+    rollouts = [
+        {"problem_id": name, "sample": 0, "text": "", "response_ids": [1], "finish_reason": "stop"} for name in "ba"
+    ]
+    judged = [{"problem_id": name, "sample": 0, "verdict": "wrong", "score": 0.0, "answer": ""} for name in "ba"]
+    assert [row["reward"] for row in reward_round(problems, rollouts, judged, settings, LIMIT)] == [5.0, 3.0]
+
+
 def test_rewards_of_a_round_keep_its_order_and_go_through_parquet(project):
     settings = own("def part(problem, responses):\n    return [response.sample for response in responses]\n")
     rollouts, judged = [], []
