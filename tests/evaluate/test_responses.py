@@ -74,6 +74,7 @@ def test_every_response_is_written_with_its_own_verdict_length_and_text(benchmar
     evaluate(nullcontext(engine), SETTINGS, Judging(), 5, tmp_path / "e.parquet", "test")
     rows = {(row["benchmark"], row["problem_id"], row["sample"]): row for row in read_rows("e.parquet", EVALUATION)}
     assert len(rows) == 2 * 4 + 2
+    assert list(rows) == sorted(rows), "in the order of the problems' ids, whichever the engine's"
     for name, prompts in benchmarks.items():
         for number, prompt in enumerate(prompts):
             for sample in range(4 if name == "easy" else 2):
