@@ -21,6 +21,7 @@ NAMES = (
     "marks",
     "vllm",
     "pipeline",
+    "models",
 )
 
 

@@ -121,7 +121,7 @@ def compare_sharing(learner: Learner, prompt: int, response: int) -> None:
         take_step(replace(learner, settings=sharing), responses, check=False)
         return tokens
 
-    auto = "shares" if shares_prompts(learner.scorer.model, responses, learner.settings) else "repeats"
+    auto = "shares" if shares_prompts(learner.scorer, responses, learner.settings) else "repeats"
     what = f"prompts of about {prompt} tokens, responses of {response}: read once / repeated (auto {auto})"
     compare(what, lambda: step(True), lambda: step(False))
 

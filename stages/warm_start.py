@@ -11,7 +11,7 @@ from mtpipe.model.policy import load_policy, prepare_torch, save_policy
 from mtpipe.progress import progress_bar
 from mtpipe.records import EXAMPLES, PROBLEMS, read_rows
 from mtpipe.run.stage import run_stage
-from mtpipe.sampling.opening import open_engine
+from mtpipe.sampling.opening import open_engine, uses_vllm
 from mtpipe.sampling.rounds import calibration_entropies
 from mtpipe.settings.model import Compute, Model, WarmStart
 from mtpipe.settings.sampling import Ray, ResponseSampling
@@ -34,7 +34,7 @@ def main(
     with atomic(paths.WARM_START / "policy") as folder:
         source = folder.with_name(".initial")
         place_checkpoint(source, model, **vars(VOCABULARIES[task]))
-        policy = load_policy(source, prepare_torch(compute))
+        policy = load_policy(source, prepare_torch(compute), sampled=not uses_vllm(sampling, compute))
         with progress_bar(warm_start.steps, "warm start", "steps") as progress:
             curve = train_on_answers(policy, examples, warm_start, model.seed, progress)
         save_policy(policy, folder, tokenizer_from=source)

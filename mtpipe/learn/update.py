@@ -90,7 +90,7 @@ def take_step(
     """
     settings, scorer, ranks = learner.settings, learner.scorer, learner.ranks
     metrics, recorded = StepMetrics(), RecordedLogprobs(responses) if check else None
-    share_prompts = shares_prompts(scorer.model, responses, settings, ranks.count)
+    share_prompts = shares_prompts(scorer, responses, settings, ranks.count)
     for prompt_batch in ranks.prompt_batches(responses, settings.tokens_per_micro_batch, share_prompts):
         prompts = read_prompts(scorer, prompt_batch, settings)
         for batch, scale in prompt_batch.batches:

@@ -11,6 +11,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.sequences import pad, token_logits
 from mtpipe.learn.state.optimizer import Optimizer
 from mtpipe.model.policy import Policy, new_checkpoint
+from mtpipe.model.probe import output_head
 from mtpipe.settings.model import Model, WarmStart
 
 STRETCH = 16
@@ -40,13 +41,14 @@ def warm_start(
     generator = torch.Generator().manual_seed(seed)
     optimizer = Optimizer(policy.model, settings.learning_rate, settings.warmup_steps)
     policy.model.eval()  # as in every update: without dropout
+    head = output_head(policy.model)
     lengths = torch.tensor([len(prompt) + len(response) for prompt, response in zip(prompts, responses, strict=True)])
     batches = length_batches(lengths, settings.batch_size, generator)
     curve = []
     for step in range(settings.steps):
         batch = next(batches)
         sequences = pad([prompts[i] for i in batch], [responses[i] for i in batch], policy.device)
-        loss = torch.nn.functional.cross_entropy(token_logits(policy.model, sequences), sequences.targets)
+        loss = torch.nn.functional.cross_entropy(token_logits(head, sequences), sequences.targets)
         if not torch.isfinite(loss):
             raise MtpipeError(f"warm start, step {step}: the loss is {loss.item()}; lower warm_start.learning_rate")
         loss.backward()

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mtpipe.errors import MtpipeError
+from mtpipe.model.probe import check_scoring, reads_padding
 from mtpipe.settings.model import Compute, Model
 
 transformers_logging.disable_progress_bar()
@@ -77,6 +79,11 @@ class Policy(Vocabulary):
 
     model: PreTrainedModel
 
+    @cached_property
+    def reads_padding(self) -> bool:
+        """`mtpipe.model.probe.reads_padding`, tried once."""
+        return reads_padding(self.model)
+
     @property
     def device(self) -> torch.device:
         return self.model.device
@@ -128,10 +135,16 @@ def load_vocabulary(folder: Path) -> Vocabulary:
     return Vocabulary(tokenizer, stop_ids, size)
 
 
-def load_policy(folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Policy:
-    """Loads a policy, with weights of type `dtype`.
+def load_policy(
+    folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, sampled: bool = False
+) -> Policy:
+    """Loads a policy, with weights of type `dtype`, and tries with a few tokens whether its log-probs are right.
 
-    Raises MtpipeError if the folder, its weights or its tokenizer are missing or unreadable.
+    Args:
+        sampled: whether the torch engine is to sample from it.
+
+    Raises MtpipeError if the folder, its weights or its tokenizer are missing or unreadable, and for a model that
+    cannot be trained, or sampled, here.
     """
     vocabulary = load_vocabulary(folder)
     try:
@@ -140,7 +153,15 @@ def load_policy(folder: Path, device: torch.device | str = "cpu", dtype: torch.d
         )
     except (OSError, ValueError, SafetensorError) as error:
         raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}") from error
-    return Policy(**vars(vocabulary), model=model.to(device).eval())
+    policy = Policy(**vars(vocabulary), model=model.to(device).eval())
+    try:
+        if dtype == torch.float32:  # no other type is scored or trained
+            check_scoring(policy.model)
+        if sampled:
+            _ = policy.reads_padding
+    except MtpipeError as error:
+        raise MtpipeError(f"{folder}: {error}") from None
+    return policy
 
 
 def save_policy(

@@ -31,7 +31,7 @@ def open_engine(folder: Path, settings: EngineSettings, compute: Compute, ray: R
 
 
 def _open(settings: EngineSettings, compute: Compute, folder: Path) -> Engine:
-    if _uses_vllm(settings, compute):
+    if uses_vllm(settings, compute):
         if not find_spec("vllm"):
             raise MtpipeError(f"params.yaml: sampling.engine is 'vllm', but vLLM is missing; {INSTALL}")
         from mtpipe.sampling.vllm.vllm_engine import VllmEngine
@@ -46,12 +46,13 @@ def _open_workers(folder: Path, settings: EngineSettings, compute: Compute, ray:
     from mtpipe.sampling.ray_engine import RayEngine, Workers
 
     on_gpu = pick_device(compute).type == "cuda"
-    gpus = (settings.vllm.tensor_parallel_size if _uses_vllm(settings, compute) else 1) if on_gpu else 0
+    gpus = (settings.vllm.tensor_parallel_size if uses_vllm(settings, compute) else 1) if on_gpu else 0
     workers = Workers(count, compute.threads, gpus, ray.address)
     return RayEngine(folder, partial(_open, settings, compute), workers)
 
 
-def _uses_vllm(settings: EngineSettings, compute: Compute) -> bool:
+def uses_vllm(settings: EngineSettings, compute: Compute) -> bool:
+    """Whether `sampling.engine` asks for vLLM, which samples models that the torch engine cannot."""
     if settings.engine == "auto":
         return find_spec("vllm") is not None and pick_device(compute).type == "cuda"
     return settings.engine == "vllm"

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
+from mtpipe.model.context import ModelContext
 from mtpipe.model.policy import Policy, Vocabulary, load_policy
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.draw import draw_tokens
 from mtpipe.sampling.drawing.line_ends import line_ends
 from mtpipe.sampling.drawing.randomness import token_uniforms
-from mtpipe.sampling.drawing.requests import Request, SamplingPlan, by_length
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan, by_length, of_one_length
 from mtpipe.sampling.stop_strings import StopStrings
 from mtpipe.temperature.apply import RowTemperatures, RuleContext
 from mtpipe.temperature.masks import Masks
@@ -31,12 +31,17 @@ class TorchEngine:
 
     @classmethod
     def open(cls, folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> "TorchEngine":
-        """Loads the policy in a folder, with weights of type `dtype`."""
-        return cls(load_policy(folder, device, dtype))
+        """Loads the policy in a folder, with weights of type `dtype`.
+
+        Raises MtpipeError for a model that cannot be sampled here.
+        """
+        return cls(load_policy(folder, device, dtype, sampled=True))
 
     def load(self, folder: Path) -> None:
         """Goes on with the policy in another folder."""
-        self._policy = self.vocabulary = load_policy(folder, self._policy.device, self._policy.model.dtype)
+        self._policy = self.vocabulary = load_policy(
+            folder, self._policy.device, self._policy.model.dtype, sampled=True
+        )
 
     def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Rollout]:
         """Samples one response to each request."""
@@ -52,7 +57,8 @@ def sample(policy: Policy, requests: Sequence[Request], plan: SamplingPlan) -> I
     rule_context = RuleContext(line_ends(policy.tokenizer, vocabulary, policy.device))
     stops = StopStrings.of(policy.tokenizer, plan.stop, vocabulary, policy.device) if plan.stop else None
     for batch in by_length(requests, plan.batch_size):
-        yield from _sample_batch(policy, batch, plan, stops, rule_context)
+        for part in [batch] if policy.reads_padding else of_one_length(batch):
+            yield from _sample_batch(policy, part, plan, stops, rule_context)
 
 
 @torch.inference_mode()
@@ -78,7 +84,7 @@ def _sample_batch(
     rows = torch.arange(count, device=device)  # the requests that are still in the batch
     rules = RowTemperatures([request.rule for request in requests], device, rule_context)
     masks: list[tuple[Tensor, Masks]] = []
-    context = _Context.of(policy, requests)
+    context = _read_prompts(policy, requests)
     for step in range(steps):
         positions, previous = torch.full_like(rows, step), tokens[rows, max(step - 1, 0)]
         drawn = draw_tokens(
@@ -113,60 +119,14 @@ def _sample_batch(
     return responses
 
 
-class _Context:
-    """What the model has read so far: left-padded prompts and sampled tokens, in a KV cache."""
-
-    def __init__(self, policy: Policy, cache: DynamicCache, mask: Tensor, logits: Tensor, padded: bool):
-        self._model = policy.model
-        self._cache = cache
-        self._mask = mask
-        self._padded = padded
-        self.logits = logits
-
-    @classmethod
-    def of(cls, policy: Policy, requests: Sequence[Request]) -> "_Context":
-        """Reads each distinct prompt once and shares it among the responses that start from it."""
-        prompts = list(dict.fromkeys(tuple(request.prompt_ids) for request in requests))
+def _read_prompts(policy: Policy, requests: Sequence[Request]) -> ModelContext:
+    """Reads each distinct prompt once and shares it among the responses that start from it."""
+    prompts = list(dict.fromkeys(tuple(request.prompt_ids) for request in requests))
+    context = ModelContext(policy.model, prompts)
+    if len(prompts) < len(requests):
         index = {prompt: number for number, prompt in enumerate(prompts)}
-        width = max(map(len, prompts))
-        ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=policy.device)
-        mask = torch.tensor(
-            [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=policy.device
-        )
-        padded = bool((mask == 0).any())
-        cache = DynamicCache()
-        logits = policy.model(
-            input_ids=ids,
-            attention_mask=mask if padded else None,
-            position_ids=(mask.cumsum(-1) - 1).clamp_(min=0),
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
-        context = cls(policy, cache, mask, logits.float(), padded)
-        if len(prompts) < len(requests):
-            context.keep(torch.tensor([index[tuple(request.prompt_ids)] for request in requests], device=policy.device))
-        return context
-
-    def keep(self, rows: Tensor) -> None:
-        """Goes on with these rows only, in this order; a row may be repeated."""
-        self._cache.batch_select_indices(rows)
-        self._mask, self.logits = self._mask[rows], self.logits[rows]
-
-    def append(self, tokens: Tensor) -> None:
-        """Reads one more token a row, and has the logits that follow it."""
-        self._mask = torch.cat([self._mask, self._mask.new_ones(len(tokens), 1)], dim=1)
-        self.logits = (
-            self._model(
-                input_ids=tokens[:, None],
-                attention_mask=self._mask if self._padded else None,
-                position_ids=self._mask.sum(1, keepdim=True) - 1,
-                past_key_values=self._cache,
-                use_cache=True,
-            )
-            .logits[:, -1]
-            .float()
-        )
+        context.keep(torch.tensor([index[tuple(request.prompt_ids)] for request in requests], device=policy.device))
+    return context
 
 
 def _responses(

@@ -8,6 +8,7 @@ import torch
 from builders import rollout
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
+from benchmarks.small_models import small_model
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.after_round import mean_logprobs
 from mtpipe.learn.batching.groups import RolloutGroup
@@ -142,18 +143,27 @@ def test_other_architectures_score_alike(params, made):
 
 
 def test_a_sliding_window_is_refused_or_left_to_repeated_prompts(params):
-    model = new_model(MistralForCausalLM, MistralConfig, **LLAMA, num_key_value_heads=2, sliding_window=8)
-    assert not can_share(model)
+    scorer = Scorer(new_model(MistralForCausalLM, MistralConfig, **LLAMA, num_key_value_heads=2, sliding_window=8))
+    assert not can_share(scorer)
     responses = responses_to([40, 40])
-    assert not shares_prompts(model, responses, params.update)
+    assert not shares_prompts(scorer, responses, params.update)
     with pytest.raises(MtpipeError, match=r"share_prompts is true, but MistralForCausalLM .* set it to auto or false"):
-        shares_prompts(model, responses, params.update.model_copy(update={"share_prompts": True}))
+        shares_prompts(scorer, responses, params.update.model_copy(update={"share_prompts": True}))
+
+
+@pytest.mark.parametrize("model_type", ["gpt_neo", "git", "lfm2"])
+def test_prompts_are_repeated_for_a_model_that_scores_otherwise_after_prompts_read_before(model_type):
+    """A window that counts padding, a mask of its own, and a state."""
+    assert not can_share(Scorer(small_model(model_type)))
+    assert can_share(Scorer(small_model("llama")))
 
 
 def test_auto_shares_where_thirty_percent_of_the_tokens_are_saved(policy, params):
+    scorer = Scorer(policy.model)
+
     def shares(prompt: int, response: int, group_size: int = 8, **changes) -> bool:
         group = [TrainingSample(rollout([1] * response, [1] * prompt), 1.0) for _ in range(group_size)]
-        return shares_prompts(policy.model, group, params.update.model_copy(update=changes))
+        return shares_prompts(scorer, group, params.update.model_copy(update=changes))
 
     assert shares(600, 150)
     assert shares(53, 100)

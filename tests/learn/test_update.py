@@ -186,18 +186,20 @@ def test_out_of_memory_names_the_setting_to_lower(policy, groups, settings, monk
     def exhausted(*_, **__):
         raise error
 
+    learner = Learner.of(policy, settings)
     monkeypatch.setattr(policy.model.base_model, "forward", exhausted)
     with pytest.raises(MtpipeError, match=r"lower update\.tokens_per_micro_batch \(now 16384\)"):
-        update(policy, groups, settings)
+        update(policy, groups, settings, learner)
 
 
 def test_any_other_error_of_torch_keeps_its_own_words(policy, groups, settings, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("a defect")
 
+    learner = Learner.of(policy, settings)
     monkeypatch.setattr(policy.model.base_model, "forward", broken)
     with pytest.raises(RuntimeError, match="a defect"):
-        update(policy, groups, settings)
+        update(policy, groups, settings, learner)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tqdm import tqdm
 
-from mtpipe.learn.scoring.sequences import pad, token_logits
+from mtpipe.learn.scoring.sequences import pad
 from mtpipe.learn.warm_start import length_batches, warm_start
 
 
@@ -68,7 +68,8 @@ def test_it_is_cross_entropy_over_responses_with_clipping_and_warm_up(policy, pa
     for step, batch in enumerate(islice(batches, 4)):
         sequences = pad([prompts[i] for i in batch], [responses[i] for i in batch])
         peer.zero_grad()
-        torch.nn.functional.cross_entropy(token_logits(twin.model, sequences), sequences.targets).backward()
+        logits = twin.model(sequences.ids).logits[sequences.response_index, sequences.column - 1]
+        torch.nn.functional.cross_entropy(logits, sequences.targets).backward()
         assert torch.nn.utils.clip_grad_norm_(twin.model.parameters(), 1.0) > 1, "the clip has something to do"
         peer.param_groups[0]["lr"] = 1e-2 * min(1.0, (step + 1) / 3)
         peer.step()

@@ -1,14 +1,21 @@
 """What every sampling engine has to satisfy: its records against a plain float32 forward pass."""
 
 import torch
+from torch import Tensor
+from transformers import PreTrainedModel
 
 from mtpipe.learn.scoring.scorer import Scorer
-from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
+from mtpipe.learn.scoring.sequences import Sequences, pad, tempered_logprobs
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.line_ends import line_ends
 from mtpipe.sampling.drawing.requests import Request
 from mtpipe.temperature.apply import RowTemperatures, RuleContext
 from mtpipe.temperature.masks import Masks
+
+
+def token_logits(model: PreTrainedModel, sequences: Sequences) -> Tensor:
+    """The untempered logits that each response token was drawn from, [tokens, vocabulary], by the model's own pass."""
+    return model(input_ids=sequences.ids).logits[sequences.response_index, sequences.column - 1].float()
 
 
 def assert_logprobs_are_those_of_a_forward_pass(policy, responses: list[Rollout], tolerance: float) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 from builders import edit_params, judged, run_stage, write_params
-from conformance import assert_lists_are_aligned, assert_temperatures_follow_from_entropies
+from conformance import assert_lists_are_aligned, assert_temperatures_follow_from_entropies, token_logits
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
+from mtpipe.learn.scoring.sequences import pad, tempered_logprobs
 from mtpipe.model.policy import Policy, load_policy, save_policy
 from mtpipe.records import VERDICTS, Rollout, read_rollouts, write_rows
 from mtpipe.sampling import torch_engine
@@ -41,7 +41,7 @@ def forward_logprobs(policy: Policy, responses: list[Rollout]) -> torch.Tensor:
     sequences = pad([one.prompt_ids for one in responses], [one.response_ids for one in responses])
     temperatures = torch.tensor([value for one in responses for value in one.temperatures])
     with torch.no_grad():
-        return tempered_logprobs(token_logits(policy.model, sequences).float(), sequences.targets, temperatures)[0]
+        return tempered_logprobs(token_logits(policy.model, sequences), sequences.targets, temperatures)[0]
 
 
 def recorded_logprobs(responses: list[Rollout]) -> torch.Tensor:

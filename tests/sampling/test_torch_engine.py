@@ -8,11 +8,12 @@ from conformance import (
     assert_logprobs_are_those_of_a_forward_pass,
     assert_replay_gives_the_recorded_logprobs,
     assert_temperatures_follow_from_entropies,
+    token_logits,
 )
 from rule_examples import EXAMPLES
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.scoring.sequences import pad, token_logits
+from mtpipe.learn.scoring.sequences import pad
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan, refuse_batch_dependent
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.masks import Masks

@@ -9,12 +9,13 @@ from conformance import (
     assert_logprobs_are_those_of_a_forward_pass,
     assert_replay_gives_the_recorded_logprobs,
     assert_temperatures_follow_from_entropies,
+    token_logits,
 )
 from rule_examples import EXAMPLES
 from vllm_process import load, needs_vllm, sample, sample_among, uneven_policy, vllm_engine
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
+from mtpipe.learn.scoring.sequences import pad, tempered_logprobs
 from mtpipe.model.policy import load_policy, new_checkpoint
 from mtpipe.sampling import torch_engine
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan

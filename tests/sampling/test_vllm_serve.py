@@ -11,9 +11,10 @@ import urllib.request
 
 import pytest
 import torch
+from conformance import token_logits
 from vllm_process import needs_vllm
 
-from mtpipe.learn.scoring.sequences import pad, tempered_logprobs, token_logits
+from mtpipe.learn.scoring.sequences import pad, tempered_logprobs
 from mtpipe.model.policy import load_policy
 
 pytestmark = [needs_vllm, pytest.mark.slow]

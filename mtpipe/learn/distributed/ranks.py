@@ -84,7 +84,7 @@ class SharedRanks(Ranks):
         Raises MtpipeError for a model without a list of layers.
         """
         scorer = Scorer(model)
-        layers = getattr(scorer.model.base_model, "layers", None)
+        layers = getattr(scorer.head.body, "layers", None)
         if layers is None:
             raise MtpipeError(
                 f"{type(scorer.model).__name__} has no list of layers to divide; set update.processes to 1"

@@ -1,21 +1,16 @@
 """Scores the response tokens of a micro-batch under a model: one module, so that one call is one forward pass."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.chunked_head import TokenScores, logprobs_at, token_scores
 from mtpipe.learn.scoring.sequences import Sequences
+from mtpipe.model.probe import output_head
 from mtpipe.temperature.masks import Masks
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Of `update.precision`."""
-
-_SCALES = ("logit_scale", "logits_scaling", "lm_head_multiplier")
-"""Settings of some architectures that multiply the logits after the head; not computed here."""
 
 
 class Scorer(nn.Module):
@@ -24,26 +19,18 @@ class Scorer(nn.Module):
     Whatever shards parameters (FSDP2) has to wrap this module, not the model inside it: then the head's weights are
     whole for as long as its forward pass runs, where they are read without a call of the head itself.
 
-    Raises MtpipeError for a model whose head is no linear layer, or whose logits are scaled after it.
+    Attributes:
+        head: how the model makes logits of hidden states.
+        can_share: whether prompts may be read once; None until `mtpipe.learn.scoring.shared_prompts.can_share` tries.
+
+    Raises MtpipeError for a model whose logits are not made of hidden states as `OutputHead` says.
     """
 
     def __init__(self, model: PreTrainedModel):
         super().__init__()
         self.model = model
-        head = model.get_output_embeddings()
-        if not isinstance(head, nn.Linear):
-            raise MtpipeError(
-                f"{type(model).__name__} has the output head {type(head).__name__}; the update reads hidden states and "
-                f"needs a linear head: choose another model.checkpoint"
-            )
-        config: Any = model.config.get_text_config()
-        for name in _SCALES:
-            if getattr(config, name, None) not in (None, 1, 1.0):
-                raise MtpipeError(
-                    f"{type(model).__name__} scales its logits ({name} = {getattr(config, name)}), which the update "
-                    f"does not compute; choose another model.checkpoint"
-                )
-        self.softcap: float | None = getattr(config, "final_logit_softcapping", None)
+        self.head = output_head(model)
+        self.can_share: bool | None = None
 
     def forward(
         self,
@@ -61,8 +48,11 @@ class Scorer(nn.Module):
         """
         with torch.autocast(sequences.ids.device.type, dtype=precision, enabled=precision != torch.float32):
             hidden = self._hidden(sequences)
-            head = self.model.get_output_embeddings()
-            given = (hidden, head.weight, head.bias, self.softcap, sequences.targets)
+            linear, scale = self.head.linear, self.head.scale
+            bias: Tensor | None = linear.bias
+            if scale != 1.0:  # of logits, and so of what they are the sums of
+                hidden, bias = hidden * scale, None if bias is None else bias * scale
+            given = (hidden, linear.weight, bias, self.head.softcap, sequences.targets)
             if isinstance(temperatures, list):
                 return logprobs_at(*given, temperatures)
             return token_scores(*given, temperatures, masks=masks, entropy_gradient=entropy_gradient)
@@ -77,7 +67,7 @@ class Scorer(nn.Module):
             lengths: [prompts], tokens.
         """
         with torch.autocast(prompts.device.type, dtype=precision, enabled=precision != torch.float32):
-            read = self.model.base_model(input_ids=prompts, use_cache=True)
+            read = self.head.body(input_ids=prompts, use_cache=True)
         last = read.last_hidden_state[torch.arange(len(prompts), device=prompts.device), lengths - 1]
         return [last, *(state for layer in read.past_key_values.layers for state in (layer.keys, layer.values))]
 
@@ -85,9 +75,9 @@ class Scorer(nn.Module):
         """The last hidden state that each response token was drawn from, [tokens, hidden_size]."""
         context = sequences.context
         if context is None:
-            states = self.model.base_model(input_ids=sequences.ids, use_cache=False).last_hidden_state
+            states = self.head.body(input_ids=sequences.ids, use_cache=False).last_hidden_state
             return states[sequences.response_index, sequences.column - 1]
-        states = self.model.base_model(
+        states = self.head.body(
             input_ids=sequences.ids,
             attention_mask=context.mask,
             position_ids=context.positions,

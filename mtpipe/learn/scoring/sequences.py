@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel
+from transformers import DynamicCache
+
+from mtpipe.model.output_head import OutputHead
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,14 @@ def pad(prompts: list[list[int]], responses: list[list[int]], device: torch.devi
     return Sequences(ids.to(device), torch.tensor(row, device=device), torch.tensor(column, device=device))
 
 
-def token_logits(model: PreTrainedModel, sequences: Sequences) -> Tensor:
+def token_logits(head: OutputHead, sequences: Sequences) -> Tensor:
     """The untempered logits that each response token was drawn from: [tokens, vocabulary], float32.
 
     The logits for a token are those of the position before it. Everything that belongs to a token (its
     temperature, its sampled log-prob) is indexed by the token itself; only this function shifts.
     """
-    hidden = model.base_model(input_ids=sequences.ids, use_cache=False).last_hidden_state
-    return model.get_output_embeddings()(hidden[sequences.response_index, sequences.column - 1]).float()
+    hidden = head.body(input_ids=sequences.ids, use_cache=False).last_hidden_state
+    return head.logits(hidden[sequences.response_index, sequences.column - 1])
 
 
 def tempered_logprobs(logits: Tensor, targets: Tensor, temperatures: Tensor) -> tuple[Tensor, Tensor]:

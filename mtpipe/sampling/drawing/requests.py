@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from mtpipe.errors import MtpipeError
 from mtpipe.temperature.rules.rule import ResolvedRule
@@ -56,6 +57,11 @@ def by_length(requests: Sequence[Request], size: int) -> Iterator[list[Request]]
     ordered = sorted(requests, key=lambda request: len(request.prompt_ids))
     for start in range(0, len(ordered), size):
         yield ordered[start : start + size]
+
+
+def of_one_length(batch: Sequence[Request]) -> list[list[Request]]:
+    """A batch of `by_length` in parts whose prompts are of one length, for a model that cannot skip padding."""
+    return [list(part) for _, part in groupby(batch, key=lambda request: len(request.prompt_ids))]
 
 
 def refuse_batch_dependent(requests: Sequence[Request], engine: str) -> None:
