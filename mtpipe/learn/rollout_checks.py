@@ -121,11 +121,12 @@ class RecordedLogprobs:
 def corrected_table(steps: list[OptimizerStep], settings: Update) -> list[dict[str, Any]]:
     """The same table over a round whose log-probs were computed beforehand, with what the loss is multiplied by."""
     columns = []
-    for one in (response for step in steps for response in step.responses):
+    for index, one in enumerate(response for step in steps for response in step.responses):
         log_weight = torch.tensor(one.log_mismatch)
         weights = mismatch_weights(log_weight, torch.zeros(len(log_weight), dtype=torch.long), settings.mismatch)
         rollout = one.rollout
-        columns.append((one.log_mismatch, rollout.temperatures, rollout.entropies, weights.tolist()))
+        number = np.full(len(log_weight), index)
+        columns.append((one.log_mismatch, rollout.temperatures, rollout.entropies, weights.tolist(), number))
     return mismatch_table(*map(np.concatenate, zip(*columns, strict=True))) if columns else []
 
 

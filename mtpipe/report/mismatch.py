@@ -23,11 +23,11 @@ def mismatch_by_arm(study: Study) -> Table | None:
         note=(
             f"|log-prob of the update − log-prob of the engine| in nats, round {study.last_round}: of its first step, "
             f"or of all its training tokens where update.mismatch corrects. Weight is what the loss was multiplied by, "
-            f"cut the share of tokens that it left out. An arm of which more is cut learns from less, which is a "
-            f"difference between arms that is not their temperature."
+            f"cut the share of tokens that it left out, and of responses that it left out whole. An arm of which more is "
+            f"cut learns from less, which is a difference between arms that is not their temperature."
         ),
         label="tokens",
-        columns=["tokens", "mean", "99.9 %", "largest", "k3", "weight", "cut %"],
+        columns=["tokens", "mean", "99.9 %", "largest", "k3", "weight", "cut %", "responses cut %"],
         groups=groups,
     )
 
@@ -40,8 +40,9 @@ def _row(by: str, low: float | None, high: float | None, rows: list[dict[str, An
 
     values = [mean("mean"), *(max(row[key] for row in rows) for key in ("quantile", "largest")), mean("k3")]
     cells = [Cell(f"{tokens:,}", order=tokens), *(Cell(f"{value:.2g}", order=value) for value in values)]
-    weight, cut = mean("weight"), mean("cut")
-    cells += [Cell(f"{weight:.4f}", order=weight), Cell(percent(cut), order=cut)]
+    weight = mean("weight")
+    cells.append(Cell(f"{weight:.4f}", order=weight))
+    cells += [Cell(percent(mean(key)), order=mean(key)) for key in ("cut", "responses_cut")]
     return _label(by, low, high), cells
 
 

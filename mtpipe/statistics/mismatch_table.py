@@ -16,7 +16,11 @@ TokenValues = NDArray[np.floating[Any]]
 
 
 def mismatch_table(
-    log_weight: TokenValues, temperatures: TokenValues, entropies: TokenValues, weights: TokenValues | None = None
+    log_weight: TokenValues,
+    temperatures: TokenValues,
+    entropies: TokenValues,
+    weights: TokenValues | None = None,
+    response: NDArray[np.int64] | None = None,
 ) -> list[dict[str, Any]]:
     """A row for all tokens, then rows for cold and hot ones, by temperature and by entropy; none for an empty group.
 
@@ -27,17 +31,23 @@ def mismatch_table(
         temperatures: what the logits were divided by [tokens].
         entropies: of the untempered distributions, nats [tokens].
         weights: what the loss was multiplied by [tokens]; None: 1.
+        response: the number of the response that a token belongs to, from 0 [tokens]; with `weights`.
 
     Returns:
         rows with `by` (all, heat, temperature or entropy), the group's `low` and `high`, `tokens`, the `mean`, the
         99.9 % `quantile` and the `largest` of |log w| in nats, `k3` (w - 1 - log w, in the mean: an estimate of
-        KL(engine || update)), the mean `weight`, and the share `cut`, whose weight is 0.
+        KL(engine || update)), the mean `weight`, the share `cut`, whose weight is 0, and
+        `responses_cut`, the share of the responses with a token in the group that teach nothing at all.
     """
     weights = np.ones(len(log_weight)) if weights is None else weights
-    rows = [_row("all", None, None, log_weight, weights)]
-    for by, low, high, inside in _groups(temperatures, entropies):
+    response = np.zeros(len(log_weight), dtype=np.int64) if response is None else response
+    silent = np.bincount(response, weights != 0) == 0
+    everywhere = ("all", None, None, np.ones(len(log_weight), dtype=bool))
+    rows = []
+    for by, low, high, inside in [everywhere, *_groups(temperatures, entropies)]:
         if inside.any():
-            rows.append(_row(by, low, high, log_weight[inside], weights[inside]))
+            row = _row(by, low, high, log_weight[inside], weights[inside])
+            rows.append(row | {"responses_cut": float(silent[np.unique(response[inside])].mean())})
     return rows
 
 

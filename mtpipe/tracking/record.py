@@ -180,7 +180,8 @@ def _of_round(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
             yield f"temperature/{key}_at_{row['temperature']:g}", row[key]
     for row in found["mismatch"]:
         if row["by"] == "all":
-            yield from ((f"mismatch/{key}", row[key]) for key in ("mean", "quantile", "largest", "k3", "weight", "cut"))
+            keys = ("mean", "quantile", "largest", "k3", "weight", "cut", "responses_cut")
+            yield from ((f"mismatch/{key}", row[key]) for key in keys)
     for key in ("threshold", "hot_share"):
         if found["entropy"][key] is not None:
             yield f"round/entropy_{key}", found["entropy"][key]

@@ -10,7 +10,7 @@ from mtpipe.report.mismatch import mismatch_by_arm
 def row(by="all", low=None, high=None, tokens=10, mean=0.01, cut=0.0):
     return {
         **{"by": by, "low": low, "high": high, "tokens": tokens, "mean": mean, "quantile": 5 * mean},
-        **{"largest": 9 * mean, "k3": mean**2, "weight": 1 - cut, "cut": cut},
+        **{"largest": 9 * mean, "k3": mean**2, "weight": 1 - cut, "cut": cut, "responses_cut": cut / 2},
     }
 
 
@@ -38,7 +38,7 @@ def test_seeds_are_joined_by_their_tokens(study):
 def test_groups_say_what_they_are_and_how_much_of_them_is_cut(study):
     _, (_, rows) = mismatch_by_arm(study).groups
     assert [label for label, _ in rows] == ["all", "T from 1.1 to 1.2", "entropy from 2"]
-    assert rows[1][1][-1].text == "25.0"
+    assert [cell.text for cell in rows[1][1][-2:]] == ["25.0", "12.5"]
 
 
 def test_rounds_in_which_nothing_was_learned_have_no_table(study):

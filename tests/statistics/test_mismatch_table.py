@@ -26,6 +26,16 @@ def test_a_hand_worked_table():
     assert rows("entropy", LOG_WEIGHT, TEMPERATURES, ENTROPIES)[-1]["high"] is None
 
 
+def test_a_response_is_cut_if_all_its_tokens_are_wherever_they_stand():
+    weights, response = np.array([0.0, 0.0, 0.0, 1.0]), np.array([0, 1, 0, 1])
+    columns = (LOG_WEIGHT, TEMPERATURES, ENTROPIES, weights, response)
+    assert rows("all", *columns)[0]["responses_cut"] == 0.5
+    cold, hot = rows("heat", *columns)
+    assert (cold["responses_cut"], hot["responses_cut"]) == (0.5, 0.5)
+    assert [row["responses_cut"] for row in rows("entropy", *columns)] == [1.0, 0.0, 0.5]
+    assert rows("all", LOG_WEIGHT, TEMPERATURES, ENTROPIES)[0]["responses_cut"] == 0
+
+
 def test_tokens_of_one_temperature_are_neither_hot_nor_cold():
     assert rows("heat", LOG_WEIGHT, np.ones(4), ENTROPIES) == []
     assert len(rows("temperature", LOG_WEIGHT, np.ones(4), ENTROPIES)) == 1

@@ -36,7 +36,14 @@ def write_metrics(arm: str, seed: int, round: int, steps: int = 2) -> None:
     found = {"round": mean, "steps": listed, "temperatures": shares, "entropy": entropy}
     found["reward_parts"] = {"correct": {"mean": right / 10, "advantage_share": 1.0}}
     found["mismatch"] = [{"by": "all", "low": None, "high": None, "tokens": 30, "mean": 0.01 * (round + 1)}]
-    found["mismatch"][0] |= {"quantile": 0.1, "largest": 0.2, "k3": 1e-4, "weight": 1.0, "cut": 0.0}
+    found["mismatch"][0] |= {
+        "quantile": 0.1,
+        "largest": 0.2,
+        "k3": 1e-4,
+        "weight": 1.0,
+        "cut": 0.0,
+        "responses_cut": 0.0,
+    }
     write_json(paths.round_metrics(arm, seed, round), found)
 
 
