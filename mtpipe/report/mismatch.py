@@ -23,8 +23,8 @@ def mismatch_by_arm(study: Study) -> Table | None:
         note=(
             f"|log-prob of the update − log-prob of the engine| in nats, round {study.last_round}: of its first step, "
             f"or of all its training tokens where update.mismatch corrects. Weight is what the loss was multiplied by, "
-            f"cut the share of tokens that it left out, and of responses that it left out whole. An arm of which more is "
-            f"cut learns from less, which is a difference between arms that is not their temperature."
+            f"cut the share of tokens that it left out, and of responses that it left out whole. An arm of which more "
+            f"is cut learns from less, which is a difference between arms that is not their temperature."
         ),
         label="tokens",
         columns=["tokens", "mean", "99.9 %", "largest", "k3", "weight", "cut %", "responses cut %"],
