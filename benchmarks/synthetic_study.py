@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 
 from mtpipe import paths
 from mtpipe.files import write_json, write_text
+from mtpipe.learn.scoring.mismatch_table import mismatch_table
 from mtpipe.params import Params
 from mtpipe.records import EVALUATION, ROLLOUTS, VERDICTS
-from mtpipe.statistics.mismatch_table import mismatch_table
 
 BENCHMARKS = ("same", "longer", "larger")
 VERDICT_NAMES = ("correct", "wrong", "false_step", "no_answer")

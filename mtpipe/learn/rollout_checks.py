@@ -13,9 +13,9 @@ from mtpipe.learn.distributed.ranks import Ranks
 from mtpipe.learn.losses.mismatch import mismatch_weights
 from mtpipe.learn.objective import MicroBatch
 from mtpipe.learn.scoring.chunked_head import TokenScores
+from mtpipe.learn.scoring.mismatch_table import mismatch_table
 from mtpipe.records import Rollout
 from mtpipe.settings.update import Update
-from mtpipe.statistics.mismatch_table import mismatch_table
 
 
 def check_tokens(responses: list[TrainingSample], vocabulary: int) -> None:

@@ -39,7 +39,7 @@ def update_policy(
     """Takes the steps and returns the metrics of each, in order; a step without responses is skipped.
 
     The first step taken has a table, `mismatch`, of how far the recorded log-probs lie from the update's own
-    (`mtpipe.statistics.mismatch_table`): of the whole round where they are computed beforehand, else of the step.
+    (`mtpipe.learn.scoring.mismatch_table`): of the whole round where they are computed beforehand, else of the step.
 
     Args:
         progress: counts groups.

@@ -23,7 +23,7 @@ from mtpipe.text_table import aligned
 
 @dataclass(frozen=True)
 class Parity:
-    """A table of the differences (`mtpipe.statistics.mismatch_table`), and why the two cannot train together, or ""."""
+    """The differences (`mtpipe.learn.scoring.mismatch_table`), and why the two cannot train together, or ""."""
 
     table: list[dict[str, Any]]
     fault: str

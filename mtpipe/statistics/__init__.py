@@ -1,8 +1,7 @@
 """Intervals and tests: arrays in, numbers out.
 
 `intervals` has means over seeds and problems with intervals and p-values, `power` what a comparison could have found,
-`paired_tests` the test of two policies and the correction of several tests, `pass_at_k` the estimator for every k,
-`mismatch_table` what is said of two programs' log-probs of the same tokens.
+`paired_tests` the test of two policies and the correction of several tests, `pass_at_k` the estimator for every k.
 
 Must not import: torch, mtpipe.records, mtpipe.evaluate: no file and no column is known here.
 """

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mtpipe.statistics.mismatch_table import LISTED, mismatch_table
+from mtpipe.learn.scoring.mismatch_table import LISTED, mismatch_table
 
 LOG_WEIGHT = np.array([0.01, -0.02, 0.3, 0.0])
 TEMPERATURES = np.array([1.0, 1.0, 1.2, 1.2])
