@@ -5,6 +5,15 @@ from typing import Any
 from mtpipe.report.cells import Cell, Row, Table, percent
 from mtpipe.report.collect import Study
 
+_ROUNDING = 1e-5
+"""Nats a token in the mean: what two computations in float32 differ by at most."""
+
+
+def engine_differs(study: Study) -> bool:
+    """Whether there is more to see than rounding, or a correction."""
+    rows = [row for update in study.updates.values() for row in update["mismatch"]]
+    return any(row["mean"] > _ROUNDING or row["weight"] != 1 for row in rows)
+
 
 def mismatch_by_arm(study: Study) -> Table | None:
     """The differences of the last round by heat, temperature and entropy, all seeds of an arm together."""

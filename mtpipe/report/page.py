@@ -27,7 +27,7 @@ from mtpipe.report.details import (
 from mtpipe.report.entropy_pictures import entropy_pictures
 from mtpipe.report.forest import forest_pictures
 from mtpipe.report.html import render
-from mtpipe.report.mismatch import mismatch_by_arm
+from mtpipe.report.mismatch import engine_differs, mismatch_by_arm
 from mtpipe.report.profile_pictures import profile_pictures
 from mtpipe.report.provenance import differences_table, settings_table, versions_table
 from mtpipe.report.svg import WARM_START_LOOK, Picture, look
@@ -57,6 +57,7 @@ def render_page(study: Study, comparison: Comparison) -> str:
         by_temperature=temperature_table(study),
         by_part=reward_table(study),
         mismatch=mismatch_by_arm(study),
+        engine_differs=engine_differs(study),
         verdicts=verdicts_table(study),
         examples=examples_table(study),
         cost=cost_table(study),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mtpipe.report.mismatch import mismatch_by_arm
+from mtpipe.report.mismatch import engine_differs, mismatch_by_arm
 
 
 def row(by="all", low=None, high=None, tokens=10, mean=0.01, cut=0.0):
@@ -44,3 +44,12 @@ def test_groups_say_what_they_are_and_how_much_of_them_is_cut(study):
 def test_rounds_in_which_nothing_was_learned_have_no_table(study):
     empty = {key: {"mismatch": []} for key in study.updates}
     assert mismatch_by_arm(replace(study, updates=empty)) is None
+
+
+def test_rounding_in_float32_is_nothing_to_look_at_and_a_correction_is(study):
+    def differs(**found):
+        return engine_differs(replace(study, updates={key: {"mismatch": [row(**found)]} for key in study.updates}))
+
+    assert not differs(mean=1e-7)
+    assert differs(mean=1e-3)
+    assert differs(mean=1e-7, cut=0.1)
