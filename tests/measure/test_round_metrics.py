@@ -26,3 +26,12 @@ def test_a_round_counts_what_was_cut_off_and_a_token_at_the_threshold_is_hot():
     assert entropy_histogram(rollouts, 0.5)["hot_share"] == 1.0
     assert entropy_histogram(rollouts, 2.0)["hot_share"] == 0.5
     assert entropy_histogram(rollouts, 2.0)["counts"][-1] == 4, "what lies above counts in the last bin"
+
+
+def test_a_rounds_means_are_those_of_the_steps_that_were_taken():
+    skipped = {"reward": 0.0, "response_tokens": 1.0, "groups_dropped": 4}
+    taken = [{**skipped, "groups_dropped": 1, "loss": loss, "ratio": 1.0} for loss in (0.2, 0.4)]
+    found = round_metrics([rollout([1])], [{"reward": 1.0, "verdict": "correct"}], [skipped, *taken])
+    assert (found["steps_taken"], found["groups_dropped"]) == (2, 6)
+    assert found["loss"] == pytest.approx(0.3)
+    assert "loss" not in round_metrics([rollout([1])], [{"reward": 1.0, "verdict": "correct"}], [skipped])

@@ -39,6 +39,15 @@ def test_the_advantages_are_those_that_the_update_computes(rewards):
     assert measured == pytest.approx(shares, abs=1e-12)
 
 
+def test_a_responses_reward_is_found_by_its_problem_and_number_and_its_temperature_is_not_a_tokens():
+    rollouts, verdicts = round_of([[0.7, 1.3], [0.7, 1.3]], [[1.0, 0.0], [1.0, 0.5]])
+    for one in rollouts:
+        one.temperatures = [1.0]
+    expected = [(0.7, 1.0), (1.3, 0.25)]
+    for order in (verdicts, verdicts[::-1]):
+        assert [(share["temperature"], share["reward"]) for share in temperature_shares(rollouts, order)] == expected
+
+
 def test_drawn_temperatures_are_taken_together_by_tenths():
     bases = [0.96 + index / 200 for index in range(2 * LISTED)]
     rewards = [float(index % 2) for index in range(len(bases))]

@@ -24,3 +24,4 @@ def test_the_least_and_the_largest_number_draw_the_first_and_the_last_possible_t
     drawn = draw_tokens(logits, RULES, torch.zeros(1), None, torch.tensor([number], dtype=torch.float64), truncation)
     assert drawn.tokens.item() == expected
     assert drawn.logprobs.isfinite().all()
+    assert drawn.masks is None, "nobody asked for them"

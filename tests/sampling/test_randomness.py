@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mtpipe.errors import MtpipeError
-from mtpipe.sampling.drawing.randomness import token_uniforms
+from mtpipe.sampling.drawing.randomness import response_uniform, token_uniforms
 from mtpipe.sampling.rounds import draw_problems
 
 PROBLEMS = [{"problem_id": str(index)} for index in range(10)]
@@ -17,6 +17,13 @@ def test_every_part_of_the_identity_matters():
     identities += [(1, "round 0", "p", 1), (11, "round 0", "p", 0), (1, "round 0", "p1", 0), (1, "round 01", "p", 0)]
     first = {token_uniforms(*identity, 1)[0] for identity in identities}
     assert len(first) == len(identities)
+
+
+def test_a_responses_own_number_is_none_of_its_tokens():
+    own = [response_uniform(0, "round 0", str(problem), 0) for problem in range(200)]
+    assert not set(own) & {number for p in range(200) for number in token_uniforms(0, "round 0", str(p), 0, 20)}
+    assert len(set(own)) == 200
+    assert 0.4 < sum(own) / 200 < 0.6
 
 
 def test_the_numbers_are_uniform():
