@@ -11,6 +11,7 @@ from mtpipe.files import read_json
 from mtpipe.model.policy import load_policy
 from mtpipe.params import load_params
 from mtpipe.records import read_sampled_round
+from mtpipe.run.stage_plan import settings_for
 from mtpipe.sampling.drawing.randomness import response_uniform
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.set_controller import probe
@@ -21,6 +22,7 @@ from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.rule import ResolvedRule
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import NONE, Truncation
+from stages import rollout
 
 RUNS = [(arm, round) for arm in ARMS for round in ROUNDS]
 
@@ -113,3 +115,10 @@ def test_what_was_settled_stands_with_the_rollouts(here):
         if arm == "token" and round == 1:
             assert settled.threshold == pytest.approx(np.quantile(entropies(arm, 0), 0.6), abs=1e-5)
         assert (settled.threshold is None) == (arm != "token")
+
+
+def test_rollouts_stand_in_the_order_of_their_problems_in_whatever_order_an_engine_ends_them(here, monkeypatch):
+    before, sample_round = rolled("uniform", 0), rollout.sample_round
+    monkeypatch.setattr(rollout, "sample_round", lambda *arguments: reversed(list(sample_round(*arguments))))
+    rollout.main("uniform", SEED, 0, **settings_for(rollout.main))
+    assert rolled("uniform", 0) == before
