@@ -1,6 +1,6 @@
 """Plants the defects of tests/defects one at a time, and says which the fast tests notice.
 
-    python tests/plant_defects.py                        all of them; about half an hour on two cores
+    python tests/plant_defects.py                        all of them; about half an hour, on one core
     python tests/plant_defects.py sampling report        those of two lists
     python tests/plant_defects.py learn --only optimizer --part 1/2
 
