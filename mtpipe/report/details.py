@@ -1,5 +1,6 @@
 """The report's other tables: temperatures, verdicts, responses to look at, and tokens."""
 
+from collections.abc import Callable
 from typing import Any
 
 from mtpipe.report.cells import Cell, Row, Table, percent
@@ -138,21 +139,25 @@ def sources_table(study: Study) -> Table | None:
 
     if not study.sources:
         return None
-    roles = sorted({source["role"] for source in study.sources}, reverse=True)
     return Table(
         title="Data sets",
         note="Rows as loaded, problems kept, and why the others were not; data/problems/dropped.jsonl lists faults.",
         label="data set",
         columns=["loaded from", "rows", "kept", "left out", "digest"],
-        groups=[(role, [row(source) for source in study.sources if source["role"] == role]) for role in roles],
+        groups=_by_role(study, row),
     )
+
+
+def _by_role(study: Study, row: Callable[[dict[str, Any]], Row]) -> list[tuple[str, list[Row]]]:
+    """A row for each data set: those for training, then the benchmarks."""
+    roles = sorted({source["role"] for source in study.sources}, reverse=True)
+    return [(role, [row(source) for source in study.sources if source["role"] == role]) for role in roles]
 
 
 def prompts_table(study: Study) -> Table | None:
     """The first problem of each data set as the model reads it; most silent failures begin there."""
     if not study.sources:
         return None
-    roles = sorted({source["role"] for source in study.sources}, reverse=True)
 
     def row(source: dict[str, Any]) -> Row:
         return source["name"], [Cell(source["first_prompt"].replace("\n", "↵ "))]
@@ -162,7 +167,7 @@ def prompts_table(study: Study) -> Table | None:
         note="The first problem of each data set as the model reads it, special tokens and all; ↵ is a new line.",
         label="data set",
         columns=["prompt"],
-        groups=[(role, [row(source) for source in study.sources if source["role"] == role]) for role in roles],
+        groups=_by_role(study, row),
     )
 
 

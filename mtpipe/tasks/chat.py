@@ -38,13 +38,14 @@ def chat_prompts(chat: Chat, checkpoint: str | None) -> Callable[[str], str]:
     user = Template(chat.user)
 
     def prompt(problem: str) -> str:
-        messages = [*system, {"role": "user", "content": user.prompt(problem)}]
+        said = user.prompt(problem)
+        messages = [*system, {"role": "user", "content": said}]
         try:
             text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **switches)
         except TemplateError as error:
             line = f", line {error.lineno}" if isinstance(error, TemplateSyntaxError) else ""
             raise MtpipeError(f"{key}: the template of {checkpoint}{line} ends with an error: {error}") from error
-        if user.prompt(problem).strip() not in text:
+        if said.strip() not in text:
             raise MtpipeError(f"{key}: the template of {checkpoint} leaves the user's message out: {text!r}")
         return str(text)
 
