@@ -39,6 +39,7 @@ def tree(tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_defect_that_tests_notice_is_told_from_one_that_they_do_not(tree, capsys):
     text = (tree / "adding.py").read_text()
     wrong = Defect("area", "adding.py", "a + b", "a - b", "it subtracts", ("test_adding.py",))
@@ -50,6 +51,7 @@ def test_a_defect_that_tests_notice_is_told_from_one_that_they_do_not(tree, caps
     assert [line.split()[0] for line in lines] == ["noticed", "SURVIVED", "noticed"]
 
 
+@pytest.mark.slow
 def test_a_tree_whose_tests_fail_by_themselves_is_refused(tree):
     defect = Defect("area", "adding.py", "a + b", "a - b", "it subtracts", ("test_adding.py",))
     with planted(tree, defect), pytest.raises(SystemExit, match="fail without a defect"):

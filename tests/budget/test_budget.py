@@ -160,6 +160,7 @@ def test_rates_come_from_finished_rounds_and_their_clocks(params, tmp_path, monk
     assert costs.sampling_hours(params, Lengths(10, 36), found) == pytest.approx(tokens / 500 / 3600)
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_budget_of_a_config(qwen, tmp_path):
     command = [sys.executable, "-m", "mtpipe", "budget", "--config", str(qwen), "--sampling-rate", "5000"]
     command += ["--params", str(ROOT / "params.yaml")]

@@ -12,6 +12,8 @@ from mtpipe.budget.pruning import prune
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params, Round
 
+pytestmark = pytest.mark.slow
+
 DVC_YAML = """
 stages:
   start:

@@ -116,6 +116,7 @@ def wait_until_preloaded(folder: Path) -> None:
         time.sleep(0.5)
 
 
+@pytest.mark.slow
 def test_a_forked_stage_behaves_as_a_fresh_process(toy_stages):
     wait_until_preloaded(toy_stages)
     for status in ("0", "3"):
@@ -130,6 +131,7 @@ def test_a_forked_stage_behaves_as_a_fresh_process(toy_stages):
     assert alone.returncode == 5
 
 
+@pytest.mark.slow
 def test_the_first_stage_with_torch_is_forked_after_the_plan(toy_stages):
     (toy_stages / "stages" / "plan.py").write_text("")
     launch = "subprocess.run([sys.executable, '-m', 'mtpipe.run.launch', *{}])"

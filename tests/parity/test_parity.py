@@ -34,7 +34,7 @@ def served(policy_folder):
     policy = load_policy(policy_folder)
     exact = load_policy(policy_folder)
     policy.model.bfloat16()
-    state = {"raw": False, "off": 0.0}
+    state = {"raw": False, "off": 0.0, "together": None}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -42,6 +42,8 @@ def served(policy_folder):
 
         def do_POST(self):
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if state["together"] is not None:
+                state["together"].wait(timeout=20)
             [request] = parity_requests([{"problem_id": "p", "prompt": "1"}], policy, [asked["temperature"]])
             request = replace(request, prompt_ids=asked["prompt"], sample=sum(asked["prompt"]))
             [row] = sample(policy, [request], SamplingPlan(1, "served", asked["max_tokens"], 1))
@@ -111,6 +113,12 @@ def test_a_server_that_is_off_in_the_mean_cannot(project, policy_folder, served,
     code, said = parity(monkeypatch, capsys, "--policy", policy_folder, "--url", served[0] + "/v1/")
     assert code == 1
     assert re.search(r"differ by 0\.0(49|5)\d* nats", said)
+
+
+def test_a_server_is_asked_for_many_responses_at_a_time(project, policy_folder, served, monkeypatch, capsys):
+    served[1]["together"] = threading.Barrier(20)  # none is answered before all have been asked for
+    code, _ = parity(monkeypatch, capsys, "--policy", policy_folder, "--url", served[0], "--prompts", 4)
+    assert not code
 
 
 def test_a_server_that_is_not_there_is_an_error_with_its_address(project, policy_folder, monkeypatch, capsys):

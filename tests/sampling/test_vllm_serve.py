@@ -16,6 +16,8 @@ from vllm_process import needs_vllm
 
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs
 from mtpipe.model.policy import load_policy
+from mtpipe.parity.parity import parity_requests
+from mtpipe.parity.served import sample_served
 
 pytestmark = [needs_vllm, pytest.mark.slow]
 
@@ -77,6 +79,23 @@ def test_a_request_gets_its_own_temperatures_by_token(address, folder):
     assert len(set(temperatures.tolist())) == 2
     expected, _ = tempered_logprobs(logits, sequences.targets, temperatures)
     torch.testing.assert_close(torch.tensor(choice["logprobs"]["token_logprobs"]), expected, atol=1e-5, rtol=0)
+
+
+def test_parity_reads_the_servers_log_probs_and_they_are_those_of_the_policy(address, folder):
+    policy = load_policy(folder)
+    problems = [{"problem_id": str(n), "prompt": f"{n}+2*{n}-1>"} for n in range(1, 5)]
+    requests = list(parity_requests(problems, policy, [0.6, 1.4]))
+    rollouts = list(sample_served(address.removesuffix("/completions"), requests, 12))
+    assert [(one.problem_id, one.base_temperature) for one in rollouts] == [
+        (one.problem_id, one.base) for one in requests
+    ]
+    sequences = pad([one.prompt_ids for one in rollouts], [one.response_ids for one in rollouts])
+    with torch.no_grad():
+        logits = token_logits(policy.model, sequences)
+    temperatures = torch.cat([torch.tensor(one.temperatures) for one in rollouts])
+    expected, _ = tempered_logprobs(logits, sequences.targets, temperatures)
+    recorded = torch.cat([torch.tensor(one.behaviour_logprobs) for one in rollouts])
+    torch.testing.assert_close(recorded, expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,7 @@ def test_a_state_that_cannot_be_a_rounds_is_told(project, old, new, expected):
         state_after(controller, {}, None)
 
 
+@pytest.mark.slow
 def test_what_runs_again_after_an_edit_is_what_uses_the_code(project):
     from stages import plan
 

@@ -13,6 +13,8 @@ from mtpipe.params import load_params
 from mtpipe.tracking.publishing import publish
 from mtpipe.tracking.record import read_record
 
+pytestmark = pytest.mark.slow
+
 
 def identities() -> set[str]:
     params = load_params()

@@ -21,6 +21,8 @@ from mtpipe.tracking import live
 from mtpipe.tracking.publishing import publish
 from mtpipe.tracking.registering import register
 
+pytestmark = pytest.mark.slow
+
 
 def live_log(arm: str = "token", uri: str | None = None) -> Listener | None:
     edit_params({"tracking": {"live": True, "uri": uri}})

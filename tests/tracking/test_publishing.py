@@ -18,6 +18,8 @@ from mtpipe.files import read_json, write_json, write_text
 from mtpipe.params import load_params
 from mtpipe.tracking.publishing import publish
 
+pytestmark = pytest.mark.slow
+
 
 def start_stage(project: Path) -> subprocess.Popen:
     """The stage in a process of its own, which ends with status 3 where it has imported torch."""
