@@ -1,16 +1,25 @@
-"""Stage start: puts the warm start in place as a run's first policy."""
+"""Stage start: puts the warm start in place as a run's first policy, or a new adapter that leaves it as it is."""
 
 import shutil
+from typing import Annotated
 
 from mtpipe import paths
 from mtpipe.files import atomic
 from mtpipe.run.stage import run_stage
+from mtpipe.settings.model import Lora
 
 
-def main(arm: str, seed: int) -> None:
-    """Copies the warm start into one run's round 0."""
+def main(
+    arm: str, seed: int, *, lora: Annotated[Lora | None, "model.lora"], model_seed: Annotated[int, "model.seed"]
+) -> None:
+    """Copies the warm start into one run's round 0; with `model.lora` an adapter stands for its weights."""
     with atomic(paths.policy(arm, seed, 0)) as folder:
-        shutil.copytree(paths.WARM_START / "policy", folder)
+        if lora is None:
+            shutil.copytree(paths.WARM_START / "policy", folder)
+        else:
+            from mtpipe.model.policy import new_adapter
+
+            new_adapter(paths.WARM_START / "policy", folder, lora, model_seed)
 
 
 if __name__ == "__main__":

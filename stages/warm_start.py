@@ -13,7 +13,7 @@ from mtpipe.records import EXAMPLES, PROBLEMS, read_rows
 from mtpipe.run.stage import run_stage
 from mtpipe.sampling.opening import open_engine, uses_vllm
 from mtpipe.sampling.rounds import calibration_entropies
-from mtpipe.settings.model import Compute, Model, WarmStart
+from mtpipe.settings.model import Compute, StartingModel, WarmStart
 from mtpipe.settings.sampling import Ray, ResponseSampling
 from mtpipe.tasks.vocabulary import VOCABULARIES
 from mtpipe.temperature.entropy_table import write_entropy_table
@@ -22,7 +22,7 @@ from mtpipe.temperature.entropy_table import write_entropy_table
 def main(
     *,
     task: Annotated[str, "task.name"],
-    model: Model,
+    model: StartingModel,
     warm_start: WarmStart,
     sampling: ResponseSampling,
     compute: Compute,

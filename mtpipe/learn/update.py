@@ -55,9 +55,9 @@ def update_policy(
     with _memory(settings):
         if settings.needs_round_start:
             steps = [_scored_beforehand(step, learner.scorer, settings, _round_start) for step in steps]
-        if learner.reference is not None:
-            reference = Scorer(learner.reference.model)
-            steps = [_scored_beforehand(step, reference, settings, _of_reference) for step in steps]
+        if settings.kl_coefficient:
+            with learner.reference_scorer() as reference:
+                steps = [_scored_beforehand(step, reference, settings, _of_reference) for step in steps]
         if settings.gradient_checkpointing:
             recompute_layers(model)
         model.eval()  # a ratio is between what was sampled and what is trained, and dropout would be part of it

@@ -12,13 +12,13 @@ from mtpipe.learn.scoring.sequences import pad, token_logits
 from mtpipe.learn.state.optimizer import Optimizer
 from mtpipe.model.policy import Policy, new_checkpoint
 from mtpipe.model.probe import output_head
-from mtpipe.settings.model import Model, WarmStart
+from mtpipe.settings.model import StartingModel, WarmStart
 
 STRETCH = 16
 """Batches that are sorted by length together."""
 
 
-def place_checkpoint(folder: Path, model: Model, characters: str | None, max_positions: int) -> None:
+def place_checkpoint(folder: Path, model: StartingModel, characters: str | None, max_positions: int) -> None:
     """Puts into a folder what the warm start begins with: a copy of `model.checkpoint`, or a new model."""
     shutil.rmtree(folder, ignore_errors=True)
     if model.checkpoint is None:

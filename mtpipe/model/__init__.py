@@ -1,6 +1,7 @@
 """A policy: a folder with weights, configuration and tokenizer.
 
 `policy` loads it, saves it, and makes new small ones; `checkpoint_folder` says early whether a folder can be one.
+`adapter_folder` is a policy of which only an adapter is stored, `adapter` what peft does of it.
 `probe` tries a loaded model: what it has read (`context`) and how it makes logits (`output_head`).
 
 Must not import: mtpipe.temperature, mtpipe.sampling, mtpipe.learn.

@@ -1,4 +1,7 @@
-"""A policy: a folder with a transformers checkpoint in safetensors, its tokenizer, and the state it trains with."""
+"""A policy: a folder with a transformers checkpoint in safetensors, its tokenizer, and the state it trains with.
+
+In the place of the checkpoint's weights the folder may have an adapter (`mtpipe.model.adapter_folder`).
+"""
 
 import json
 import shutil
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -23,12 +27,16 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mtpipe.errors import MtpipeError
+from mtpipe.model.adapter import adapter_parameters, add_adapter, read_adapter, target_layers, write_adapter
+from mtpipe.model.adapter_folder import WEIGHTS, AdapterBase, is_adapter
 from mtpipe.model.probe import check_scoring, reads_padding
-from mtpipe.settings.model import Compute, Model
+from mtpipe.settings.model import Compute, Lora, StartingModel
 
 transformers_logging.disable_progress_bar()
 
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
 
 @dataclass(frozen=True)
@@ -74,10 +82,23 @@ def _shortened(text: str) -> str:
 
 
 @dataclass(frozen=True)
+class PolicyAdapter:
+    """What a policy's folder says of its adapter besides the weights: peft's configuration, and the base."""
+
+    config: dict[str, Any]
+    base: AdapterBase
+
+
+@dataclass(frozen=True)
 class Policy(Vocabulary):
-    """A loaded policy."""
+    """A loaded policy.
+
+    Attributes:
+        adapter: of a model that is a base with an adapter, which alone is trained and written; else None.
+    """
 
     model: PreTrainedModel
+    adapter: PolicyAdapter | None = None
 
     @cached_property
     def reads_padding(self) -> bool:
@@ -112,7 +133,7 @@ def load_vocabulary(folder: Path) -> Vocabulary:
     """
     if not folder.is_dir():
         raise MtpipeError(f"{folder} is missing; `dvc repro` makes it")
-    if not list(folder.glob("model*.safetensors")):
+    if not list(folder.glob(WEIGHTS if is_adapter(folder) else "model*.safetensors")):
         raise MtpipeError(f"{folder} has no weights (model*.safetensors); delete the folder and run `dvc repro`")
     if not (folder / "tokenizer.json").is_file():
         raise MtpipeError(f"{folder} has no tokenizer.json; delete the folder and run `dvc repro`")
@@ -143,17 +164,24 @@ def load_policy(
     Args:
         sampled: whether the torch engine is to sample from it.
 
-    Raises MtpipeError if the folder, its weights or its tokenizer are missing or unreadable, and for a model that
-    cannot be trained, or sampled, here.
+    Raises MtpipeError if the folder, its weights or its tokenizer are missing or unreadable, if it holds an adapter
+    and its base is not the one that it was trained on, and for a model that cannot be trained, or sampled, here.
     """
     vocabulary = load_vocabulary(folder)
+    adapter, base = None, None
+    if is_adapter(folder):
+        base = AdapterBase.read(folder)
+        base.check(folder)
+    source = base.folder if base else folder
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
+            source, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
         )
     except (OSError, ValueError, SafetensorError) as error:
-        raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}") from error
-    policy = Policy(**vars(vocabulary), model=model.to(device).eval())
+        raise MtpipeError(f"{source} is not readable as a checkpoint: {error}") from error
+    if base:
+        adapter = PolicyAdapter(read_adapter(model, folder), base)
+    policy = Policy(**vars(vocabulary), model=model.to(device).eval(), adapter=adapter)
     try:
         if dtype == torch.float32:  # no other type is scored or trained
             check_scoring(policy.model)
@@ -167,20 +195,53 @@ def load_policy(
 def save_policy(
     policy: Policy, folder: Path, tokenizer_from: Path, weights: dict[str, torch.Tensor] | None = None
 ) -> None:
-    """Writes weights, configuration and tokenizer into a new folder; `weights`, where given, in the model's place."""
+    """Writes weights, configuration and tokenizer into a new folder; `weights`, where given, in the model's place.
+
+    Of a policy with an adapter these are the adapter's weights alone.
+    """
     folder.mkdir(parents=True)
-    policy.model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"):
+    copied: tuple[str, ...] = _TOKENIZER_FILES
+    if policy.adapter is None:
+        policy.model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
+    else:
+        tensors = adapter_parameters(policy.model) if weights is None else weights
+        write_adapter(dict(tensors), policy.adapter.config, policy.adapter.base, folder)
+        copied = (*copied, "config.json", "generation_config.json")
+    for name in copied:
         if (tokenizer_from / name).is_file():
             shutil.copyfile(tokenizer_from / name, folder / name)
 
 
-def new_config(sizes: Model, vocabulary: str | None, max_positions: int) -> Qwen2Config:
+def new_adapter(base: Path, folder: Path, lora: Lora, seed: int) -> None:
+    """Makes a new policy folder of a base's: its files but the weights, in whose place is an adapter of no effect.
+
+    Raises MtpipeError if the base cannot be loaded or has no layers for such an adapter.
+    """
+    model = load_policy(base).model
+    config = add_adapter(model, lora, seed)
+    shutil.copytree(base, folder, ignore=shutil.ignore_patterns("model*.safetensors*"))
+    write_adapter(dict(adapter_parameters(model)), config, AdapterBase.of(base), folder)
+
+
+def check_lora(start: StartingModel, lora: Lora, characters: str | None, max_positions: int) -> None:
+    """Raises MtpipeError if the model that params.yaml asks for has no layers for such an adapter.
+
+    It is built of its configuration, without weights.
+    """
+    if start.checkpoint is None:
+        config = new_config(start, characters, max_positions)
+    else:
+        config = AutoConfig.from_pretrained(start.checkpoint, local_files_only=True, trust_remote_code=False)
+    with torch.device("meta"):
+        target_layers(AutoModelForCausalLM.from_config(config, trust_remote_code=False), lora)
+
+
+def new_config(sizes: StartingModel, vocabulary: str | None, max_positions: int) -> Qwen2Config:
     """The configuration of `new_checkpoint`."""
     return _new_config(sizes, _new_tokenizer(vocabulary), max_positions)
 
 
-def new_checkpoint(folder: Path, sizes: Model, vocabulary: str | None, max_positions: int) -> None:
+def new_checkpoint(folder: Path, sizes: StartingModel, vocabulary: str | None, max_positions: int) -> None:
     """Writes a new, randomly initialised Qwen2 whose tokens are the vocabulary's characters; without one, bytes.
 
     Token 0 pads, token 1 ends a response.
@@ -195,7 +256,7 @@ def new_checkpoint(folder: Path, sizes: Model, vocabulary: str | None, max_posit
     ).save_pretrained(folder)
 
 
-def _new_config(sizes: Model, tokenizer: Tokenizer, max_positions: int) -> Qwen2Config:
+def _new_config(sizes: StartingModel, tokenizer: Tokenizer, max_positions: int) -> Qwen2Config:
     return Qwen2Config(
         vocab_size=tokenizer.get_vocab_size(),
         hidden_size=sizes.hidden_size,

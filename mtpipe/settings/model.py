@@ -1,14 +1,27 @@
 """The policy, where torch computes, and the supervised warm start."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from mtpipe.settings.base import Settings
 
+ALL_LINEAR: Literal["all-linear"] = "all-linear"
+"""The targets of an adapter that is put on every linear layer but the output head."""
 
-class Model(Settings):
-    """The policy: a new small Qwen2 by its sizes, or an existing checkpoint by its folder."""
+
+class Lora(Settings):
+    """Low-rank adapters: the rounds train W + (alpha / rank) B A, where W is the warm start's and stays as it is."""
+
+    rank: int = Field(default=32, ge=1, description="columns of B and rows of A")
+    alpha: float = Field(default=32.0, gt=0, description="over rank, what B A is multiplied by")
+    targets: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)] = Field(
+        default=ALL_LINEAR, description="layers by how their names end; all-linear: all but head and embedding"
+    )
+
+
+class StartingModel(Settings):
+    """What the warm start begins with: a new small Qwen2 by its sizes, or an existing checkpoint by its folder."""
 
     checkpoint: str | None = Field(
         default=None, description="a folder with a transformers checkpoint; null makes a new model"
@@ -19,10 +32,16 @@ class Model(Settings):
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
-    def _heads_divide(self) -> "Model":
+    def _heads_divide(self) -> "StartingModel":
         if self.hidden_size % self.heads:
             raise ValueError(f"heads ({self.heads}) has to divide hidden_size ({self.hidden_size})")
         return self
+
+
+class Model(StartingModel):
+    """The policy: what it starts from, and what of it the rounds train."""
+
+    lora: Lora | None = Field(default=None, description="train an adapter; null trains all weights")
 
 
 class Compute(Settings):

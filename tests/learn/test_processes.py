@@ -19,11 +19,12 @@ from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json, write_text
 from mtpipe.learn.state.optimizer import STATE_FILE
-from mtpipe.model.policy import load_policy, save_policy
+from mtpipe.model.policy import load_policy, new_adapter, save_policy
 from mtpipe.params import load_params
 from mtpipe.records import VERDICTS, read_rollouts, read_rows, write_rollouts, write_rows
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
+from mtpipe.settings.model import Lora
 from mtpipe.temperature.planning import plan_round
 from stages import update
 
@@ -222,6 +223,30 @@ def test_an_error_in_one_process_ends_all_with_its_message_alone(project, capfd)
     assert "log-probs" not in said, "the stage alone says what went wrong"
     assert not paths.policy("spread", 1, 1).exists()
     assert not list(paths.LOCKS.glob("*.failure"))
+
+
+def test_several_processes_train_an_adapter_as_one_does_and_pull_it_towards_its_base(project):
+    """The reference is the base, which the processes share: the adapter is off for as long as they score it."""
+    first = paths.policy("spread", 1, 0)
+    shutil.rmtree(first)
+    new_adapter(paths.WARM_START / "policy", first, Lora(rank=4), seed=0)
+    with_adapter: dict[int, tuple[list[dict], dict[str, torch.Tensor]]] = {}
+    for processes in (1, 2):
+        write_params(processes, kl_coefficient=0.2, learning_rate=3e-3, gradient_checkpointing=True)
+        for round in range(2):
+            run_stage(update, "spread", 1, round)
+            sample_round("spread", round + 1)
+        assert not list(paths.policy("spread", 1, 2).glob("model*"))
+        steps = [
+            step for round in range(2) for step in json.loads(paths.steps("spread", 1, round).read_text())["steps"]
+        ]
+        with_adapter[processes] = steps, load_file(paths.policy("spread", 1, 2) / "adapter_model.safetensors")
+    (alone, weights), (shared, weights_shared) = with_adapter[1], with_adapter[2]
+    for one, other in zip(alone, shared, strict=True):
+        assert other == pytest.approx(one, rel=1e-3, abs=1e-5)
+    assert alone[-1]["kl_reference"] > 1e-4
+    for name, expected in weights.items():
+        torch.testing.assert_close(weights_shared[name], expected, atol=1e-5, rtol=0)
 
 
 def test_a_round_whose_groups_are_all_flat_says_so_and_leaves_the_weights(project, capfd):

@@ -54,7 +54,7 @@ def trained(prepared) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(prepared)
         for arm in ARMS:
-            start.main(arm, SEED)
+            start.main(arm, SEED, **settings_for(start.main))
             for round in ROUNDS:
                 for stage in (rollout, verify, update):
                     stage.main(arm, SEED, round, **settings_for(stage.main))

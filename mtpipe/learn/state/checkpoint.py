@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from mtpipe.learn.distributed.shards import fill, whole
 from mtpipe.learn.state.learner import Learner
-from mtpipe.learn.state.optimizer import write_state
-from mtpipe.model.policy import Policy, save_policy
+from mtpipe.learn.state.optimizer import trained_parameters, write_state
+from mtpipe.model.adapter import stored_parameters
+from mtpipe.model.adapter_folder import is_adapter
+from mtpipe.model.policy import Policy, load_policy, save_policy
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,22 @@ def checkpoint(learner: Learner) -> Checkpoint | None:
     state = learner.optimizer.tensors()
     if ranks.count == 1:
         return Checkpoint(policy, None, state)
-    weights = {name: whole(tensor) for name, tensor in policy.model.named_parameters()}
-    kept = policy.model.state_dict().keys()  # other buffers are made anew when the model is
-    weights |= {name: buffer for name, buffer in policy.model.named_buffers() if name in kept}
+    weights = {name: whole(tensor) for name, tensor in trained_parameters(policy.model).items()}
+    if policy.adapter is None:
+        kept = policy.model.state_dict().keys()  # other buffers are made anew when the model is
+        weights |= {name: buffer for name, buffer in policy.model.named_buffers() if name in kept}
     return Checkpoint(policy, weights, state) if ranks.first else None
 
 
+def saved_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights of a policy folder, or of its adapter, by the names of a model's parameters."""
+    if is_adapter(folder):
+        return stored_parameters(folder)
+    return dict(load_policy(folder).model.named_parameters())
+
+
 def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Takes up whole tensors, or this process's part of them."""
+    """Takes up whole tensors, or this process's part of them; what is not trained stays."""
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for name, parameter in trained_parameters(model).items():
             fill(parameter, weights[name])

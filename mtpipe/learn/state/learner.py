@@ -1,5 +1,7 @@
 """A policy in training, with all that its update carries from step to step and from round to round."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from mtpipe.learn.distributed.ranks import ALONE, Ranks
 from mtpipe.learn.losses.entropy_bonus import UNUSED, Coefficient, read_coefficient
 from mtpipe.learn.scoring.scorer import Scorer
 from mtpipe.learn.state.optimizer import Optimizer
+from mtpipe.model.adapter import adapter_off
 from mtpipe.model.policy import Policy, load_policy
 from mtpipe.settings.update import Update
 
@@ -19,7 +22,8 @@ class Learner:
 
     Attributes:
         scorer: scores tokens under the policy's present weights; with several processes each holds a part of them.
-        reference: the policy that `kl_coefficient` pulls towards; None if that is 0.
+        reference: the policy that `kl_coefficient` pulls towards; None if that is 0, and where it is the base of the
+            policy's adapter.
         coefficient: of the entropy bonus, as the round before left it.
     """
 
@@ -55,7 +59,17 @@ class Learner:
         Raises MtpipeError if a folder is not a complete policy, or its optimizer state does not fit.
         """
         policy = load_policy(folder, device if ranks.count == 1 else "cpu")
-        reference = load_policy(reference_folder, device) if settings.kl_coefficient else None
+        own_base = policy.adapter is not None and policy.adapter.base.folder == reference_folder
+        reference = load_policy(reference_folder, device) if settings.kl_coefficient and not own_base else None
         learner = cls.of(policy, settings, ranks, reference)
         learner.optimizer.load(folder)
         return replace(learner, coefficient=read_coefficient(folder))
+
+    @contextmanager
+    def reference_scorer(self) -> Iterator[Scorer]:
+        """What scores tokens under the reference: without a model of its own, the policy with its adapter off."""
+        if self.reference is not None:
+            yield Scorer(self.reference.model)
+        else:
+            with adapter_off(self.policy.model):
+                yield self.scorer

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import Parameter
 from transformers import PreTrainedModel
 
@@ -22,6 +22,11 @@ _SIGNED = {"exp_avg": True, "exp_avg_sq": False}
 """AdamW's two moments, and whether their values have a sign."""
 
 
+def trained_parameters(model: nn.Module) -> dict[str, Parameter]:
+    """All of a model's parameters by their names, or those of its adapter."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
 class Optimizer:
     """AdamW with linear warm-up and gradient clipping; `step_count` counts over all rounds."""
 
@@ -35,7 +40,7 @@ class Optimizer:
         max_grad_norm: float = 1.0,
         kind: Literal["adamw", "adamw_8bit"] = "adamw",
     ):
-        self._parameters = dict(model.named_parameters())
+        self._parameters = trained_parameters(model)
         self._learning_rate = learning_rate
         self._warmup_steps = warmup_steps
         self._max_grad_norm = max_grad_norm

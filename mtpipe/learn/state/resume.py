@@ -10,9 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mtpipe.files import atomic, read_json, write_json
-from mtpipe.learn.state.checkpoint import checkpoint, load_weights
+from mtpipe.learn.state.checkpoint import checkpoint, load_weights, saved_weights
 from mtpipe.learn.state.learner import Learner
-from mtpipe.model.policy import load_policy
 
 SECONDS_BETWEEN_SAVES = 120.0
 """A kill loses at most about this much work; an update that takes less never saves."""
@@ -43,7 +42,7 @@ class ResumePoint:
         """
         if not learner.ranks.agree(learner.ranks.first and self._fits()):
             return []
-        load_weights(learner.policy.model, dict(load_policy(self._folder).model.named_parameters()))
+        load_weights(learner.policy.model, saved_weights(self._folder))
         learner.optimizer.load(self._folder)
         return read_json(self._folder / _STATE)["metrics"]
 

@@ -1,0 +1,169 @@
+"""An adapter (LoRA, arXiv 2106.09685) on a model, by peft: made, read, written, and switched off.
+
+The model stays the transformers model that it was: peft puts its layers in the place of linear ones, which then give
+W x + (alpha / rank) B A x. Their A and B alone have gradients.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from mtpipe.errors import MtpipeError
+from mtpipe.files import write_json
+from mtpipe.model.adapter_folder import CONFIG, WEIGHTS, AdapterBase
+from mtpipe.settings.model import ALL_LINEAR, Lora
+
+_NAME = "default"
+"""peft's name for a model's only adapter; it stands in the names of parameters and not in those of a file."""
+
+_PREFIX = "base_model.model."
+"""What peft's files have before the names of parameters."""
+
+
+class _AdapterLayer(Protocol):
+    def set_scale(self, adapter: str, scale: float) -> None: ...
+
+
+def target_layers(model: PreTrainedModel, lora: Lora) -> dict[str, nn.Linear]:
+    """The layers that an adapter is put on, by their names.
+
+    `all-linear` are all linear layers but the output head, whose weights scoring reads by itself and which many models
+    share with their embedding. Otherwise a target is a layer's name, or how it ends: q_proj, say.
+
+    Raises MtpipeError for a target that is none of them, and for a rank above a layer's size.
+    """
+    head = model.get_output_embeddings()
+    linear = {
+        name: module for name, module in model.named_modules() if isinstance(module, nn.Linear) and module is not head
+    }
+    wanted = _endings(linear) if lora.targets == ALL_LINEAR else lora.targets
+    found: dict[str, nn.Linear] = {}
+    for target in wanted:
+        fitting = {name: module for name, module in linear.items() if f".{name}".endswith(f".{target}")}
+        if not fitting:
+            raise MtpipeError(
+                f"params.yaml: model.lora.targets has {target!r}, and no layer of {type(model).__name__} that can have "
+                f"an adapter is called so; give {ALL_LINEAR}, or some of {', '.join(_endings(linear))}"
+            )
+        found |= fitting
+    if not found:
+        raise MtpipeError(
+            f"params.yaml: model.lora.targets is {ALL_LINEAR}, and {type(model).__name__} has no linear layer besides "
+            f"its output head; set model.lora to null"
+        )
+    for name, module in found.items():
+        if lora.rank > min(module.in_features, module.out_features):
+            raise MtpipeError(
+                f"params.yaml: model.lora.rank is {lora.rank}, and {name} is a layer from {module.in_features} to "
+                f"{module.out_features}, whose changes have at most the rank "
+                f"{min(module.in_features, module.out_features)}; lower the rank, or leave the layer out of targets"
+            )
+    return found
+
+
+def _endings(linear: dict[str, nn.Linear]) -> list[str]:
+    return sorted({name.rpartition(".")[2] for name in linear})
+
+
+def add_adapter(model: PreTrainedModel, lora: Lora, seed: int) -> dict[str, Any]:
+    """Puts a new adapter on a model, which changes none of its outputs yet, and returns peft's configuration of it.
+
+    A is drawn from the seed, as peft does it; B is 0.
+
+    Raises MtpipeError as `target_layers` does.
+    """
+    from peft import LoraConfig
+
+    targets = _endings(target_layers(model, lora)) if lora.targets == ALL_LINEAR else sorted(set(lora.targets))
+    torch.manual_seed(seed)
+    config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=targets, task_type="CAUSAL_LM")  # type: ignore[arg-type]
+    return _inject(model, config)
+
+
+def read_adapter(model: PreTrainedModel, folder: Path) -> dict[str, Any]:
+    """Puts the adapter in a folder on its base's model, and returns peft's configuration of it.
+
+    Raises MtpipeError if the folder has no readable adapter, or one for other layers or of another rank.
+    """
+    from peft import LoraConfig
+
+    try:
+        config = LoraConfig.from_pretrained(str(folder))
+        config.inference_mode = False
+        kept = _inject(model, config)
+        stored = stored_parameters(folder)
+    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+        raise MtpipeError(f"{folder} is not readable as an adapter: {error}") from error
+    parameters = adapter_parameters(model)
+    shapes = {name: tuple(tensor.shape) for name, tensor in stored.items()}
+    if shapes != {name: tuple(parameter.shape) for name, parameter in parameters.items()}:
+        raise MtpipeError(f"{folder}/{WEIGHTS} has other layers, or another rank, than {CONFIG} says of its base")
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(stored[name])
+    return kept
+
+
+def _inject(model: PreTrainedModel, config: Any) -> dict[str, Any]:
+    from peft import inject_adapter_in_model
+
+    inject_adapter_in_model(config, model, adapter_name=_NAME)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(_is_adapters(name))
+    kept: dict[str, Any] = config.to_dict()
+    return kept
+
+
+def _is_adapters(name: str) -> bool:
+    return f".{_NAME}." in name and re.search(r"\.lora_[AB]\.", name) is not None
+
+
+def adapter_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters of a model's adapter, by their names; they alone are trained."""
+    return {name: parameter for name, parameter in model.named_parameters() if _is_adapters(name)}
+
+
+def stored_parameters(folder: Path) -> dict[str, Tensor]:
+    """The tensors of the adapter in a folder, by the names of a model's parameters."""
+    pattern = re.compile(r"\.(lora_[AB])\.(?=[^.]+$)")
+    return {
+        pattern.sub(rf".\1.{_NAME}.", name.removeprefix(_PREFIX)): tensor
+        for name, tensor in load_file(folder / WEIGHTS).items()
+    }
+
+
+def write_adapter(tensors: dict[str, Tensor], config: dict[str, Any], base: AdapterBase, folder: Path) -> None:
+    """Writes an adapter's tensors, by the names of a model's parameters, as peft does, and the base it belongs to.
+
+    peft keeps names of layers in sets; here they are sorted, so that the same adapter is the same file.
+    """
+    stored = {_PREFIX + name.replace(f".{_NAME}.", "."): tensor.contiguous() for name, tensor in tensors.items()}
+    save_file(stored, folder / WEIGHTS, metadata={"format": "pt"})
+    plain = {key: sorted(value) if isinstance(value, set) else value for key, value in config.items()}
+    plain |= {"base_model_name_or_path": base.folder.as_posix(), "inference_mode": True}
+    write_json(folder / CONFIG, plain)
+    base.write(folder)
+
+
+@contextmanager
+def adapter_off(model: nn.Module) -> Iterator[None]:
+    """The model as its base alone, for as long as this lasts.
+
+    By a scale of 0: peft's own switch takes the parameters' gradients away, and FSDP2 remembers that.
+    """
+    layers: Sequence[_AdapterLayer] = [module for module in model.modules() if hasattr(module, "lora_A")]  # type: ignore[misc]
+    for layer in layers:
+        layer.set_scale(_NAME, 0.0)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.set_scale(_NAME, 1.0)
