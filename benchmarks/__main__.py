@@ -20,6 +20,7 @@ NAMES = (
     "report",
     "marks",
     "vllm",
+    "head",
     "pipeline",
     "models",
 )
