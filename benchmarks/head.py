@@ -39,8 +39,8 @@ def main() -> None:
         medians = {name: statistics.median(found) for name, found in speeds.items()}
     print(
         f"vocabulary {VOCABULARY_SIZE}, hidden size {HIDDEN}, {LAYERS} layers, {SEQUENCES} sequences of {TOKENS} "
-        f"tokens, {torch.get_num_threads()} threads: float32 head / bfloat16 head {statistics.median(ratios):.2f} (from "
-        f"{ratios[0]:.2f} to {ratios[-1]:.2f} in {TURNS} turns; medians {medians['float32']:.2f} and "
+        f"tokens, {torch.get_num_threads()} threads: float32 head / bfloat16 head {statistics.median(ratios):.2f} "
+        f"(from {ratios[0]:.2f} to {ratios[-1]:.2f} in {TURNS} turns; medians {medians['float32']:.2f} and "
         f"{medians['bfloat16']:.2f} tokens per second of processor time)"
     )
 
