@@ -20,6 +20,7 @@ NAMES = (
     "report",
     "marks",
     "vllm",
+    "adapter",
     "head",
     "pipeline",
     "models",
