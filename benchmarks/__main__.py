@@ -22,6 +22,7 @@ NAMES = (
     "vllm",
     "adapter",
     "head",
+    "resident",
     "pipeline",
     "models",
 )

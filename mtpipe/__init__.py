@@ -4,7 +4,7 @@ The rooms from the ground up. A room imports those that stand before it in this 
 tests/test_rooms.py holds every import to that, also those inside functions.
 
     errors paths files records            the ground: the one error, where files lie, how they are written, their rows
-    alone progress text_table             one process at a time, what a person sees of its progress, and its tables
+    alone owner progress text_table       one process at a time, whose it is, what a person sees of it, and its tables
     settings                              each section of params.yaml
     statistics                            intervals, paired tests, pass@k: arrays in, numbers out
     temperature.rules                     within a response: the temperature of a token
@@ -21,6 +21,7 @@ tests/test_rooms.py holds every import to that, also those inside functions.
     measure                               what is reported of a round
     sampling.drawing                      from a request and logits to a token: what all engines share
     sampling.vllm                         the engine for real models
+    sampling.resident                     an engine that outlives a stage
     sampling                              engines, and the rounds that they sample
     learn.losses                          policy-gradient losses, over a flat list of tokens
     learn.batching                        from groups to optimizer steps to micro-batches

@@ -19,6 +19,7 @@ EVALUATION = DATA / "evaluation"
 CLOCK = DATA / "clock"
 LOCKS = DATA / "locks"
 CHAINS = DATA / "chains"
+ENGINES = DATA / "engines"
 CODE_CACHE = DATA / "code.json"
 REPORT = Path("report")
 MLFLOW = Path("mlflow")
@@ -27,6 +28,11 @@ MLFLOW = Path("mlflow")
 def chain(name: str) -> Path:
     """What `python -m mtpipe run` keeps of a part of the study: its plan, lock entries, progress and log."""
     return CHAINS / name
+
+
+def engine_log(slot: str) -> Path:
+    """What the resident sampling engine of a slot has written to its standard streams since it started."""
+    return ENGINES / f"{slot}.log"
 
 
 def stage_plan(stage: str) -> Path:

@@ -4,16 +4,15 @@ from typing import Annotated
 
 from mtpipe import paths
 from mtpipe.files import read_json, write_json
-from mtpipe.learn.batching.groups import join_groups
 from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.distributed import processes
-from mtpipe.learn.round import measured_steps, next_control, resume_point, write_next_policy
+from mtpipe.learn.round import measured_steps, next_control, read_groups, resume_point, write_next_policy
 from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.update import update_policy
 from mtpipe.model.policy import prepare_torch
 from mtpipe.progress import progress_bar, tell
-from mtpipe.records import VERDICTS, read_rollouts, read_rows
 from mtpipe.run.stage import run_stage
+from mtpipe.sampling.resident.reaching import give_back_device
 from mtpipe.settings.model import Compute
 from mtpipe.settings.update import Update
 
@@ -28,13 +27,13 @@ def main(
     max_new_tokens: Annotated[int, "sampling.max_new_tokens"],
 ) -> None:
     """Updates one run's policy from one round's rewarded responses."""
+    give_back_device()
     settings = Update.model_validate(read_json(paths.arm_update(arm)))
     if processes.start_all(settings.processes, "stages.update", arm=arm, seed=seed, round=round):
         return
     device, run = prepare_torch(compute), (arm, seed, round)
     with processes.joined(settings.processes, device.type) as ranks:
-        rollouts = read_rollouts(paths.rollouts(*run))
-        groups = join_groups(rollouts, read_rows(paths.verdicts(*run), VERDICTS), group_size)
+        rollouts, groups = read_groups(*run, group_size)
         learner = Learner.load(paths.policy(*run), settings, device, paths.WARM_START / "policy", ranks)
         control = next_control(*run, learner, groups)
         steps, resume = optimizer_steps(groups, settings, max_new_tokens), resume_point(*run)

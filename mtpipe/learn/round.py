@@ -7,17 +7,24 @@ from typing import Any
 from mtpipe import paths
 from mtpipe.files import atomic
 from mtpipe.learn.after_round import after_round
-from mtpipe.learn.batching.groups import RolloutGroup
+from mtpipe.learn.batching.groups import RolloutGroup, join_groups
 from mtpipe.learn.losses.entropy_bonus import write_coefficient
 from mtpipe.learn.state.checkpoint import checkpoint
 from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.resume import ResumePoint, fingerprint
 from mtpipe.learn.update import coefficient_after
-from mtpipe.records import Rollout, read_sampled_round
+from mtpipe.records import VERDICTS, Rollout, read_rollouts, read_rows, read_sampled_round
 from mtpipe.temperature.controllers.controller import State
 from mtpipe.temperature.controllers.state import state_after, write_state
 from mtpipe.temperature.entropy_table import write_entropy_table
 from mtpipe.temperature.round_plan import RoundPlan
+
+
+def read_groups(arm: str, seed: int, round: int, group_size: int) -> tuple[list[Rollout], list[RolloutGroup]]:
+    """A round's rollouts, and the same in groups with their rewards."""
+    run = (arm, seed, round)
+    rollouts = read_rollouts(paths.rollouts(*run))
+    return rollouts, join_groups(rollouts, read_rows(paths.verdicts(*run), VERDICTS), group_size)
 
 
 def next_control(arm: str, seed: int, round: int, learner: Learner, groups: list[RolloutGroup]) -> State:

@@ -6,8 +6,8 @@ does what `python -m stages.rollout --arm token --seed 1 --round 0` does. Import
 about six seconds, and the default pipeline needs them some sixty times; so the first such stage of a `dvc repro`,
 or `plan` before it, also starts a server that loads them (`mtpipe.run.preload`), and the next ones are forked from
 it. Set `MTPIPE_PRELOAD=0` to do without; without Linux's /proc it is off. Where the server cannot be reached a stage
-simply runs in its own process; and so does one that may start vLLM, which binds memory and threads and does not expect
-to be forked.
+simply runs in its own process; and so does one that starts vLLM itself, which binds memory and threads and does not
+expect to be forked. As a rule vLLM runs in a process beside the stages, which they share (`mtpipe.sampling.resident`).
 """
 
 import array
@@ -18,16 +18,14 @@ import runpy
 import socket
 import subprocess
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
 from mtpipe import paths
+from mtpipe.owner import OWNER, engine_socket, find_owner, private_folder
 
 STAGES_WITH_TORCH = ("warm_start", "rollout", "update", "evaluate", "evaluate_start", "sweep")
 STAGE_BEFORE_THEM = "plan"
-PRELOAD_OWNER = "MTPIPE_PRELOAD_OWNER"
-"""Names the process whose stages share a server, if it is not the one that started this stage."""
 _KILLED = 137
 
 
@@ -40,7 +38,9 @@ def main() -> None:
     # Waiting threads that spin cost little alone and make a stage up to twice as long where other work needs the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("MTPIPE_LISTENER", "mtpipe.tracking.live:listener")
-    if not _may_start_vllm(stage):
+    if Path("/proc/self/status").is_file():
+        os.environ[OWNER] = str(find_owner())
+    if engine_socket() is not None or not _may_start_vllm(stage):
         if stage in STAGES_WITH_TORCH:
             status = _run_forked(stage, arguments)
             if status is not None:
@@ -70,10 +70,10 @@ def _prepare_server() -> None:
 
 def _server() -> tuple[int, Path | None]:
     """Whose server the stage may use, and its socket; no socket where it is switched off or cannot be."""
-    if os.environ.get("MTPIPE_PRELOAD") == "0" or not Path("/proc/self/status").is_file():
+    if os.environ.get("MTPIPE_PRELOAD") == "0" or OWNER not in os.environ:
         return 0, None
-    owner = _owner()
-    return owner, _address(owner)
+    owner, folder = int(os.environ[OWNER]), private_folder()
+    return owner, folder / f"{owner}.socket" if folder else None
 
 
 def _run_forked(stage: str, arguments: list[str]) -> int | None:
@@ -96,32 +96,6 @@ def _run_forked(stage: str, arguments: list[str]) -> int | None:
             if answer := connection.recv(1):
                 return answer[0]
     return _KILLED
-
-
-def _owner() -> int:
-    """The process that the stages have in common, dvc as a rule: the nearest ancestor that is not a shell."""
-    named = os.environ.get(PRELOAD_OWNER, "")
-    if named.isdecimal() and Path(f"/proc/{named}").exists():
-        return int(named)
-    pid = os.getppid()
-    while pid > 1:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-        if status["Name"] not in ("sh", "bash", "dash", "zsh"):
-            return pid
-        pid = int(status["PPid"])
-    return os.getppid()
-
-
-def _address(owner: int) -> Path | None:
-    """The server's socket, in a folder that only this user can enter; None if there can be no such folder."""
-    folder = Path(tempfile.gettempdir()) / f"mtpipe-{os.getuid()}"
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
-        return None
-    return folder / f"{owner}.socket"
 
 
 def _start_server(address: Path, owner: int) -> None:

@@ -5,38 +5,54 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import pick_device, prepare_torch
+from mtpipe.owner import engine_socket
 from mtpipe.sampling.engine import Engine
+from mtpipe.sampling.resident.client import ResidentEngine
 from mtpipe.settings.model import Compute
 from mtpipe.settings.sampling import EngineSettings, Ray
+
+if TYPE_CHECKING:
+    from mtpipe.sampling.torch_engine import TorchEngine
+    from mtpipe.sampling.vllm.vllm_engine import VllmEngine
 
 INSTALL = "install it with `make setup-vllm`"
 
 
 @contextmanager
 def open_engine(folder: Path, settings: EngineSettings, compute: Compute, ray: Ray) -> Iterator[Engine]:
-    """The engine that `sampling.engine` names, with the policy in a folder loaded; several of them if `ray` asks."""
-    if ray.workers is None:
-        engine = _open(settings, compute, folder)
-    else:
+    """The engine that `sampling.engine` names, with the policy in a folder loaded; several of them if `ray` asks.
+
+    vLLM, which takes long to start, stays for the following stages, if the launcher has started this one.
+    """
+    address = engine_socket() if uses_vllm(settings, compute) else None
+    if ray.workers is not None:
         engine = _open_workers(folder, settings, compute, ray, ray.workers)
+    elif address is not None and find_spec("vllm"):
+        engine = ResidentEngine(folder, settings, compute, address)
+    else:
+        engine = open_here(settings, compute, folder)
     try:
         yield engine
     finally:
         engine.close()
 
 
-def _open(settings: EngineSettings, compute: Compute, folder: Path) -> Engine:
+def open_here(
+    settings: EngineSettings, compute: Compute, folder: Path, resting: bool = False
+) -> "TorchEngine | VllmEngine":
+    """The engine in this process; `resting` if it is to give a GPU's memory back between stages."""
     if uses_vllm(settings, compute):
         if not find_spec("vllm"):
             raise MtpipeError(f"params.yaml: sampling.engine is 'vllm', but vLLM is missing; {INSTALL}")
         from mtpipe.sampling.vllm.vllm_engine import VllmEngine
 
-        return VllmEngine(folder, settings.vllm, settings.batch_size)
+        return VllmEngine(folder, settings.vllm, settings.batch_size, resting)
     from mtpipe.sampling.torch_engine import TorchEngine
 
     return TorchEngine.open(folder, prepare_torch(compute), getattr(torch, settings.torch_dtype))
@@ -48,7 +64,7 @@ def _open_workers(folder: Path, settings: EngineSettings, compute: Compute, ray:
     on_gpu = pick_device(compute).type == "cuda"
     gpus = (settings.vllm.tensor_parallel_size if uses_vllm(settings, compute) else 1) if on_gpu else 0
     workers = Workers(count, compute.threads, gpus, ray.address)
-    return RayEngine(folder, partial(_open, settings, compute), workers)
+    return RayEngine(folder, partial(open_here, settings, compute), workers)
 
 
 def uses_vllm(settings: EngineSettings, compute: Compute) -> bool:

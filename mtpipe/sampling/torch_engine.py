@@ -47,6 +47,10 @@ class TorchEngine:
         """Samples one response to each request."""
         return sample(self._policy, requests, plan)
 
+    def rest(self) -> bool:
+        """Between stages nothing but the policy is held, and it stays loaded."""
+        return True
+
     def close(self) -> None:
         """Nothing outlives the object."""
 

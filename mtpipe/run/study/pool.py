@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from mtpipe.run.launch import PRELOAD_OWNER
+from mtpipe.owner import OWNER
 from mtpipe.run.study.part import PARENT, log_file
 from mtpipe.run.study.slots import Slot
 
@@ -76,7 +76,7 @@ class LocalPart:
 
     def __init__(self, part: str, slot: Slot) -> None:
         alive, self._alive = os.pipe()
-        environment = {**os.environ, **slot.environment(), PARENT: str(alive), PRELOAD_OWNER: str(os.getpid())}
+        environment = {**os.environ, **slot.environment(), PARENT: str(alive), OWNER: str(os.getpid())}
         log = log_file(part)
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "w") as output:

@@ -5,9 +5,10 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mtpipe.errors import MtpipeError
+from mtpipe.owner import SLOT
 from mtpipe.params import Params
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
@@ -15,12 +16,16 @@ DEVICES = "CUDA_VISIBLE_DEVICES"
 
 @dataclass(frozen=True)
 class Slot:
-    """Room for one chain; without `devices` it leaves the choice of a device to the stages."""
+    """Room for one chain; without `devices` it leaves the choice of a device to the stages.
+
+    Chains that have it one after the other share a sampling engine, by its `number`.
+    """
 
     devices: tuple[str, ...] = ()
+    number: int = field(default=0, compare=False)
 
     def environment(self) -> dict[str, str]:
-        return {DEVICES: ",".join(self.devices)} if self.devices else {}
+        return {SLOT: str(self.number)} | ({DEVICES: ",".join(self.devices)} if self.devices else {})
 
 
 def slots(params: Params, jobs: int | None, devices: Sequence[str] | None) -> list[Slot]:
@@ -43,7 +48,7 @@ def slots(params: Params, jobs: int | None, devices: Sequence[str] | None) -> li
             raise MtpipeError(f"--devices names a device twice: {','.join(devices)}")
     chosen = list(there if devices is None else devices)
     if not chosen:
-        return [Slot()] * (jobs or max(1, cores() // params.compute.threads))
+        return [Slot(number=number) for number in range(jobs or max(1, cores() // params.compute.threads))]
     each = devices_of_a_chain(params)
     if len(chosen) < each:
         raise MtpipeError(
@@ -53,7 +58,7 @@ def slots(params: Params, jobs: int | None, devices: Sequence[str] | None) -> li
     groups = [tuple(chosen[start : start + each]) for start in range(0, len(chosen) - each + 1, each)]
     if jobs is not None and jobs > len(groups):
         raise MtpipeError(f"--jobs is {jobs}, and {len(chosen)} devices have room for {len(groups)} chains of {each}")
-    return [Slot(group) for group in groups[:jobs]]
+    return [Slot(group, number) for number, group in enumerate(groups[:jobs])]
 
 
 def crowding(params: Params, places: Sequence[Slot]) -> str | None:

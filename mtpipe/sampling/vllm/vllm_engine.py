@@ -4,12 +4,13 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import Vocabulary, load_vocabulary
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan, refuse_batch_dependent
+from mtpipe.sampling.vllm.memory import PolicyMemory
 from mtpipe.sampling.vllm.records import Record, join
 from mtpipe.sampling.vllm.request import DRAW, OWN_ENGINE, SETTING
 from mtpipe.settings.sampling import Vllm
@@ -47,16 +48,20 @@ class VllmEngine:
         llm: vLLM's own engine.
     """
 
-    def __init__(self, folder: Path, options: Vllm, batch_size: int):
+    def __init__(self, folder: Path, options: Vllm, batch_size: int, resting: bool = False):
         """Starts vLLM with the policy in a folder, to sample up to `batch_size` responses at once.
+
+        Args:
+            resting: whether `rest` is to give a GPU's memory back.
 
         Raises MtpipeError if vLLM cannot sample from this model or has too little memory for it.
         """
         _quieten()
         self.vocabulary: Vocabulary = load_vocabulary(folder)
-        self._folder = folder
+        self._model = _model_of(folder)
         self._calls = 0
-        self.llm = _start(folder, options, batch_size)
+        self.llm, sleeps = _start(folder, options, batch_size, resting)
+        self._memory = PolicyMemory(self.llm, sleeps)
         self._max_model_len: int = self.llm.model_config.max_model_len
 
     def load(self, folder: Path) -> None:
@@ -65,11 +70,13 @@ class VllmEngine:
         Raises MtpipeError, and goes on with the old weights, where the checkpoint is of another model.
         """
         vocabulary = load_vocabulary(folder)
-        _check_same_model(self._folder, folder)
-        self.llm.collective_rpc("load_policy", args=(str(folder),))
-        if not self.llm.reset_prefix_cache():
-            raise MtpipeError(f"{folder}: vLLM could not clear its prefix cache, which holds the old policy's states")
-        self._folder, self.vocabulary = folder, vocabulary
+        _check_same_model(self._model, folder)
+        self._memory.load(folder)
+        self.vocabulary = vocabulary
+
+    def rest(self) -> bool:
+        """Gives memory back until the next `load`, where vLLM can; whether the policy is loaded still."""
+        return self._memory.rest()
 
     def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Rollout]:
         """Samples one response to each request, yielding them as they end."""
@@ -184,8 +191,8 @@ def _response(request: Request, output: Any, records: list[Record], with_masks: 
     )
 
 
-def _start(folder: Path, options: Vllm, batch_size: int) -> Any:
-    """vLLM's engine; raises MtpipeError with the setting to change where it does not start."""
+def _start(folder: Path, options: Vllm, batch_size: int, resting: bool) -> tuple[Any, bool]:
+    """vLLM's engine, and whether it can sleep; raises MtpipeError with the setting to change if it does not start."""
     from vllm.engine.arg_utils import EngineArgs
     from vllm.platforms import current_platform
     from vllm.v1.engine.llm_engine import LLMEngine
@@ -194,6 +201,7 @@ def _start(folder: Path, options: Vllm, batch_size: int) -> Any:
     from mtpipe.sampling.vllm.policy_worker import PolicyWorker
 
     on_cpu = current_platform.is_cpu()
+    sleeps = resting and current_platform.is_sleep_mode_available()
     cache_gib = options.kv_cache_gib if options.kv_cache_gib is not None else (1.0 if on_cpu else None)
     arguments: dict[str, Any] = {
         "model": str(folder),
@@ -210,6 +218,7 @@ def _start(folder: Path, options: Vllm, batch_size: int) -> Any:
         "generation_config": "vllm",
         "disable_log_stats": True,
         "trust_remote_code": False,
+        **({"enable_sleep_mode": True} if sleeps else {}),
     }
     if taken := sorted(options.engine_args.keys() & arguments.keys() | options.engine_args.keys() & _REFUSED):
         raise MtpipeError(f"params.yaml: sampling.vllm.engine_args may not set {', '.join(taken)}")
@@ -228,7 +237,7 @@ def _start(folder: Path, options: Vllm, batch_size: int) -> Any:
                 f"{folder}: its attention heads have {head_size} dimensions, and vLLM's CPU build knows "
                 f"{', '.join(map(str, known))}; take another model.heads or model.hidden_size, or sampling.engine torch"
             )
-    return engine
+    return engine, sleeps
 
 
 def _reason(error: Exception) -> str:
@@ -241,14 +250,30 @@ def _reason(error: Exception) -> str:
     return words
 
 
-def _check_same_model(running: Path, wanted: Path) -> None:
+class _RunningModel(NamedTuple):
+    """What vLLM runs with, kept because its folder may be gone when the next policy comes."""
+
+    folder: Path
+    tokenizer: bytes
+    config: dict[str, Any]
+
+
+def _model_of(folder: Path) -> _RunningModel:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return _RunningModel(folder, (folder / "tokenizer.json").read_bytes(), config)
+
+
+def _check_same_model(running: _RunningModel, folder: Path) -> None:
     """Raises MtpipeError if a checkpoint has another vocabulary or other sizes than the running engine's."""
-    if (running / "tokenizer.json").read_bytes() != (wanted / "tokenizer.json").read_bytes():
-        raise MtpipeError(f"{wanted} has another vocabulary than {running}, which vLLM runs with; start a new engine")
-    ours, theirs = (json.loads((folder / "config.json").read_text(encoding="utf-8")) for folder in (running, wanted))
+    wanted = _model_of(folder)
+    if running.tokenizer != wanted.tokenizer:
+        raise MtpipeError(
+            f"{folder} has another vocabulary than {running.folder}, which vLLM runs with; start a new engine"
+        )
+    ours, theirs = running.config, wanted.config
     for key in sorted(set(ours) | set(theirs)):
         if key not in _NOT_OF_THE_MODEL and ours.get(key) != theirs.get(key):
             raise MtpipeError(
-                f"{wanted}/config.json has {key} {theirs.get(key)!r}, and vLLM runs with {ours.get(key)!r} from "
-                f"{running}; start a new engine"
+                f"{folder}/config.json has {key} {theirs.get(key)!r}, and vLLM runs with {ours.get(key)!r} from "
+                f"{running.folder}; start a new engine"
             )

@@ -54,7 +54,7 @@ def test_chains_that_share_cores_are_told_of(eight_cores, settings):
 
 def test_each_chain_has_devices_of_its_own(four_devices, settings):
     assert [slot.environment() for slot in slots(settings(), None, None)] == [
-        {"CUDA_VISIBLE_DEVICES": device} for device in "0147"
+        {"CUDA_VISIBLE_DEVICES": device, "MTPIPE_SLOT": str(number)} for number, device in enumerate("0147")
     ]
     assert slots(settings(), 2, ["1", "7", "4"]) == [Slot(("1",)), Slot(("7",))]
     assert slots(settings(processes=2), None, None) == [Slot(("0", "1")), Slot(("4", "7"))]

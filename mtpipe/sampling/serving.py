@@ -1,0 +1,37 @@
+"""Runs a resident sampling engine; `mtpipe.sampling.resident.reaching` starts it.
+
+    python -m mtpipe.sampling.serving SOCKET OWNER < TERMS
+
+The engine is opened as a stage's own would be, when the first stage names a policy.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from mtpipe.owner import Process
+from mtpipe.sampling.resident.server import RestingEngine, Server
+from mtpipe.sampling.resident.terms import Terms, digest
+
+
+def main() -> None:
+    """Serves until the owner ends, and ends without waiting for what the engine's libraries would tidy up."""
+    terms: Terms = json.load(sys.stdin)
+    Server(Path(sys.argv[1]), Process.read(sys.argv[2]), digest(terms), lambda folder: _open(terms, folder)).serve()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _open(terms: Terms, folder: Path) -> RestingEngine:
+    from mtpipe.sampling.opening import open_here
+    from mtpipe.settings.model import Compute
+    from mtpipe.settings.sampling import EngineSettings
+
+    settings, compute = EngineSettings.model_validate(terms["sampling"]), Compute.model_validate(terms["compute"])
+    return open_here(settings, compute, folder, resting=True)
+
+
+if __name__ == "__main__":
+    main()
