@@ -1,13 +1,17 @@
-"""The default task with vLLM, two arms and three rounds by `dvc repro`: a resident engine against one for each stage.
+"""A resident engine against one for each stage: what it saves with vLLM, and what it would with the torch engine.
 
-Both in fresh clones; prints seconds that stages waited for their engine, seconds of the whole, whether the two dvc.lock
-are the same, and the host memory that the resident engine holds while an update runs. Needs vLLM; takes as long as the
-study does twice.
+With vLLM: the default task, two arms and three rounds by `dvc repro` in fresh clones. Prints seconds that stages waited
+for their engine, seconds of the whole, whether the two dvc.lock are the same, and the host memory that the resident
+engine holds while an update runs. Takes as long as the study does twice.
+
+With torch: a default policy is opened and samples a round's responses, in a process that has the libraries loaded, as a
+forked stage has, and in a resident one.
 """
 
 import contextlib
 import os
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -17,11 +21,61 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from mtpipe.owner import OWNER, engine_socket
+
 _WAITED = "MTPIPE_BENCHMARK_WAITED"
 _SERVER = b"mtpipe.sampling.serving"
 
 
 def main() -> None:
+    _with_torch()
+    _with_vllm()
+
+
+def _with_torch() -> None:
+    from mtpipe.model.policy import new_checkpoint
+    from mtpipe.params import load_params
+    from mtpipe.sampling.drawing.requests import Request, SamplingPlan
+    from mtpipe.sampling.opening import open_here
+    from mtpipe.sampling.resident.client import ResidentEngine
+    from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
+    from mtpipe.temperature.rules.uniform import ResolvedUniform
+
+    params = load_params()
+    settings = params.sampling.model_copy(update={"engine": "torch"})
+    os.environ[OWNER] = str(os.getpid())
+    address = engine_socket()
+    assert address is not None
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "policy"
+        new_checkpoint(folder, params.model, VOCABULARY, max_positions=128)
+        rule = ResolvedUniform(temperature=1.0)
+        plan = SamplingPlan(1, "benchmark", settings.max_new_tokens, settings.batch_size)
+        seconds: dict[str, list[float]] = {"in the stage": [], "resident": []}
+        for _ in range(4):  # the first starts the resident process
+            for name, opened in (
+                ("in the stage", lambda: open_here(settings, params.compute, folder)),
+                ("resident", lambda: ResidentEngine(folder, settings, params.compute, address)),
+            ):
+                start = time.perf_counter()
+                engine = opened()
+                ready = time.perf_counter()
+                prompts = [engine.vocabulary.encode(f"{n % 9}+{n % 7}*{n % 5}>") for n in range(settings.prompts)]
+                requests = [
+                    Request(str(n), 0, prompt, 1.0, rule) for n, prompt in enumerate(prompts * settings.group_size)
+                ]
+                assert len(list(engine.sample(requests, plan))) == len(requests)
+                seconds[name].append(time.perf_counter() - start)
+                print(f"torch, {name}: open {ready - start:.3f} s, then sample {time.perf_counter() - ready:.3f} s")
+                engine.close()
+        print(f"best of the last three, resident / in the stage: {_best(seconds, 'resident'):.2f}", flush=True)
+
+
+def _best(seconds: dict[str, list[float]], name: str) -> float:
+    return min(seconds[name][1:]) / min(seconds["in the stage"][1:])
+
+
+def _with_vllm() -> None:
     with tempfile.TemporaryDirectory() as parent:
         results = {}
         for name, resident in (("one for each stage", "0"), ("resident", "1")):
@@ -40,8 +94,13 @@ def main() -> None:
 
 
 def listener(arguments: dict[str, Any]) -> None:
-    """Called in each stage before its work (`mtpipe.run.stage.LISTENER`): has the opening of engines timed."""
-    from mtpipe.sampling import opening
+    """Called in each stage before its work (`mtpipe.run.stage.LISTENER`): has the opening of engines timed.
+
+    Only in a stage that has loaded what opens them; this module loads nothing heavy.
+    """
+    opening = sys.modules.get("mtpipe.sampling.opening")
+    if opening is None:
+        return
 
     def timed(open_one: Callable[..., Any]) -> Callable[..., Any]:
         def opened(*positional: Any, **named: Any) -> Any:
@@ -70,8 +129,7 @@ def _clone(folder: Path) -> Path:
 
 
 def _repro(folder: Path, resident: str) -> float:
-    environment = {
-        **os.environ,
+    environment = {name: value for name, value in os.environ.items() if name != OWNER} | {
         "MTPIPE_RESIDENT": resident,
         "MTPIPE_LISTENER": "benchmarks.resident:listener",
         _WAITED: str(folder / "waited"),

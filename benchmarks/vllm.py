@@ -78,7 +78,7 @@ def _measure(folder: Path, params: Params, vocabulary: int, tokens: int) -> None
         return sum(len(response.response_ids) for response in engine.sample(requests, plan))
 
     def theirs(**sampling: Any) -> int:
-        return _by_vllm(engine.llm, prompts, max_tokens=tokens, **sampling)
+        return by_vllm(engine.llm, prompts, max_tokens=tokens, **sampling)
 
     served = {SETTING: rule.model_dump()}
     evaluation = ResolvedUniform(temperature=EVALUATION_TEMPERATURE)
@@ -108,7 +108,7 @@ def _median_entropy(engine: Any, prompts: list[list[int]]) -> float:
     return statistics.median(entropy for response in responses for entropy in response.entropies)
 
 
-def _by_vllm(vllm: Any, prompts: list[list[int]], **sampling: Any) -> int:
+def by_vllm(vllm: Any, prompts: list[list[int]], **sampling: Any) -> int:
     """What `VllmEngine.sample` does, without our draw; vLLM's log-probs, if any, are read out as ours are."""
     from vllm import SamplingParams
     from vllm.inputs.engine import tokens_input

@@ -123,6 +123,15 @@ def _wait_for_orphans(address: Path) -> None:
             if Process.read(rest.partition(".")[0]).is_alive():
                 continue
             with open(lock) as held:
-                fcntl.flock(held, fcntl.LOCK_EX if project == project_name() else fcntl.LOCK_EX | fcntl.LOCK_NB)
+                try:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if project != project_name():
+                        continue
+                    print(
+                        f"waiting for the sampling engine of a run that was killed, process {held.read()}",
+                        file=sys.stderr,
+                    )
+                    fcntl.flock(held, fcntl.LOCK_EX)
                 lock.unlink(missing_ok=True)
                 lock.with_suffix(".engine").unlink(missing_ok=True)

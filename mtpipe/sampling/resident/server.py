@@ -79,11 +79,14 @@ class Server:
 
         The lock of its address ends with this process, and so after all that the engine holds.
         """
-        self._lock = open(self._address.with_suffix(".lock"), "w")  # noqa: SIM115
+        self._lock = open(self._address.with_suffix(".lock"), "a")  # noqa: SIM115
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
         self._address.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self._address))

@@ -1,8 +1,10 @@
 """How a resident engine's server treats its stages, with a fake engine in a thread."""
 
+import fcntl
 import os
 import random
 import socket
+import threading
 
 import pytest
 
@@ -144,6 +146,33 @@ def test_an_update_has_the_engine_rest_and_needs_none(stage, kept, owned):
     before = kept.calls.count("rest")
     give_back_device()
     assert kept.calls.count("rest") > before
+
+
+def test_what_a_killed_run_has_left_is_waited_for_and_cleared_away(owned, capsys):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    gone = Process.of(os.getpid())
+    os.waitpid(child, 0)
+    lock = owned.with_name(f"{project_name()}.{child}-{gone.started}.engine.lock")
+    lock.write_text("77")
+    with open(lock) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=give_back_device)
+        waiting.start()
+        waiting.join(0.5)
+        assert waiting.is_alive()
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert not lock.exists()
+    assert "waiting for the sampling engine of a run that was killed, process 77" in capsys.readouterr().err
+
+
+def test_the_lock_of_a_run_at_work_stays(owned):
+    lock = owned.with_suffix(".lock")
+    lock.write_text("")
+    give_back_device()
+    assert lock.exists()
 
 
 def test_where_there_is_no_engine_an_update_goes_on(owned):
