@@ -18,10 +18,12 @@ import time
 import traceback
 from pathlib import Path
 
+from mtpipe.owner import Process
+
 IDLE_SECONDS = 600.0
 
 
-def serve(address: Path, owner: int) -> None:
+def serve(address: Path, owner: Process) -> None:
     """Loads the libraries, then forks a child for each request that comes to the socket at `address`."""
     with open(address.with_suffix(".lock"), "w") as lock, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         try:
@@ -35,7 +37,7 @@ def serve(address: Path, owner: int) -> None:
         listener.settimeout(1.0)
         children: set[int] = set()
         last_needed = time.monotonic()
-        while children or (Path(f"/proc/{owner}").exists() and time.monotonic() - last_needed < IDLE_SECONDS):
+        while children or (owner.is_alive() and time.monotonic() - last_needed < IDLE_SECONDS):
             with contextlib.suppress(TimeoutError):
                 connection, _ = listener.accept()
                 children.add(_fork(listener, connection))
@@ -112,4 +114,5 @@ def _end_with_launcher(connection: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]))
+    if owner := Process.of(int(sys.argv[2])):
+        serve(Path(sys.argv[1]), owner)

@@ -1,5 +1,6 @@
 """Opens the sampling engine that params.yaml asks for."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -34,6 +35,7 @@ def open_engine(folder: Path, settings: EngineSettings, compute: Compute, ray: R
     if ray.workers is not None:
         engine = _open_workers(folder, settings, compute, ray, ray.workers)
     elif address is not None and find_spec("vllm"):
+        _leave_device()
         engine = ResidentEngine(folder, settings, compute, address)
     else:
         engine = open_here(settings, compute, folder)
@@ -41,6 +43,12 @@ def open_engine(folder: Path, settings: EngineSettings, compute: Compute, ray: R
         yield engine
     finally:
         engine.close()
+
+
+def _leave_device() -> None:
+    """What a model of this process has had of a GPU is kept for its next one, and would be missing in the engine's."""
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 def open_here(

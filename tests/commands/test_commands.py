@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,16 @@ def test_a_forked_stage_behaves_as_a_fresh_process(toy_stages):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not find_spec("vllm"), reason="vLLM is missing; install it with `make setup-vllm`")
+def test_a_stage_that_samples_with_vllm_is_forked_unless_it_starts_vllm_itself(toy_stages):
+    plan = toy_stages / "data" / "stages" / "rollout.json"
+    plan.parent.mkdir(parents=True)
+    plan.write_text('{"settings": {"sampling": {"engine": "vllm"}}}')
+    wait_until_preloaded(toy_stages)
+    itself = run("mtpipe.run.launch", "rollout", "0", folder=toy_stages, MARK="", MTPIPE_RESIDENT="0")
+    assert "loaded False" in itself.stdout
+
+
 def test_the_first_stage_with_torch_is_forked_after_the_plan(toy_stages):
     (toy_stages / "stages" / "plan.py").write_text("")
     launch = "subprocess.run([sys.executable, '-m', 'mtpipe.run.launch', *{}])"
