@@ -5,6 +5,7 @@ tests/test_rooms.py holds every import to that, also those inside functions.
 
     errors paths files records            the ground: the one error, where files lie, how they are written, their rows
     alone owner progress text_table       one process at a time, whose it is, what a person sees of it, and its tables
+    kernels                               whether Triton's run on a device
     settings                              each section of params.yaml
     statistics                            intervals, paired tests, pass@k: arrays in, numbers out
     temperature.rules                     within a response: the temperature of a token

@@ -1,15 +1,14 @@
 """The draw's kernels against float64, on a GPU or by Triton's interpreter; and against the draw without them."""
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from importlib.util import find_spec
+from functools import partial
 from itertools import product
-from multiprocessing import get_context
 
 import pytest
 import torch
-from logits import KINDS, LARGE, SMALL, language_like, uniforms
+from logits import KINDS, LARGE, language_like, uniforms
 from torch import Tensor
+from triton_process import needs_triton, run_by_triton
 
 from mtpipe.sampling.drawing.blocks import draw_by_blocks
 from mtpipe.temperature.apply import RowTemperatures
@@ -18,33 +17,17 @@ from mtpipe.temperature.rules.rule import ResolvedRule
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import NONE
 
-pytestmark = pytest.mark.skipif(not find_spec("triton"), reason="Triton is missing; it comes with torch for CUDA")
+pytestmark = needs_triton
 
 ROUNDING = 1e-6
 BY_ENTROPY = ResolvedEntropyThreshold(low=0.7, high=1.3, threshold=2.0)
-Draw = Callable[[Tensor, ResolvedRule, Tensor], tuple[Tensor, ...]]
 
 
 @pytest.fixture(scope="module")
 def draw():
-    """Tokens, log-probs, temperatures and entropies by the kernels.
-
-    Triton decides as it is imported whether it interprets, so without a GPU that is in a process of its own.
-    """
-    if torch.cuda.is_available():
-        yield lambda logits, rule, numbers: tuple(
-            column.cpu() for column in draw_by_kernels(logits.cuda(), rule, numbers.cuda())
-        )
-        return
-    with pytest.MonkeyPatch.context() as patch, ProcessPoolExecutor(1, get_context("spawn")) as process:
-        patch.setenv("TRITON_INTERPRET", "1")
-
-        def interpreted(logits: Tensor, rule: ResolvedRule, numbers: Tensor) -> tuple[Tensor, ...]:
-            return process.submit(draw_by_kernels, logits, rule, numbers).result(timeout=120)
-
-        interpreted(language_like(1, SMALL), BY_ENTROPY, uniforms(1))
-        patch.undo()
-        yield interpreted
+    """Tokens, log-probs, temperatures and entropies by the kernels."""
+    with run_by_triton() as run:
+        yield partial(run, draw_by_kernels)
 
 
 def draw_by_kernels(logits: Tensor, rule: ResolvedRule, numbers: Tensor) -> tuple[Tensor, ...]:

@@ -2,7 +2,7 @@
 
 Read `sequences` first: padding, and what a token's log-prob is, by a plain forward pass. `scorer` is the module that
 the update calls; `chunked_head` computes the same without holding the logits of all tokens, with `readings` of them
-and of what truncation `left_over`, `shared_prompts` without reading a prompt once for each response.
+and of what truncation `left_over`, on a GPU by `kernels`. `shared_prompts` reads a prompt once for all its responses.
 `recomputed_layers` trades time for memory, and `mismatch_table` says how far two programs' log-probs of the same
 tokens differ.
 

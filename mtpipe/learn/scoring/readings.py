@@ -1,6 +1,7 @@
 """What scoring needs of logits, and the gradient that goes back into them, in one reading each.
 
-On a CPU the logits [tokens, vocabulary] are read in pieces that stay in its cache while they are computed with.
+On a CPU the logits [tokens, vocabulary] are read in pieces that stay in its cache while they are computed with; on a
+GPU `kernels` reads them.
 """
 
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from mtpipe.kernels import has_kernels
 
 _AT_A_TIME = 1 << 20
 """Logits in one piece on a CPU."""
@@ -28,10 +31,14 @@ class Distribution(NamedTuple):
         """Those of some of the tokens."""
         return Distribution(*(values[tokens] for values in self))
 
+    @property
+    def offset(self) -> Tensor:
+        """What added to z / T makes a log-prob, [tokens, 1]."""
+        return -(self.highest / self.temperatures + self.log_mass)
+
     def logprobs(self, logits: Tensor, out: Tensor | None = None) -> Tensor:
         """Of logits [tokens, n], as (z / T) plus one number a token: one pass over them; `out` may be the logits."""
-        offset = -(self.highest / self.temperatures + self.log_mass)
-        return torch.addcmul(offset, logits, 1 / self.temperatures, out=out)
+        return torch.addcmul(self.offset, logits, 1 / self.temperatures, out=out)
 
     def logprob(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Of the targets [tokens, 1], among logits [tokens, vocabulary]."""
@@ -63,6 +70,8 @@ def read(logits: Tensor, *temperatures: Tensor | None) -> list[Distribution]:
 
     None is a temperature of 1, at which nothing has to be divided.
     """
+    if has_kernels(logits.device):
+        return read_by_kernel(logits, *temperatures)
     parts = []
     for tokens in _pieces(logits):
         highest = logits[tokens].amax(-1, keepdim=True)
@@ -71,6 +80,19 @@ def read(logits: Tensor, *temperatures: Tensor | None) -> list[Distribution]:
             [_distribution(highest, below, None if of_token is None else of_token[tokens]) for of_token in temperatures]
         )
     return [Distribution(*map(torch.cat, zip(*of_one, strict=True))) for of_one in zip(*parts, strict=True)]
+
+
+def read_by_kernel(logits: Tensor, *temperatures: Tensor | None) -> list[Distribution]:
+    """As `read`, on a GPU."""
+    from mtpipe.learn.scoring import kernels
+
+    ones = torch.ones_like(logits[:, :1])
+    heat = [ones if of_token is None else of_token for of_token in temperatures]
+    highest, masses, entropies = kernels.read_by_kernel(logits, torch.cat(heat, 1).t())
+    return [
+        Distribution(of_token, highest[:, None], mass[:, None], entropy[:, None])
+        for of_token, mass, entropy in zip(heat, masses, entropies, strict=True)
+    ]
 
 
 def _distribution(highest: Tensor, below: Tensor, temperatures: Tensor | None) -> Distribution:
@@ -91,6 +113,8 @@ def to_gradient_(logits: Tensor, targets: Tensor, terms: list[Slopes], softcap: 
         targets: [tokens, 1].
         softcap: the gradient becomes that of what the logits were before softcap * tanh(x / softcap).
     """
+    if terms and has_kernels(logits.device):
+        return to_gradient_by_kernel_(logits, targets, terms, softcap)
     for tokens in _pieces(logits):
         piece = logits[tokens]
         if len(terms) == 1 and terms[0].of_entropy is None and softcap is None:
@@ -106,6 +130,24 @@ def to_gradient_(logits: Tensor, targets: Tensor, terms: list[Slopes], softcap: 
         if softcap is not None:
             gradient.mul_(1 - (piece / softcap).clamp_(-1, 1).square_())  # -inf is beyond the cap
         piece.copy_(gradient)
+    return logits
+
+
+def to_gradient_by_kernel_(logits: Tensor, targets: Tensor, terms: list[Slopes], softcap: float | None) -> Tensor:
+    """As `to_gradient_`, on a GPU."""
+    from mtpipe.learn.scoring import kernels
+
+    numbers = [
+        [
+            term.distribution.temperatures,
+            term.distribution.offset,
+            term.distribution.entropy,
+            *(torch.zeros_like(term.distribution.entropy) if up is None else up for up in term[1:]),
+        ]
+        for term in terms
+    ]
+    of_token = [[column.squeeze(1).float() for column in columns] for columns in numbers]
+    kernels.to_gradient_by_kernel_(logits, targets.squeeze(1), of_token, softcap or 0.0)
     return logits
 
 

@@ -8,12 +8,12 @@ token. Where truncation leaves no more than `LISTED` tokens, a cumulative sum ov
 """
 
 from collections.abc import Callable
-from functools import cache, partial
-from importlib.util import find_spec
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from mtpipe.kernels import has_kernels
 from mtpipe.sampling.drawing.by_row import Chosen, block_sums, first_above, invert
 from mtpipe.sampling.drawing.cuts import find_cut
 from mtpipe.temperature.masks import EDGE, LISTED, Masks
@@ -28,7 +28,7 @@ _LEAST = -1e4
 
 def block_entropies(logits: Tensor) -> Tensor:
     """As `mtpipe.sampling.drawing.draw.token_entropies`."""
-    if _has_kernels(logits.device):
+    if has_kernels(logits.device):
         from mtpipe.sampling.drawing.kernels import entropies_by_kernel
 
         return entropies_by_kernel(logits)
@@ -51,7 +51,7 @@ def draw_by_blocks(
         temperatures_of: from entropies [rows] to temperatures [rows].
         uniforms, truncation, record_masks: as in `mtpipe.sampling.drawing.draw.draw_tokens`.
     """
-    if _has_kernels(logits.device) and not truncation.cuts:
+    if has_kernels(logits.device) and not truncation.cuts:
         from mtpipe.sampling.drawing.kernels import draw_by_kernels
 
         return *draw_by_kernels(logits, temperatures_of, uniforms), None
@@ -68,11 +68,6 @@ def draw_by_blocks(
     tokens, logprobs = torch.cat([piece[0] for piece in drawn]), torch.cat([piece[1] for piece in drawn])
     masks = [piece[2] for piece in drawn if piece[2] is not None]
     return tokens, logprobs, temperatures, entropies, Masks.cat(masks) if masks else None
-
-
-@cache
-def _has_kernels(device: torch.device) -> bool:
-    return device.type == "cuda" and find_spec("triton") is not None
 
 
 def _pieces(logits: Tensor) -> tuple[Tensor, ...]:

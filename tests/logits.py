@@ -1,4 +1,4 @@
-"""Logits of many kinds, for tests of what is drawn from them."""
+"""Logits of many kinds, for tests of what is drawn from them and scored by them."""
 
 import math
 
