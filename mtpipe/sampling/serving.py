@@ -8,6 +8,7 @@ The engine is opened as a stage's own would be, when the first stage names a pol
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from mtpipe.owner import Process
@@ -18,7 +19,10 @@ from mtpipe.sampling.resident.terms import Terms, digest
 def main() -> None:
     """Serves until the owner ends, and ends without waiting for what the engine's libraries would tidy up."""
     terms: Terms = json.load(sys.stdin)
-    Server(Path(sys.argv[1]), Process.read(sys.argv[2]), digest(terms), lambda folder: _open(terms, folder)).serve()
+    try:
+        Server(Path(sys.argv[1]), Process.read(sys.argv[2]), digest(terms), lambda folder: _open(terms, folder)).serve()
+    except Exception:
+        traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

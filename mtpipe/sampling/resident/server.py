@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -177,11 +177,16 @@ class Server:
     ) -> None:
         ready: list[Rollout] = []
         sent = time.monotonic()
-        for rollout in engine.sample(requests, plan):
-            ready.append(rollout)
-            if len(ready) == _ROLLOUTS_IN_A_MESSAGE or time.monotonic() - sent > _SECONDS_BETWEEN_MESSAGES:
-                send(connection, answering(ready))
-                ready, sent = [], time.monotonic()
+        rollouts = engine.sample(requests, plan)
+        try:
+            for rollout in rollouts:
+                ready.append(rollout)
+                if len(ready) == _ROLLOUTS_IN_A_MESSAGE or time.monotonic() - sent > _SECONDS_BETWEEN_MESSAGES:
+                    send(connection, answering(ready))
+                    ready, sent = [], time.monotonic()
+        finally:
+            if isinstance(rollouts, Generator):  # if the stage has gone, the rest is not sampled
+                rollouts.close()
         send(connection, answering(ready))
         send(connection, Message("done"))
 
