@@ -64,7 +64,7 @@ def test_each_chain_has_devices_of_its_own(four_devices, settings):
 
 def test_a_study_on_the_cpu_uses_no_device(four_devices, eight_cores, settings):
     (slot,) = slots(settings(device="cpu", threads=8), None, None)
-    assert slot.environment() == {}
+    assert slot.environment() == {"MTPIPE_SLOT": "0"}
 
 
 @pytest.mark.parametrize(
