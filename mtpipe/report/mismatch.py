@@ -44,14 +44,15 @@ def mismatch_by_arm(study: Study) -> Table | None:
 def _row(by: str, low: float | None, high: float | None, rows: list[dict[str, Any]]) -> Row:
     tokens = sum(row["tokens"] for row in rows)
 
-    def mean(key: str) -> float:
-        return sum(row["tokens"] * row[key] for row in rows) / tokens
+    def mean(key: str, of: str = "tokens") -> float:
+        return sum(row[of] * row[key] for row in rows) / sum(row[of] for row in rows)
 
     values = [mean("mean"), *(max(row[key] for row in rows) for key in ("quantile", "largest")), mean("k3")]
     cells = [Cell(f"{tokens:,}", order=tokens), *(Cell(f"{value:.2g}", order=value) for value in values)]
     weight = mean("weight")
     cells.append(Cell(f"{weight:.4f}", order=weight))
-    cells += [Cell(percent(mean(key)), order=mean(key)) for key in ("cut", "responses_cut")]
+    shares = (mean("cut"), mean("responses_cut", of="responses"))
+    cells += [Cell(percent(share), order=share) for share in shares]
     return _label(by, low, high), cells
 
 

@@ -30,6 +30,7 @@ def test_a_response_is_cut_if_all_its_tokens_are_wherever_they_stand():
     weights, response = np.array([0.0, 0.0, 0.0, 1.0]), np.array([0, 1, 0, 1])
     columns = (LOG_WEIGHT, TEMPERATURES, ENTROPIES, weights, response)
     assert rows("all", *columns)[0]["responses_cut"] == 0.5
+    assert [row["responses"] for row in rows("entropy", *columns)] == [1, 1, 2]
     cold, hot = rows("heat", *columns)
     assert (cold["responses_cut"], hot["responses_cut"]) == (0.5, 0.5)
     assert [row["responses_cut"] for row in rows("entropy", *columns)] == [1.0, 0.0, 0.5]

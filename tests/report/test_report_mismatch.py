@@ -7,10 +7,11 @@ import pytest
 from mtpipe.report.mismatch import engine_differs, mismatch_by_arm
 
 
-def row(by="all", low=None, high=None, tokens=10, mean=0.01, cut=0.0):
+def row(by="all", low=None, high=None, tokens=10, mean=0.01, cut=0.0, responses=2):
     return {
         **{"by": by, "low": low, "high": high, "tokens": tokens, "mean": mean, "quantile": 5 * mean},
-        **{"largest": 9 * mean, "k3": mean**2, "weight": 1 - cut, "cut": cut, "responses_cut": cut / 2},
+        **{"largest": 9 * mean, "k3": mean**2, "weight": 1 - cut, "cut": cut},
+        **{"responses": responses, "responses_cut": cut / 2},
     }
 
 
@@ -33,6 +34,13 @@ def test_seeds_are_joined_by_their_tokens(study):
     (arm, [(label, cells)]), _ = mismatch_by_arm(study).groups
     assert (arm, label) == ("uniform", "all")
     assert [cell.order for cell in cells[:4]] == pytest.approx([40, 0.0175, 0.1, 0.18])
+
+
+def test_shares_of_responses_are_joined_by_the_responses(study):
+    rows = [row(tokens=10, cut=0.8, responses=6), row(tokens=90, cut=0.0, responses=2)]
+    updates = {("uniform", seed, study.last_round): {"mismatch": [rows[seed - 1]]} for seed in (1, 2)}
+    (_, [(_, cells)]), *_ = mismatch_by_arm(replace(study, updates=updates)).groups
+    assert [cell.text for cell in cells[-2:]] == ["8.0", "30.0"]
 
 
 def test_groups_say_what_they_are_and_how_much_of_them_is_cut(study):

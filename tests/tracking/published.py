@@ -42,6 +42,7 @@ def write_metrics(arm: str, seed: int, round: int, steps: int = 2) -> None:
         "k3": 1e-4,
         "weight": 1.0,
         "cut": 0.0,
+        "responses": 10,
         "responses_cut": 0.0,
     }
     write_json(paths.round_metrics(arm, seed, round), found)

@@ -36,8 +36,9 @@ def mismatch_table(
     Returns:
         rows with `by` (all, heat, temperature or entropy), the group's `low` and `high`, `tokens`, the `mean`, the
         99.9 % `quantile` and the `largest` of |log w| in nats, `k3` (w - 1 - log w, in the mean: an estimate of
-        KL(engine || update)), the mean `weight`, the share `cut`, whose weight is 0, and
-        `responses_cut`, the share of the responses with a token in the group that teach nothing at all.
+        KL(engine || update)), the mean `weight`, the share `cut`, whose weight is 0, the
+        number of `responses` with a token in the group, 1 if they are not told apart, and the share of these that
+        teach nothing at all, `responses_cut`.
     """
     weights = np.ones(len(log_weight)) if weights is None else weights
     response = np.zeros(len(log_weight), dtype=np.int64) if response is None else response
@@ -47,7 +48,8 @@ def mismatch_table(
     for by, low, high, inside in [everywhere, *_groups(temperatures, entropies)]:
         if inside.any():
             row = _row(by, low, high, log_weight[inside], weights[inside])
-            rows.append(row | {"responses_cut": float(silent[np.unique(response[inside])].mean())})
+            whole = silent[np.unique(response[inside])]
+            rows.append(row | {"responses": len(whole), "responses_cut": float(whole.mean())})
     return rows
 
 
