@@ -38,7 +38,7 @@ def test_seeds_are_joined_by_their_tokens(study):
 
 def test_shares_of_responses_are_joined_by_the_responses(study):
     rows = [row(tokens=10, cut=0.8, responses=6), row(tokens=90, cut=0.0, responses=2)]
-    updates = {("uniform", seed, study.last_round): {"mismatch": [rows[seed - 1]]} for seed in (1, 2)}
+    updates = {key: {"mismatch": [rows[key[1] - 1]]} for key in study.updates}
     (_, [(_, cells)]), *_ = mismatch_by_arm(replace(study, updates=updates)).groups
     assert [cell.text for cell in cells[-2:]] == ["8.0", "30.0"]
 
