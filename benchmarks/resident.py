@@ -1,15 +1,17 @@
 """A resident engine against one for each stage: what it saves with vLLM, and what it would with the torch engine.
 
 With vLLM: the default task, two arms and three rounds by `dvc repro` in fresh clones. Prints seconds that stages waited
-for their engine, seconds of the whole, whether the two dvc.lock are the same, and the host memory that the resident
-engine holds while an update runs. Takes as long as the study does twice.
+for their engine, seconds of all stages after the warm start, whether the two dvc.lock are the same, and the host memory
+that the resident engine holds while an update runs. Takes as long as the study does twice.
 
 With torch: a default policy is opened and samples a round's responses, in a process that has the libraries loaded, as a
 forked stage has, and in a resident one.
 """
 
+import argparse
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,8 +30,14 @@ _SERVER = b"mtpipe.sampling.serving"
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.resident", description=__doc__)
+    parser.add_argument(
+        "--warm-start", type=int, metavar="STEPS", help="of the default's 1 100; both sides have the same"
+    )
+    parser.add_argument("names", nargs="*", help=argparse.SUPPRESS)  # of `python -m benchmarks`
+    steps = parser.parse_args().warm_start
     _with_torch()
-    _with_vllm()
+    _with_vllm(steps)
 
 
 def _with_torch() -> None:
@@ -75,22 +83,26 @@ def _best(seconds: dict[str, list[float]], name: str) -> float:
     return min(seconds[name][1:]) / min(seconds["in the stage"][1:])
 
 
-def _with_vllm() -> None:
+def _with_vllm(steps: int | None) -> None:
     with tempfile.TemporaryDirectory() as parent:
-        results = {}
+        start = _clone(Path(parent) / "start", steps)
+        print(f"up to the warm start, which both share: {_repro(start, '0', 'warm_start'):.0f} s", flush=True)
+        results = []
         for name, resident in (("one for each stage", "0"), ("resident", "1")):
-            clone = _clone(Path(parent) / f"clone{resident}")
-            with _watched(clone) as held:
-                seconds = _repro(clone, resident)
-            waits = [float(line) for line in (clone / "waited").read_text().split()]
-            results[name] = seconds, sum(waits)
-            print(f"{name}: dvc repro {seconds:.0f} s; {len(waits)} stages waited {sum(waits):.1f} s for their engine")
+            folder = Path(shutil.copytree(start, Path(parent) / f"clone{resident}", symlinks=True))
+            (folder / "waited").unlink()
+            with _watched(folder) as held:
+                seconds = _repro(folder, resident)
+            waits = [float(line) for line in (folder / "waited").read_text().split()]
+            results.append((seconds, sum(waits), (folder / "dvc.lock").read_text()))
+            print(f"{name}: dvc repro {seconds:.0f} s, in which {len(waits)} stages waited {sum(waits):.1f} s for vLLM")
             if held:
-                print(f"  held while updates ran: {min(held):.2f} to {max(held):.2f} GiB resident in host memory")
-        (whole, waited), (whole_resident, waited_resident) = results.values()
-        print(f"waiting {waited_resident / waited:.3f} of what it was, the whole {whole_resident / whole:.2f}")
-        locks = [(Path(parent) / f"clone{resident}" / "dvc.lock").read_text() for resident in "01"]
-        print(f"dvc.lock is {'the same' if locks[0] == locks[1] else 'ANOTHER'}")
+                print(f"  while updates ran it held {min(held):.2f} to {max(held):.2f} GiB of host memory", flush=True)
+        (whole, waited, lock), (whole_resident, waited_resident, lock_resident) = results
+        print(
+            f"resident / one for each: waiting {waited_resident / waited:.3f}, the whole {whole_resident / whole:.2f}"
+        )
+        print(f"dvc.lock is {'the same' if lock == lock_resident else 'ANOTHER'}")
 
 
 def listener(arguments: dict[str, Any]) -> None:
@@ -116,7 +128,7 @@ def listener(arguments: dict[str, Any]) -> None:
         setattr(opening, name, timed(getattr(opening, name)))
 
 
-def _clone(folder: Path) -> Path:
+def _clone(folder: Path, steps: int | None) -> Path:
     subprocess.run(["git", "clone", "-q", os.getcwd(), str(folder)], check=True)
     yaml = YAML()
     params = yaml.load((folder / "params.yaml").read_text())
@@ -124,11 +136,12 @@ def _clone(folder: Path) -> Path:
     params["rounds"] = [{"n": n, "next": n + 1} for n in range(3)]
     params["evaluate"]["after"] = [3]
     params["sampling"]["engine"] = "vllm"
+    params["warm_start"]["steps"] = steps or params["warm_start"]["steps"]
     yaml.dump(params, folder / "params.yaml")
     return folder
 
 
-def _repro(folder: Path, resident: str) -> float:
+def _repro(folder: Path, resident: str, *stages: str) -> float:
     environment = {name: value for name, value in os.environ.items() if name != OWNER} | {
         "MTPIPE_RESIDENT": resident,
         "MTPIPE_LISTENER": "benchmarks.resident:listener",
@@ -136,7 +149,7 @@ def _repro(folder: Path, resident: str) -> float:
         "PYTHONPATH": str(folder),
     }
     start = time.perf_counter()
-    subprocess.run(["dvc", "repro", "-q"], cwd=folder, env=environment, check=True)
+    subprocess.run(["dvc", "repro", "-q", *stages], cwd=folder, env=environment, check=True)
     return time.perf_counter() - start
 
 

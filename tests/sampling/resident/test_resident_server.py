@@ -13,7 +13,9 @@ from mtpipe.owner import OWNER, RESIDENT, SLOT, Process, engine_socket, project_
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.resident.frames import Message, receive, send
 from mtpipe.sampling.resident.reaching import give_back_device
+from mtpipe.sampling.resident.terms import digest, terms_for
 from mtpipe.temperature.rules.uniform import ResolvedUniform
+from stages import update
 
 REQUESTS = [Request(f"p{index}", 0, [1, 2, index], 1.0, ResolvedUniform(temperature=1.0)) for index in range(600)]
 PLAN = SamplingPlan(1, "round 0", max_new_tokens=8, batch_size=8)
@@ -120,8 +122,6 @@ def test_other_terms_end_the_server(stage, server, owned, kept):
 
 @pytest.mark.parametrize("after_hello", [False, True])
 def test_hostile_bytes_end_their_connection_and_nothing_else(stage, owned, after_hello, params, policy_folder):
-    from mtpipe.sampling.resident.terms import digest, terms_for
-
     stage().close()
     drawn = random.Random(1)
     good = hello(terms=digest(terms_for(policy_folder, params.sampling, params.compute)))
@@ -141,10 +141,12 @@ def test_hostile_bytes_end_their_connection_and_nothing_else(stage, owned, after
     assert len(list(stage().sample(REQUESTS, PLAN))) == len(REQUESTS)
 
 
-def test_an_update_has_the_engine_rest_and_needs_none(stage, kept, owned):
+def test_an_update_has_the_engine_rest_before_it_reads_anything(stage, kept, params):
     stage().close()
-    before = kept.calls.count("rest")
     give_back_device()
+    before = kept.calls.count("rest")
+    with pytest.raises(MtpipeError, match=r"update\.json is missing"):
+        update.main("uniform", 1, 0, compute=params.compute, group_size=2, max_new_tokens=4)
     assert kept.calls.count("rest") > before
 
 
