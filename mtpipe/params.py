@@ -16,7 +16,7 @@ from mtpipe.settings.evaluate import Evaluate
 from mtpipe.settings.flow import flow
 from mtpipe.settings.model import Compute, Model, WarmStart
 from mtpipe.settings.outputs import Report, Tracking
-from mtpipe.settings.reward import Reward
+from mtpipe.settings.reward import RefillJudge, Reward
 from mtpipe.settings.rounds import Round, spelled_out
 from mtpipe.settings.sampling import Ray, Sampling
 from mtpipe.settings.task import ArithmeticTask, MathTask, Task
@@ -28,6 +28,9 @@ from mtpipe.temperature.round_plan import RoundPlan
 
 ArmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
+
+_JUDGE = ".".join(["mtpipe", "tasks", "verdicts", "rewarded_verdicts"])
+"""In pieces: a module that is named in one makes its code part of every stage's that reaches this file."""
 
 ARMS: dict[str, dict[str, Any]] = {
     "uniform": {"schedule": {"kind": "constant", "value": 1.0}},
@@ -160,6 +163,11 @@ class Params(Settings):
                 f"{where}.truncation: update.target is untempered, whose importance weights correct nothing for tokens "
                 f"that were never left to draw from; set it to tempered"
             )
+
+    @property
+    def refill_judge(self) -> RefillJudge | None:
+        """What judges while a refilled round is sampled; None without a refill, so that no rollout depends on it."""
+        return RefillJudge(function=_JUDGE, reward=self.reward) if self.sampling.refill else None
 
     def update_of(self, arm: str) -> Update:
         """The settings of an arm's updates, with the tolerance that the precisions of engine and update ask for."""

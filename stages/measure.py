@@ -13,9 +13,10 @@ from mtpipe.records import VERDICTS, read_rollouts, read_rows, read_sampled_roun
 from mtpipe.run.stage import run_stage
 from mtpipe.settings.reward import Reward
 from mtpipe.settings.rounds import Round
+from mtpipe.settings.sampling import RoundSize
 
 
-def main(arm: str, seed: int, *, rounds: Annotated[list[Round], "rounds"], reward: Reward) -> None:
+def main(arm: str, seed: int, *, rounds: Annotated[list[Round], "rounds"], reward: Reward, sampling: RoundSize) -> None:
     """Measures all rounds of one run."""
     with atomic(paths.metrics(arm, seed)) as folder:
         for round in rounds:
@@ -26,6 +27,7 @@ def main(arm: str, seed: int, *, rounds: Annotated[list[Round], "rounds"], rewar
                 read_json(paths.steps(*run)),
                 read_sampled_round(paths.rollouts(*run)),
                 reward.weights,
+                sampling,
             )
             write_json(folder / paths.round_metrics(*run).name, measured)
 

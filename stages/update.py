@@ -1,9 +1,8 @@
 """Stage update: one round's policy update. It writes the next round's policy, and what its optimizer steps measured."""
 
-from typing import Annotated
-
 from mtpipe import paths
 from mtpipe.files import read_json, write_json
+from mtpipe.learn.batching.groups import keep_groups
 from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.distributed import processes
 from mtpipe.learn.round import measured_steps, next_control, read_groups, resume_point, write_next_policy
@@ -14,18 +13,11 @@ from mtpipe.progress import progress_bar, tell
 from mtpipe.run.stage import run_stage
 from mtpipe.sampling.resident.reaching import give_back_device
 from mtpipe.settings.model import Compute
+from mtpipe.settings.sampling import RoundSize
 from mtpipe.settings.update import Update
 
 
-def main(
-    arm: str,
-    seed: int,
-    round: int,
-    *,
-    compute: Compute,
-    group_size: Annotated[int, "sampling.group_size"],
-    max_new_tokens: Annotated[int, "sampling.max_new_tokens"],
-) -> None:
+def main(arm: str, seed: int, round: int, *, compute: Compute, sampling: RoundSize) -> None:
     """Updates one run's policy from one round's rewarded responses."""
     give_back_device()
     settings = Update.model_validate(read_json(paths.arm_update(arm)))
@@ -33,12 +25,13 @@ def main(
         return
     device, run = prepare_torch(compute), (arm, seed, round)
     with processes.joined(settings.processes, device.type) as ranks:
-        rollouts, groups = read_groups(*run, group_size)
+        rollouts, groups = read_groups(*run, sampling.group_size)
         learner = Learner.load(paths.policy(*run), settings, device, paths.WARM_START / "policy", ranks)
         control = next_control(*run, learner, groups)
-        steps, resume = optimizer_steps(groups, settings, max_new_tokens), resume_point(*run)
+        kept = keep_groups(groups, sampling.prompts)
+        steps, resume = optimizer_steps(kept, settings, sampling.max_new_tokens), resume_point(*run)
         before = learner.optimizer.step_count
-        with progress_bar(len(groups), f"update {arm} round {round}", "groups", ranks.first) as bar:
+        with progress_bar(len(kept), f"update {arm} round {round}", "groups", ranks.first) as bar:
             metrics = update_policy(learner, steps, bar, resume, lambda step, found: tell("step", found, before + step))
         if write_next_policy(*run, learner, metrics, rollouts, control):
             write_json(paths.steps(*run), measured_steps(before, metrics))

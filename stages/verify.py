@@ -9,8 +9,7 @@ from mtpipe.progress import progress_bar
 from mtpipe.records import PROBLEMS, ROLLOUTS, VERDICTS, read_rows, read_table, write_rows
 from mtpipe.run.stage import run_stage
 from mtpipe.settings.reward import Reward
-from mtpipe.tasks.judging import judge_responses
-from mtpipe.tasks.rewards import reward_round
+from mtpipe.tasks.verdicts import rewarded_verdicts
 
 
 def main(
@@ -27,8 +26,7 @@ def main(
     columns = ["problem_id", "sample", "text", "response_ids", "finish_reason"]
     responses = read_table(paths.rollouts(arm, seed, round), ROLLOUTS).select(columns).to_pylist()
     with progress_bar(len(responses), f"verify {arm} round {round}", "responses") as bar:
-        judged = judge_responses(problems, responses, reward.judging, bar.update)
-    rows = reward_round(problems, responses, judged, reward, max_new_tokens)
+        rows = rewarded_verdicts(problems, responses, reward, max_new_tokens, bar.update)
     write_rows(paths.verdicts(arm, seed, round), rows, VERDICTS)
     shown = [{"text": response["text"], **row} for response, row in zip(responses, rows, strict=True)]
     write_text(

@@ -5,7 +5,12 @@ from pathlib import Path
 
 from mtpipe.budget import costs
 from mtpipe.budget.costs import Lengths, Throughput
-from mtpipe.budget.measured import measured_prompt_length, measured_response_length, measured_throughput
+from mtpipe.budget.measured import (
+    expected_draws,
+    measured_prompt_length,
+    measured_response_length,
+    measured_throughput,
+)
 from mtpipe.budget.model_size import ModelSize, model_size, read_config
 from mtpipe.model.policy import new_config
 from mtpipe.params import Params
@@ -47,7 +52,8 @@ def format_budget(params: Params, given: Given) -> str:
         (measured_response_length(params), "measured"),
         (float(params.sampling.max_new_tokens), "sampling.max_new_tokens, the most there can be"),
     )
-    lengths = Lengths(prompt, response)
+    draws, drawn = expected_draws(params)
+    lengths = Lengths(prompt, response, draws)
     measured = measured_throughput(params)
     rate = Throughput(
         given.sampling_rate or measured.sampling, given.update_rate or measured.update, measured.warm_start_seconds
@@ -66,7 +72,7 @@ def format_budget(params: Params, given: Given) -> str:
                 f"{rounds:,}",
                 f"{len(params.arms)} arms x {len(params.seeds)} seeds x {len(params.rounds)} rounds",
             ),
-            ("responses a round", f"{costs.round_responses(params):,}", "sampling.prompts x sampling.group_size"),
+            ("responses a round", f"{costs.round_responses(params) * draws:,.0f}", drawn),
             ("tokens a prompt", f"{prompt:,.0f}", prompt_from),
             ("tokens a response", f"{response:,.0f}", response_from),
         ],

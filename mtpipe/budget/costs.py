@@ -30,10 +30,11 @@ LOGIT_BYTES = 16
 
 @dataclass(frozen=True)
 class Lengths:
-    """Mean tokens of a prompt and of a response."""
+    """Mean tokens of a prompt and of a response, and how many times `sampling.prompts` problems a round draws."""
 
     prompt: float
     response: float
+    draws: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,13 @@ def runs(params: Params) -> int:
 
 
 def round_responses(params: Params) -> int:
-    """Responses of one round of one run."""
+    """Responses of one round of one run, without a refill."""
     return params.sampling.prompts * params.sampling.group_size
 
 
 def round_tokens(params: Params, lengths: Lengths) -> float:
     """Response tokens of one round of one run."""
-    return round_responses(params) * lengths.response
+    return round_responses(params) * lengths.draws * lengths.response
 
 
 def evaluation_tokens(params: Params, lengths: Lengths) -> float:

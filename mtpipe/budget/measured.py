@@ -36,6 +36,19 @@ def measured_response_length(params: Params) -> float | None:
     return sum(round["tokens"] for round in rounds) / responses if responses else None
 
 
+def expected_draws(params: Params) -> tuple[float, str]:
+    """How many times `sampling.prompts` problems a round draws in the mean, and how a round's responses come about."""
+    size, refill = "sampling.prompts x sampling.group_size", params.sampling.refill
+    if refill is None:
+        return 1.0, size
+    rounds = [_round_metrics(*each) for each in _finished_rounds(params)]
+    if not rounds:
+        return float(refill.at_most), f"{size} x sampling.refill.at_most, the most there can be"
+    asked = len(rounds) * params.sampling.prompts * params.sampling.group_size
+    draws = sum(round["responses"] for round in rounds) / asked
+    return draws, f"{size}, drawn {draws:.2f} times as measured"
+
+
 def measured_throughput(params: Params) -> Throughput:
     """Response tokens per second over the finished rounds whose clock is here; start-up counts, as it will again."""
     rounds = _finished_rounds(params)

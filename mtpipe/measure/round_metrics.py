@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from mtpipe.measure.refill_metrics import refill_metrics
 from mtpipe.measure.reward_parts import reward_parts
 from mtpipe.measure.temperature_shares import temperature_shares
 from mtpipe.records import Rollout, SampledRound
+from mtpipe.settings.sampling import RoundSize
 
 HISTOGRAM_EDGES = np.linspace(0.0, 3.0, 61)
 """Nats; what lies above counts in the last bin."""
@@ -42,6 +44,7 @@ def measure_round(
     update: dict[str, Any],
     settled: SampledRound,
     weights: Mapping[str, float],
+    size: RoundSize,
 ) -> dict[str, Any]:
     """All that is reported of one round; data/README.md has the keys and their units.
 
@@ -49,12 +52,14 @@ def measure_round(
         update: what `stages/update.py` wrote of its steps.
         settled: what was settled when the round was sampled.
         weights: of the reward's parts.
+        size: of the round, as it was asked for.
     """
     controller = settled.controller
     controlled = {"controller_temperature": controller["temperature"]} if controller else {}
+    refilled = refill_metrics(rollouts, verdicts, size) if size.refill else {}
     first = update["steps_before"] + 1
     return {
-        "round": round_metrics(rollouts, verdicts, update["steps"]) | controlled,
+        "round": round_metrics(rollouts, verdicts, update["steps"]) | controlled | refilled,
         "steps": [{"step": first + index, **metrics} for index, metrics in enumerate(update["steps"])],
         "reward_parts": reward_parts(verdicts, weights),
         "temperatures": temperature_shares(rollouts, verdicts),

@@ -82,11 +82,12 @@ def _needs(params: Params) -> Iterator[Finding]:
 
     from mtpipe.budget import costs
     from mtpipe.budget.budget_table import bytes_text, study_model
-    from mtpipe.budget.measured import measured_prompt_length, measured_response_length
+    from mtpipe.budget.measured import expected_draws, measured_prompt_length, measured_response_length
 
     size, _ = study_model(params)
     prompt, response = measured_prompt_length(params), measured_response_length(params)
-    lengths = costs.Lengths(prompt or _PROMPT, response or float(params.sampling.max_new_tokens))
+    draws, _ = expected_draws(params)
+    lengths = costs.Lengths(prompt or _PROMPT, response or float(params.sampling.max_new_tokens), draws)
     free, disk = shutil.disk_usage(Path()).free, costs.study_disk(params, size, lengths)
     pruned = costs.study_disk(params, size, lengths, keep=1)
     yield Finding(

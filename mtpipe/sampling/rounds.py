@@ -27,7 +27,10 @@ def draw_problems(problems: list[dict[str, Any]], seed: int, round: int, count: 
     Raises MtpipeError if there are fewer than `count` problems.
     """
     if count > len(problems):
-        raise MtpipeError(f"params.yaml: sampling.prompts is {count}, but there are {len(problems)} training problems")
+        raise MtpipeError(
+            f"params.yaml: a round may draw {count} problems (sampling.prompts, times sampling.refill.at_most "
+            f"where there is one), but there are {len(problems)} training problems; lower one of them"
+        )
     epoch, part = divmod(round, len(problems) // count)
     order = list(range(len(problems)))
     random.Random(f"problems/{seed}/{epoch}").shuffle(order)

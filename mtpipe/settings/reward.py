@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mtpipe.settings.base import Settings
 from mtpipe.settings.plugins import load_function
@@ -76,3 +76,19 @@ class Reward(Settings):
         }
         cut = {"overlong": self.overlong} if isinstance(self.overlong, float) else {}
         return {name: weight for name, weight in shaping.items() if weight} | self.parts | cut
+
+
+class RefillJudge(Settings):
+    """How the rollout stage of a refilled round tells which groups have differing rewards: as the verify stage does.
+
+    The function is named and not imported, so that the judge's code belongs to the stage only where refill is on.
+    """
+
+    function: str = Field(description="its dotted path")
+    reward: Reward
+
+    @field_validator("function")
+    @classmethod
+    def _known(cls, path: str) -> str:
+        load_function(path, ("problems", "responses", "reward", "max_new_tokens"), "judge of a refill")
+        return path

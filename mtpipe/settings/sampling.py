@@ -52,17 +52,38 @@ class EngineSettings(Settings):
         return {"torch": {of_torch}, "vllm": {of_vllm}, "auto": {of_torch, of_vllm}}[self.engine]
 
 
-class ResponseSampling(EngineSettings):
-    """An engine, and how long its responses may become."""
+class ResponseLength(Settings):
+    """How long responses may become."""
 
     max_new_tokens: int = Field(default=48, ge=1)
 
 
-class Sampling(ResponseSampling):
-    """The rollouts of one round."""
+class ResponseSampling(ResponseLength, EngineSettings):
+    """An engine, and how long its responses may become."""
+
+
+class Refill(Settings):
+    """Dynamic sampling: further problems in the place of groups whose rewards are equal (DAPO, arXiv 2503.14476)."""
+
+    until: Literal["prompts"] = Field(description="the round has so many groups with differing rewards")
+    at_most: int = Field(ge=1, description="times sampling.prompts problems are drawn in a round; 1: never refilled")
+
+
+class RoundSize(ResponseLength):
+    """How many problems and responses a round has, and how long these may become."""
 
     prompts: int = Field(default=256, ge=1, description="training problems a round")
     group_size: int = Field(default=8, ge=2, description="responses a problem; advantages compare them with each other")
+    refill: Refill | None = Field(default=None, description="null: no dynamic sampling")
+
+    @property
+    def most_prompts(self) -> int:
+        """The problems that a round may draw."""
+        return self.prompts * (self.refill.at_most if self.refill else 1)
+
+
+class Sampling(RoundSize, ResponseSampling):
+    """The rollouts of one round."""
 
 
 class Ray(Settings):

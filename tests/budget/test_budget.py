@@ -15,13 +15,14 @@ from transformers import AutoModelForCausalLM, Qwen2Config
 from mtpipe import paths
 from mtpipe.budget import costs
 from mtpipe.budget.costs import Lengths, Throughput
-from mtpipe.budget.measured import measured_throughput
+from mtpipe.budget.measured import expected_draws, measured_throughput
 from mtpipe.budget.model_size import model_size, read_config
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json
 from mtpipe.learn.state.optimizer import Optimizer, write_state
 from mtpipe.model.policy import save_policy
 from mtpipe.sampling.drawing.draw import draw_tokens
+from mtpipe.settings.sampling import Refill
 from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import NONE, Truncation
@@ -158,6 +159,20 @@ def test_rates_come_from_finished_rounds_and_their_clocks(params, tmp_path, monk
     tokens = costs.sampled_tokens(params, Lengths(10, 36))
     assert tokens == 25 * 2048 * 36 + 11 * 3 * 500 * 4 * 36
     assert costs.sampling_hours(params, Lengths(10, 36), found) == pytest.approx(tokens / 500 / 3600)
+
+
+def test_a_refilled_rounds_draws_are_those_of_finished_rounds_or_the_most_there_can_be(params, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert expected_draws(params)[0] == 1
+    sampling = params.sampling.model_copy(update={"refill": Refill(until="prompts", at_most=3)})
+    refilled = params.model_copy(update={"sampling": sampling})
+    assert expected_draws(refilled)[0] == 3
+    for round, times in ((0, 1), (1, 2)):
+        found = {"tokens": 1, "responses": times * 2048}
+        write_json(paths.round_metrics("uniform", 1, round), {"round": found})
+    assert expected_draws(refilled) == (1.5, "sampling.prompts x sampling.group_size, drawn 1.50 times as measured")
+    assert expected_draws(params)[0] == 1
+    assert costs.round_tokens(refilled, Lengths(10, 36, 1.5)) == 1.5 * costs.round_tokens(params, Lengths(10, 36))
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def test_no_round_draws_a_problem_twice_also_where_rounds_do_not_divide_the_prob
 
 
 def test_more_prompts_than_problems_are_refused():
-    with pytest.raises(MtpipeError, match=r"sampling\.prompts is 11, but there are 10"):
+    with pytest.raises(MtpipeError, match=r"may draw 11 problems .* there are 10"):
         draw_problems(PROBLEMS, 1, 0, 11)
 
 

@@ -54,6 +54,18 @@ def test_every_profile_is_valid(profile):
         ("  spike:\n", "  linear:\n", "duplicate key"),
         ("group_size: 8", "group_size: 1", "sampling.group_size: Input should be greater than or equal to 2; found 1"),
         ("group_size: 8", "group_size: 6", "8 entries for a group of 6"),
+        (
+            "refill: null",
+            "refill: {until: prompts, at_most: 0}",
+            "sampling.refill.at_most: Input should be greater than",
+        ),
+        (
+            "refill: null",
+            "refill: {until: tokens, at_most: 3}",
+            "sampling.refill.until: Input should be 'prompts'; found",
+        ),
+        ("refill: null", "refill: {until: prompts}", "sampling.refill.at_most: Field required"),
+        ("refill: null", "refill: {until: prompts, most: 3}", "sampling.refill: unknown key 'most'; did you mean"),
         ("n: 3, next: 4", "n: 4, next: 5", "rounds[3]"),
         ("  after: [2, 5]", "  after: [1, 4]", "evaluate.after is [1, 4]"),
         ("benchmarks: {}", "benchmarks: {longer: {sample: 9}}", "benchmarks.longer: unknown key 'sample'"),

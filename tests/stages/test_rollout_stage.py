@@ -118,7 +118,7 @@ def test_what_was_settled_stands_with_the_rollouts(here):
 
 
 def test_rollouts_stand_in_the_order_of_their_problems_in_whatever_order_an_engine_ends_them(here, monkeypatch):
-    before, sample_round = rolled("uniform", 0), rollout.sample_round
-    monkeypatch.setattr(rollout, "sample_round", lambda *arguments: reversed(list(sample_round(*arguments))))
+    before, sample = rolled("uniform", 0), rollout.sample_refilled
+    monkeypatch.setattr(rollout, "sample_refilled", lambda *arguments: reversed(list(sample(*arguments))))
     rollout.main("uniform", SEED, 0, **settings_for(rollout.main))
     assert rolled("uniform", 0) == before

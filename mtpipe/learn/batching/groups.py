@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from mtpipe.differing import differ, kept_groups
 from mtpipe.errors import MtpipeError
 from mtpipe.records import Rollout
 
@@ -49,3 +50,11 @@ def join_groups(rollouts: list[Rollout], verdicts: list[dict[str, Any]], group_s
         of_group = frozenset(sample for sample in samples if (problem_id, sample) in masked)
         groups.append(RolloutGroup(problem_id, members, [rewards[problem_id, sample] for sample in samples], of_group))
     return groups
+
+
+def keep_groups(groups: list[RolloutGroup], count: int) -> list[RolloutGroup]:
+    """The groups that the update gets of those that were drawn (`mtpipe.differing.kept_groups`)."""
+    differing = [
+        differ(group.rewards, [rollout.sample in group.masked for rollout in group.rollouts]) for group in groups
+    ]
+    return [groups[place] for place in kept_groups(differing, count)]
