@@ -67,6 +67,17 @@ def test_the_entropy_target_is_reached_and_held():
     assert sharpening(59, falling[-1]["temperature"]) == pytest.approx(0.4, abs=0.02)
 
 
+def test_an_entropy_target_that_falls_is_followed_down_its_line_and_then_held():
+    policy = lambda round, T: 0.3 * T**1.5  # noqa: E731
+    states = run(made("entropy_target", end=0.2, over=40), 90, policy)
+    found = [policy(0, state["temperature"]) for state in states]
+    assert found[30] == pytest.approx(0.4 - 0.2 * 30 / 40, abs=0.02), "one step behind the line"
+    assert found[-1] == pytest.approx(0.2, abs=1e-4)
+    first = run(made("entropy_target", target=None, end=0.2, over=40), 90, policy)
+    assert first[1]["temperature"] == first[0]["temperature"], "the line begins at the first round's entropy"
+    assert policy(0, first[-1]["temperature"]) == pytest.approx(0.2, abs=1e-4)
+
+
 def test_one_step_of_the_entropy_target_by_hand():
     controller = made("entropy_target", target=None)
     first = controller.after({"temperature": 1.0, "target": None}, AfterRound(0.5, 16, [], list))
@@ -208,6 +219,7 @@ def test_a_spreads_offsets_go_on_top_of_the_controllers_temperature():
             {"controller": {"kind": "entropy"}},
             "no controller has the kind 'entropy'; expected a mapping with one of entropy_target",
         ),
+        ({"controller": {"kind": "entropy_target", "end": 0.3}}, "end and over go together"),
         ({"controller": {"kind": "entropy_target", "targt": 0.3}}, "unknown key 'targt'; did you mean 'target'"),
         (
             {"controller": {"kind": "tampo"}, "schedule": {"kind": "constant", "value": 1.0}},
