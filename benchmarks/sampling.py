@@ -19,7 +19,6 @@ from mtpipe.model.policy import Policy, load_policy, new_checkpoint, prepare_tor
 from mtpipe.params import load_params
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
-from mtpipe.settings.task import ArithmeticTask
 from mtpipe.tasks.synthetic import arithmetic
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.uniform import ResolvedUniform
@@ -40,7 +39,9 @@ def main() -> None:
         new_checkpoint(Path(folder) / "policy", params.model, arithmetic.VOCABULARY, max_positions=128)
         policy = load_policy(Path(folder) / "policy", device)
     problems = arithmetic.generate_problems(
-        ArithmeticTask(name="arithmetic", warm_start_problems=1, train_problems=PROMPTS, benchmark_problems=1)
+        arithmetic.ArithmeticTask(
+            name="arithmetic", warm_start_problems=1, train_problems=PROMPTS, benchmark_problems=1
+        )
     )["train"]
     requests = [
         Request(problem["problem_id"], index, policy.encode(problem["prompt"]), 1.0, UNIFORM)

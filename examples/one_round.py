@@ -27,7 +27,6 @@ from mtpipe.sampling.rounds import calibration_entropies, draw_problems, sample_
 from mtpipe.tasks.judging import judge_responses
 from mtpipe.tasks.prepare import prepare
 from mtpipe.tasks.rewards import reward_round
-from mtpipe.tasks.vocabulary import VOCABULARIES
 from mtpipe.temperature.entropy_table import write_entropy_table
 from mtpipe.temperature.planning import plan_round
 from mtpipe.temperature.round_plan import RoundTemperatures
@@ -68,7 +67,7 @@ def one_round(folder: Path, problems: list[dict[str, Any]]) -> tuple[list[Rollou
 
 def new_policy(folder: Path, train: list[dict[str, Any]], examples: list[dict[str, str]]) -> None:
     """A warm start, with the entropies of its tokens."""
-    place_checkpoint(folder.with_name("new"), PARAMS.model, **vars(VOCABULARIES["arithmetic"]))
+    place_checkpoint(folder.with_name("new"), PARAMS.model, **vars(PARAMS.task.vocabulary))
     policy = load_policy(folder.with_name("new"), prepare_torch(PARAMS.compute))
     with progress_bar(PARAMS.warm_start.steps, "warm start", "steps") as bar:
         warm_start(policy, examples, PARAMS.warm_start, SEED, bar)

@@ -9,17 +9,17 @@ tests/test_rooms.py holds every import to that, also those inside functions.
     kernels                               whether Triton's run on a device
     settings                              each section of params.yaml
     statistics                            intervals, paired tests, pass@k: arrays in, numbers out
+    verify.values                         what an answer can be: typed values
+    verify.reader                         from text to a value
+    verify.compare                        whether two values are equal
+    verify                                from text to typed value to verdict, in a sandbox
+    tasks                                 problems, prompts, judging by the task, rewards
+    tasks.synthetic                       tasks that are generated from a seed
     temperature.rules                     within a response: the temperature of a token
     temperature.controllers               over rounds, from what the rounds before showed
     temperature                           schedules, spreads, and the plan that resolves them
     params profiles                       params.yaml as a whole, and ready-made ones
     model                                 a policy: its folder, its weights, its tokenizer
-    verify.values                         what an answer can be: typed values
-    verify.reader                         from text to a value
-    verify.compare                        whether two values are equal
-    verify                                from text to typed value to verdict, in a sandbox
-    tasks.synthetic                       tasks that are generated from a seed
-    tasks                                 problems, prompts, judging by the task, rewards
     measure                               what is reported of a round
     sampling.drawing                      from a request and logits to a token: what all engines share
     sampling.vllm                         the engine for real models

@@ -16,12 +16,12 @@ from mtpipe.settings.evaluate import Evaluate
 from mtpipe.settings.flow import flow
 from mtpipe.settings.model import Compute, Model, WarmStart
 from mtpipe.settings.outputs import Report, Tracking
+from mtpipe.settings.plugins import own_code
 from mtpipe.settings.reward import RefillJudge, Reward
 from mtpipe.settings.rounds import Round, spelled_out
 from mtpipe.settings.sampling import Ray, Sampling
-from mtpipe.settings.task import ArithmeticTask, MathTask, Task
-from mtpipe.settings.templates import CHAT
 from mtpipe.settings.update import Update, tolerance_of
+from mtpipe.tasks.task import AnyTask
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.planning import plan_round
 from mtpipe.temperature.round_plan import RoundPlan
@@ -62,7 +62,7 @@ class Params(Settings):
     )
     rounds: list[Round] = Field(default=spelled_out(5), min_length=1)
     temperature: dict[ArmName, Arm] = Field(default={name: Arm.model_validate(arm) for name, arm in ARMS.items()})
-    task: Task = ArithmeticTask(name="arithmetic")
+    task: AnyTask = Field(default={"name": "arithmetic"}, validate_default=True)
     model: Model = Model()
     compute: Compute = Compute()
     warm_start: WarmStart = WarmStart()
@@ -128,10 +128,8 @@ class Params(Settings):
                 f"warm_start.steps is {self.warm_start.steps}, but task {self.task.name} has no worked answers; "
                 f"set it to 0"
             )
-        if isinstance(self.task, MathTask) and self.task.template == CHAT and self.model.checkpoint is None:
-            raise ValueError(
-                "task.template is chat, and model.checkpoint is null: a new model has no template; give a checkpoint"
-            )
+        with own_code(self.task.name):
+            self.task.check(self.model.checkpoint)
         if self.reward.overlong_buffer > self.sampling.max_new_tokens:
             raise ValueError(
                 f"reward.overlong_buffer is {self.reward.overlong_buffer}; "
@@ -167,7 +165,7 @@ class Params(Settings):
     @property
     def refill_judge(self) -> RefillJudge | None:
         """What judges while a refilled round is sampled; None without a refill, so that no rollout depends on it."""
-        return RefillJudge(function=_JUDGE, reward=self.reward) if self.sampling.refill else None
+        return RefillJudge(function=_JUDGE, task=self.task.name, reward=self.reward) if self.sampling.refill else None
 
     def update_of(self, arm: str) -> Update:
         """The settings of an arm's updates, with the tolerance that the precisions of engine and update ask for."""

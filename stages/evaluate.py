@@ -17,6 +17,7 @@ def main(
     seed: int,
     after: int,
     *,
+    task: Annotated[str, "task.name"],
     evaluate: PolicyEvaluation,
     judging: Annotated[Judging, "reward.judging"],
     sampling: EngineSettings,

@@ -14,6 +14,7 @@ from mtpipe.settings.sampling import EngineSettings, Ray
 
 def main(
     *,
+    task: Annotated[str, "task.name"],
     evaluate: PolicyEvaluation,
     judging: Annotated[Judging, "reward.judging"],
     sampling: EngineSettings,

@@ -14,7 +14,6 @@ from mtpipe.run.stage import run_stage
 from mtpipe.run.stage_plan import write_stage_plans
 from mtpipe.settings.base import PARAMS, read_yaml
 from mtpipe.settings.plugins import used_plugins
-from mtpipe.tasks.vocabulary import VOCABULARIES
 
 
 def main() -> None:
@@ -24,7 +23,7 @@ def main() -> None:
     if params.model.lora is not None:
         from mtpipe.model.policy import check_lora
 
-        check_lora(params.model, params.model.lora, **vars(VOCABULARIES[params.task.name]))
+        check_lora(params.model, params.model.lora, **vars(params.task.vocabulary))
     for arm in params.arms:
         write_json(paths.arm_update(arm), params.update_of(arm).model_dump(mode="json"))
     for plan in params.plans():

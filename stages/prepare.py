@@ -7,11 +7,11 @@ from mtpipe import paths
 from mtpipe.files import atomic, write_json, write_text
 from mtpipe.records import EXAMPLES, PROBLEMS, write_rows
 from mtpipe.run.stage import run_stage
-from mtpipe.settings.task import Task
 from mtpipe.tasks.prepare import prepare
+from mtpipe.tasks.task import AnyTask
 
 
-def main(*, task: Task, checkpoint: Annotated[str | None, "model.checkpoint"]) -> None:
+def main(*, task: AnyTask, checkpoint: Annotated[str | None, "model.checkpoint"]) -> None:
     """Generates or loads the problems of every split."""
     prepared = prepare(task, checkpoint)
     with atomic(paths.BENCHMARKS) as folder:

@@ -18,6 +18,7 @@ def main(
     after: int,
     temperature: str,
     *,
+    task: Annotated[str, "task.name"],
     evaluate: PolicyEvaluation,
     judging: Annotated[Judging, "reward.judging"],
     sampling: EngineSettings,

@@ -17,11 +17,12 @@ def main(
     seed: int,
     round: int,
     *,
+    task: Annotated[str, "task.name"],
     reward: Reward,
     max_new_tokens: Annotated[int, "sampling.max_new_tokens"],
     sample_rollouts: Annotated[int, "tracking.sample_rollouts"],
 ) -> None:
-    """Judges one round of one run."""
+    """Judges one round of one run. `task` is asked for so that the plan has the code of a class of one's own."""
     problems = read_rows(paths.TRAIN, PROBLEMS)
     columns = ["problem_id", "sample", "text", "response_ids", "finish_reason"]
     responses = read_table(paths.rollouts(arm, seed, round), ROLLOUTS).select(columns).to_pylist()

@@ -15,13 +15,13 @@ from mtpipe.sampling.opening import open_engine, uses_vllm
 from mtpipe.sampling.rounds import calibration_entropies
 from mtpipe.settings.model import Compute, StartingModel, WarmStart
 from mtpipe.settings.sampling import Ray, ResponseSampling
-from mtpipe.tasks.vocabulary import VOCABULARIES
+from mtpipe.tasks.vocabulary import NewModelVocabulary
 from mtpipe.temperature.entropy_table import write_entropy_table
 
 
 def main(
     *,
-    task: Annotated[str, "task.name"],
+    vocabulary: Annotated[NewModelVocabulary, "task.vocabulary"],
     model: StartingModel,
     warm_start: WarmStart,
     sampling: ResponseSampling,
@@ -33,7 +33,7 @@ def main(
     problems = read_rows(paths.TRAIN, PROBLEMS)
     with atomic(paths.WARM_START / "policy") as folder:
         source = folder.with_name(".initial")
-        place_checkpoint(source, model, **vars(VOCABULARIES[task]))
+        place_checkpoint(source, model, **vars(vocabulary))
         policy = load_policy(source, prepare_torch(compute), sampled=not uses_vllm(sampling, compute))
         with progress_bar(warm_start.steps, "warm start", "steps") as progress:
             curve = train_on_answers(policy, examples, warm_start, model.seed, progress)

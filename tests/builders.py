@@ -13,8 +13,7 @@ from mtpipe.records import Rollout
 from mtpipe.run.fingerprint import Fingerprints
 from mtpipe.run.stage_plan import settings_for, write_stage_plans
 from mtpipe.settings.base import PARAMS, read_yaml
-from mtpipe.settings.task import ArithmeticTask
-from mtpipe.tasks.synthetic.arithmetic import generate_problems
+from mtpipe.tasks.synthetic.arithmetic import ArithmeticTask, generate_problems
 
 ROOT = Path(__file__).parent.parent
 FINGERPRINTS = Fingerprints()

@@ -14,7 +14,6 @@ from mtpipe.budget.measured import (
 from mtpipe.budget.model_size import ModelSize, model_size, read_config
 from mtpipe.model.policy import new_config
 from mtpipe.params import Params
-from mtpipe.tasks.vocabulary import VOCABULARIES
 from mtpipe.text_table import aligned
 
 _ASSUMED_PROMPT = 200.0
@@ -36,7 +35,7 @@ def study_model(params: Params, config: Path | None = None) -> tuple[ModelSize, 
     if config or params.model.checkpoint:
         source = config or Path(str(params.model.checkpoint))
         return model_size(read_config(source)), source
-    vocabulary = VOCABULARIES[params.task.name]
+    vocabulary = params.task.vocabulary
     new = new_config(params.model, vocabulary.characters, vocabulary.max_positions)
     return model_size(new), Path("params.yaml")
 

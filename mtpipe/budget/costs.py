@@ -10,7 +10,6 @@ from mtpipe.budget.model_size import ModelSize
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.chunked_head import LOGITS_PER_CHUNK
 from mtpipe.params import Params
-from mtpipe.settings.task import MathTask
 
 WEIGHT_BYTES = 4
 """A parameter on disk and in memory: float32."""
@@ -80,9 +79,7 @@ def benchmark_problems(params: Params) -> dict[str, int]:
 def _problems(params: Params, benchmark: str) -> int:
     if paths.benchmark(benchmark).is_file():
         return pq.read_metadata(paths.benchmark(benchmark)).num_rows
-    if not isinstance(params.task, MathTask):
-        return params.task.benchmark_problems
-    if count := params.task.benchmarks[benchmark].count:
+    if count := params.task.benchmark_size(benchmark):
         return count
     raise MtpipeError(
         f"how many problems benchmark {benchmark!r} has is not known before it is loaded: run `dvc repro prepare` "

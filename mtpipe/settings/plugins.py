@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from mtpipe.errors import MtpipeError
+
 LOADED: set[str] = set()
 """The dotted paths that this process has loaded, by which `used_plugins` knows them among settings."""
 
@@ -66,14 +68,21 @@ def load_function(path: str, parameters: Sequence[str], what: str) -> Callable[.
 def check_methods(path: str, found: type, what: str) -> None:
     """Raises ValueError, naming file and line, if the class that a path leads to lacks what its kind has to have."""
     if missing := sorted(getattr(found, "__abstractmethods__", ())):
-        expected = ", ".join(f"{name}{inspect.signature(getattr(found, name))}" for name in missing)
+        expected = ", ".join(f"{name}{_arguments(getattr(found, name))}" for name in missing)
         raise ValueError(f"{path}: the class in {written_in(found)} lacks what a {what} has to have: {expected}")
 
 
+def _arguments(member: Any) -> str:
+    return str(inspect.signature(member)) if callable(member) else ""
+
+
 def pick_class(
-    found: Any, table: Mapping[str, type[Base]], base: type[Base], what: str, key: str = "kind"
+    found: Any, table: Mapping[str, type[Base] | str], base: type[Base], what: str, key: str = "kind"
 ) -> type[Base]:
     """The class that a mapping of settings asks for by its `kind`: one of the table, or one from outside.
+
+    Args:
+        table: classes by name, or the dotted paths of classes that are imported only if they are asked for.
 
     Raises ValueError if there is none.
     """
@@ -85,18 +94,20 @@ def pick_class(
             f"no {what} has the {key} {kind!r}; expected a mapping with one of {', '.join(table)}, or with the "
             f"dotted path of a class of your own"
         )
-    return table[kind]
+    chosen = table[kind]
+    return load_class(chosen, base, what) if isinstance(chosen, str) else chosen
 
 
 @contextmanager
 def own_code(path: str) -> Iterator[None]:
     """Around a call of a class's own code: whatever it raises becomes a ValueError that says where.
 
-    What is wrong with settings (ValidationError) passes, and so does all that a class of the package raises.
+    What is wrong with settings (ValidationError) passes, and so does what the package says of its own (MtpipeError) and
+    all that one of its classes raises.
     """
     try:
         yield
-    except ValidationError:
+    except (ValidationError, MtpipeError):
         raise
     except Exception as error:
         if "." not in path:

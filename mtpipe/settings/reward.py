@@ -85,6 +85,7 @@ class RefillJudge(Settings):
     """
 
     function: str = Field(description="its dotted path")
+    task: str = Field(description="the task's name, so that the code of a class of one's own belongs to the stage too")
     reward: Reward
 
     @field_validator("function")

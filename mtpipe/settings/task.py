@@ -1,69 +1,11 @@
-"""The settings of each task: the section `task` of params.yaml, told apart by its `name`."""
+"""The data sets of the task `math`, and what a chat model's own template is filled with."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from mtpipe.settings.base import Settings
-from mtpipe.settings.templates import CHAT, PLACE, Extraction, find_template
-
-WarmStartProblems = Annotated[int, Field(ge=1, description="problems with worked answers, for the warm start")]
-HarderShare = Annotated[
-    float,
-    Field(
-        ge=0, le=1, description="share of the warm-start problems drawn from the two other benchmarks' distributions"
-    ),
-]
-
-
-class SyntheticTask(Settings):
-    """What the tasks that are generated from a seed have in common."""
-
-    has_worked_answers: ClassVar[bool] = True
-    name: str
-    seed: int = Field(default=0, ge=0)
-    largest: int = Field(default=9, ge=2, le=99, description="largest number in a training problem")
-    bound: int = Field(default=99, ge=10, description="no intermediate value is larger than this, either sign")
-    warm_start_problems: WarmStartProblems = 30000
-    warm_start_harder_share: HarderShare = 0.3
-    train_problems: int = Field(default=8000, ge=1, description="problems for reinforcement learning")
-    benchmark_problems: int = Field(default=500, ge=1, description="held-out problems in each benchmark")
-
-
-class ArithmeticTask(SyntheticTask):
-    """The embedded task: order-of-operations arithmetic."""
-
-    name: Literal["arithmetic"]
-    operands: int = Field(default=4, ge=3, le=8, description="numbers in a training problem")
-    right_order: float = Field(
-        default=0.35, ge=0, le=1, description="share of the warm start's answers that obey precedence"
-    )
-
-    @property
-    def benchmark_names(self) -> list[str]:
-        return ["same", "longer", "larger"]
-
-
-class CountdownTask(SyntheticTask):
-    """The harder embedded task: reach a target from a few numbers."""
-
-    name: Literal["countdown"]
-    numbers: int = Field(default=4, ge=3, le=5, description="numbers in a training problem, each to be used once")
-    warm_start_problems: WarmStartProblems = 12000
-    warm_start_harder_share: HarderShare = 0.1
-    worked_answers: int = Field(
-        default=8, ge=1, description="answers to each problem of the warm start, drawn one by one"
-    )
-    on_target: float = Field(
-        default=0.7,
-        ge=0,
-        le=1,
-        description="share of worked answers that reach the target; the rest are correct arithmetic with another end",
-    )
-
-    @property
-    def benchmark_names(self) -> list[str]:
-        return ["same", "fewer", "larger"]
+from mtpipe.settings.templates import PLACE
 
 
 class Columns(Settings):
@@ -151,47 +93,3 @@ class Chat(Settings):
         if user.count(PLACE) != 1:
             raise ValueError(f"{user!r} has {PLACE} {user.count(PLACE)} times; expected once")
         return user
-
-
-class MathTask(Settings):
-    """Mathematics problems from data sets, with free-form answers."""
-
-    has_worked_answers: ClassVar[bool] = False
-    name: Literal["math"]
-    seed: int = Field(default=0, ge=0, description="chooses the problems where a source has a `count`")
-    template: str = Field(
-        default="qwen_math",
-        description="qwen_math, qwen_boxed, r1, dapo, none, chat (the checkpoint's own), or a text with {problem}",
-    )
-    chat: Chat = Chat()
-    extraction: Extraction | None = Field(
-        default=None, description="where a response has its answer; null: as the template asks for, else boxed"
-    )
-    stop: list[Annotated[str, Field(min_length=1)]] | None = Field(
-        default=None, description="texts that end a response; null: as the template needs"
-    )
-    max_prompt_tokens: int = Field(
-        default=800, ge=1, description="problems with a longer prompt are dropped, and counted"
-    )
-    train: dict[SourceName, Source] = Field(min_length=1)
-    benchmarks: dict[SourceName, Source] = Field(min_length=1)
-
-    @field_validator("template")
-    @classmethod
-    def _template_is_known(cls, template: str) -> str:
-        if template != CHAT:
-            find_template(template)
-        return template
-
-    @model_validator(mode="after")
-    def _chat_is_used(self) -> "MathTask":
-        if self.template != CHAT and self.chat != Chat():
-            raise ValueError(f"chat is for template: {CHAT}, and template is {self.template!r}")
-        return self
-
-    @property
-    def benchmark_names(self) -> list[str]:
-        return list(self.benchmarks)
-
-
-Task = Annotated[ArithmeticTask | CountdownTask | MathTask, Field(discriminator="name")]

@@ -1,13 +1,17 @@
 """Judging responses: from text to verdict, by the problem's task."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from mtpipe.errors import MtpipeError
+from mtpipe.settings.plugins import written_in
 from mtpipe.settings.reward import Judging
-from mtpipe.tasks.synthetic import TASKS
-from mtpipe.verify.answers import judge_problem_responses
-from mtpipe.verify.compare.rules import Rules
+from mtpipe.tasks.task import Task, task_class
+from mtpipe.verify.judgement import Judgement
+
+_KEPT = 200
+"""Characters of an answer."""
 
 
 def judge_responses(
@@ -20,7 +24,7 @@ def judge_responses(
 
     The responses are rows with problem_id, sample, text and finish_reason.
     `advance` is called as each response is judged. Raises MtpipeError if a response belongs to none of the
-    problems, or a problem to no known task.
+    problems, a problem to no known task, or if the judge of a task fails.
     """
     by_id = {problem["problem_id"]: problem for problem in problems}
     asked = []
@@ -31,26 +35,45 @@ def judge_responses(
             )
         asked.append(by_id[response["problem_id"]])
     tasks = {problem["task"] for problem in asked}
-    judgements: list[Any] = []
-    if tasks == {"math"}:
-        texts, rules = [response["text"] for response in responses], Rules(**judging.model_dump())
-        judgements = judge_problem_responses(asked, texts, rules, advance)
-    elif len(tasks) == 1 and tasks <= TASKS.keys():
-        judge = TASKS[tasks.pop()].judge
-        for problem, response in zip(asked, responses, strict=True):
-            judgements.append(judge(problem, response["text"], response["finish_reason"]))
-            advance()
-    elif tasks:
-        expected = ", ".join([*TASKS, "math"])
-        raise MtpipeError(f"the problems' tasks are {sorted(tasks)}; expected one of {expected}")
+    if not tasks:
+        return []
+    if len(tasks) > 1:
+        raise MtpipeError(f"the problems are of the tasks {', '.join(sorted(tasks))}; expected those of one")
+    try:
+        task = task_class(tasks.pop())
+    except ValueError as error:
+        raise MtpipeError(str(error)) from error
+    judgements = task.judge_all(asked, responses, judging, advance)
     return [
-        {
-            "problem_id": response["problem_id"],
-            "sample": response["sample"],
-            "verdict": judgement.verdict,
-            "score": float(judgement.verdict == "correct"),
-            "answer": judgement.answer,
-            "detail": judgement.detail,
-        }
-        for response, judgement in zip(responses, judgements, strict=True)
+        {"problem_id": response["problem_id"], "sample": response["sample"], **_entry(judgement, problem, task)}
+        for response, problem, judgement in zip(responses, asked, judgements, strict=True)
     ]
+
+
+def _entry(judgement: Any, problem: dict[str, Any], task: type[Task]) -> dict[str, Any]:
+    """A judgement as the columns of records.VERDICTS. Raises MtpipeError if it is none."""
+    fault = _fault(judgement)
+    if fault is not None:
+        raise MtpipeError(
+            f"problem {problem['problem_id']}: the judge of {problem['task']} ({written_in(task.judge)}) gave {fault}"
+        )
+    score = judgement.score
+    return {
+        "verdict": judgement.verdict,
+        "score": float(judgement.verdict == "correct" if score is None else score),
+        "answer": judgement.answer[:_KEPT],
+        "detail": judgement.detail,
+    }
+
+
+def _fault(judgement: Any) -> str | None:
+    """What is wrong with what a judge gave; None if nothing is."""
+    if not isinstance(judgement, Judgement):
+        return f"{judgement!r:.200}; expected a Judgement"
+    for name in ("verdict", "answer", "detail"):
+        if not isinstance(found := getattr(judgement, name), str):
+            return f"the {name} {found!r:.200}; expected a text"
+    score = judgement.score
+    if score is not None and not (isinstance(score, int | float) and math.isfinite(score) and 0 <= score <= 1):
+        return f"the score {score!r}; expected a number from 0 to 1, or None"
+    return None

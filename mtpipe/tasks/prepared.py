@@ -8,6 +8,10 @@ from typing import Any
 class Prepared:
     """A task's problems (rows of records.PROBLEMS) and, for a warm start, worked answers (rows of records.EXAMPLES).
 
+    A problem has to have its `prompt` and its `answer`, both texts; `meta` is what else its judge needs, as a
+    dictionary or as JSON. The rest is filled in where it is missing: `problem_id` by the split and a number. A worked
+    answer has a `prompt` and a `response`.
+
     `sources` says of each data set what was loaded, kept and dropped, and `dropped` lists the rows that were dropped
     for a fault; both are empty for a task that generates its problems.
     """

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from mtpipe.tasks.synthetic import TASKS
-
 
 @dataclass(frozen=True)
 class NewModelVocabulary:
@@ -16,7 +14,4 @@ class NewModelVocabulary:
     max_positions: int
 
 
-VOCABULARIES = {
-    **{name: NewModelVocabulary(task.VOCABULARY, max_positions=512) for name, task in TASKS.items()},
-    "math": NewModelVocabulary(None, max_positions=8192),
-}
+BYTES = NewModelVocabulary(None, max_positions=8192)

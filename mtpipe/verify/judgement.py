@@ -13,8 +13,10 @@ class Judgement:
             `unfinished`.
         answer: what the response gave, at most 200 characters of it.
         detail: why it is not correct; empty if it is.
+        score: from 0 to 1, for a part of the way; None: 1 for `correct`, else 0.
     """
 
     verdict: str
     answer: str
     detail: str = ""
+    score: float | None = None

@@ -8,15 +8,14 @@ from hypothesis import strategies as st
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import load_policy, load_vocabulary, new_checkpoint
-from mtpipe.tasks.vocabulary import VOCABULARIES
+from mtpipe.tasks.vocabulary import BYTES
 
 
 @pytest.fixture(scope="module")
 def byte_policy(tmp_path_factory, params):
     folder = tmp_path_factory.mktemp("bytes") / "policy"
-    vocabulary = VOCABULARIES["math"]
     sizes = params.model.model_copy(update={"hidden_size": 16, "layers": 1, "heads": 2})
-    new_checkpoint(folder, sizes, vocabulary.characters, vocabulary.max_positions)
+    new_checkpoint(folder, sizes, BYTES.characters, BYTES.max_positions)
     return load_policy(folder)
 
 

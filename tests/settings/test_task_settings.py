@@ -17,7 +17,11 @@ def test_the_profile_is_valid_and_says_which_benchmarks_there_are():
 @pytest.mark.parametrize(
     ("found", "replaced_by", "expected"),
     [
-        ("name: math\n", "name: maths\n", "task: Input tag 'maths'"),
+        (
+            "name: math\n",
+            "name: maths\n",
+            "task: no task has the name 'maths'; expected a mapping with one of",
+        ),
         ("template: qwen_math", "template: qwen", "template 'qwen' is none of qwen_math"),
         ("count: 48", "cuont: 48", "unknown key 'cuont'; did you mean 'count'?"),
         ("min: 1, max: 3", "min: 4, max: 3", "min (4) is above max (3)"),

@@ -17,7 +17,6 @@ from mtpipe.params import load_params
 from mtpipe.records import EXAMPLES, PROBLEMS, read_rows
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.torch_engine import sample
-from mtpipe.tasks.vocabulary import VOCABULARIES
 from mtpipe.temperature.entropy_table import FILE_NAME
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from stages import prepare, warm_start
@@ -45,7 +44,7 @@ def warmed(tmp_path, monkeypatch) -> Path:
 def test_it_trains_on_the_worked_answers_and_calibrates_on_the_first_problems(warmed):
     params = load_params()
     folder = Path("by_hand")
-    place_checkpoint(folder, params.model, **vars(VOCABULARIES[params.task.name]))
+    place_checkpoint(folder, params.model, **vars(params.task.vocabulary))
     by_hand = load_policy(folder)
     untrained = by_hand.model.state_dict()["model.norm.weight"].clone()
     rows = read_rows(paths.WARM_START_EXAMPLES, EXAMPLES)

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtpipe.settings.task import ArithmeticTask
 from mtpipe.tasks.synthetic.arithmetic import (
+    ArithmeticTask,
     Sum,
     choice_tokens,
     demonstrations,

@@ -9,9 +9,9 @@ from transformers import PreTrainedTokenizerFast
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import load_vocabulary, new_checkpoint
-from mtpipe.settings.task import Chat, MathTask
+from mtpipe.settings.task import Chat
 from mtpipe.tasks.chat import chat_prompts
-from mtpipe.tasks.math import prepare_math
+from mtpipe.tasks.math import MathTask
 
 PLAIN = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<bot>{% endif %}"
 _TRL = find_spec("trl")
@@ -135,7 +135,7 @@ def test_prepared_problems_have_the_chat_models_prompt_and_the_record_its_first(
             "benchmarks": {"held_out": {"file": str(tmp_path / "test.jsonl"), "columns": columns}},
         }
     )
-    found = prepare_math(task, checkpoint(PLAIN))
+    found = task.prepare(checkpoint(PLAIN))
     assert [row["prompt"] for row in found.train] == ["<user>What is 1+0?<bot>"]
     assert [source["first_prompt"] for source in found.sources] == [
         "<user>What is 2+0?<bot>",

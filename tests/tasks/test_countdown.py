@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtpipe.settings.task import CountdownTask
-from mtpipe.tasks.synthetic.countdown import demonstrations, generate_problems, judge, possible_steps, reachable, solve
+from mtpipe.tasks.synthetic.countdown import (
+    CountdownTask,
+    demonstrations,
+    generate_problems,
+    judge,
+    possible_steps,
+    reachable,
+    solve,
+)
 
 PROBLEM = {"answer": "13", "meta": '{"numbers": [3, 7, 2], "bound": 99}'}
 SMALL = CountdownTask(

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from mtpipe.errors import MtpipeError
-from mtpipe.settings.task import MathTask
-from mtpipe.tasks.math import prepare_math
+from mtpipe.tasks.math import MathTask
 from mtpipe.tasks.prepared import Prepared
 
 TRAIN = [
@@ -36,7 +35,7 @@ def prepared(tmp_path):
             "benchmarks": {"held_out": {"file": str(tmp_path / "bench.jsonl")}},
         }
         task = {"name": "math", "seed": 0, "template": "none", "max_prompt_tokens": 200, **sources, **settings}
-        return prepare_math(MathTask.model_validate(task), None)
+        return MathTask.model_validate(task).prepare(None)
 
     return prepare
 
@@ -158,11 +157,11 @@ def test_the_length_of_a_prompt_is_counted_with_the_checkpoints_tokenizer(prepar
     task = {"name": "math", "seed": 0, "template": "{problem}>", "max_prompt_tokens": 6}
     sources = {"a": {"file": str(tmp_path / "more.jsonl")}}
     rest = {"train": sources, "benchmarks": {"b": {"file": _benchmark(tmp_path)}}}
-    found = prepare_math(MathTask.model_validate({**task, **rest}), str(policy_folder))
+    found = MathTask.model_validate({**task, **rest}).prepare(str(policy_folder))
     assert [row["prompt"] for row in found.train] == ["11111>"]
     assert found.dropped[-1]["detail"] == "7 tokens"
     with pytest.raises(MtpipeError, match=r"model\.checkpoint is '.*gone', which has no tokenizer\.json"):
-        prepare_math(MathTask.model_validate({**task, **rest}), str(tmp_path / "gone"))
+        MathTask.model_validate({**task, **rest}).prepare(str(tmp_path / "gone"))
 
 
 def _benchmark(folder: Path) -> str:

@@ -6,9 +6,8 @@ import pytest
 from builders import ROOT
 
 from mtpipe.settings.reward import Judging
-from mtpipe.settings.task import MathTask
 from mtpipe.tasks.judging import judge_responses
-from mtpipe.tasks.math import prepare_math
+from mtpipe.tasks.math import MathTask
 from mtpipe.tasks.prepared import Prepared
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -26,7 +25,7 @@ def prepared() -> Prepared:
     train.pop("native-verl_math_train")  # the problems of benchmarks-math_train; it has a test of its own
     benchmarks = {name: source for name, source in FILES.items() if not name.endswith("_train")}
     task = {"name": "math", "seed": 0, "template": "none", "max_prompt_tokens": 100_000}
-    return prepare_math(MathTask.model_validate({**task, "train": train, "benchmarks": benchmarks}), None)
+    return MathTask.model_validate({**task, "train": train, "benchmarks": benchmarks}).prepare(None)
 
 
 def test_benchmarks_keep_every_problem(prepared):
@@ -78,7 +77,7 @@ def test_verls_copy_of_math_has_the_same_problems(prepared):
     dropped = {}
     for name, source in sources.items():
         settings = {**task, "train": {name: {**source, "count": 1}}, "benchmarks": benchmark}
-        found = prepare_math(MathTask.model_validate(settings), None)
+        found = MathTask.model_validate(settings).prepare(None)
         dropped[name] = found.sources[1]["dropped"]
         assert json.loads(found.train[0]["meta"])["question"] != ""
     assert dropped["native-verl_math_train"] == dropped["benchmarks-math_train"]

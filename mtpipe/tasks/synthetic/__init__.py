@@ -1,11 +1,7 @@
-"""Tasks that are generated from a seed, and the table of them.
+"""Tasks that are generated from a seed.
 
-Each is a module with VOCABULARY, generate_problems, demonstrations and judge. Read `arithmetic` first, the default;
+Each is a module with its class, generate_problems, demonstrations and judge. Read `arithmetic` first, the default;
 `countdown` is harder. `steps` is what the answers of both consist of, `drawing` how their problems are drawn apart.
 
 Must not import: torch, mtpipe.tasks.judging, mtpipe.verify.pool: these tasks are judged at once, without a sandbox.
 """
-
-from mtpipe.tasks.synthetic import arithmetic, countdown
-
-TASKS = {"arithmetic": arithmetic, "countdown": countdown}

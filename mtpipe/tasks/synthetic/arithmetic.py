@@ -10,18 +10,49 @@ import random
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from sympy import Integer
+from pydantic import Field
 
-from mtpipe.settings.task import ArithmeticTask
-from mtpipe.tasks.synthetic.drawing import Rows, draw_different, draw_splits
+from mtpipe.tasks.prepared import Prepared
+from mtpipe.tasks.synthetic.drawing import (
+    Rows,
+    SyntheticTask,
+    draw_different,
+    draw_splits,
+)
 from mtpipe.tasks.synthetic.steps import OPERATIONS, Equation, follow_steps
+from mtpipe.tasks.vocabulary import NewModelVocabulary
 from mtpipe.verify.judgement import Judgement
 
 Order = Literal["precedence", "left_to_right"]
 VOCABULARY = "0123456789+-*=,>"
 PROMPT_END = ">"
+
+
+class ArithmeticTask(SyntheticTask):
+    """The embedded task: order-of-operations arithmetic."""
+
+    vocabulary: ClassVar[NewModelVocabulary] = NewModelVocabulary(VOCABULARY, max_positions=512)
+
+    name: Literal["arithmetic"]
+    operands: int = Field(default=4, ge=3, le=8, description="numbers in a training problem")
+    right_order: float = Field(
+        default=0.35, ge=0, le=1, description="share of the warm start's answers that obey precedence"
+    )
+
+    @property
+    def benchmark_names(self) -> list[str]:
+        return ["same", "longer", "larger"]
+
+    def prepare(self, checkpoint: str | None) -> Prepared:
+        splits = generate_problems(self)
+        benchmarks = {name: splits[name] for name in self.benchmark_names}
+        return Prepared(splits["train"], benchmarks, demonstrations(splits["warm_start"], self))
+
+    @staticmethod
+    def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
+        return judge(problem, text, finish_reason)
 
 
 @dataclass(frozen=True)
@@ -57,7 +88,7 @@ def solve(expression: Sum, order: Order) -> list[tuple[int, int, str, int, int]]
     while expression.operators:
         index = _first_by_precedence(expression) if order == "precedence" else 0
         left, operator, right = expression.numbers[index], expression.operators[index], expression.numbers[index + 1]
-        result = int(OPERATIONS[operator](Integer(left), Integer(right)))
+        result = int(OPERATIONS[operator](left, right))
         steps.append((index, left, operator, right, result))
         expression = expression.reduce(index, result)
     return steps

@@ -11,17 +11,60 @@ from collections import Counter
 from collections.abc import Hashable
 from functools import cache
 from itertools import combinations
-from typing import Any
+from typing import Any, ClassVar, Literal
 
-from mtpipe.settings.task import CountdownTask
-from mtpipe.tasks.synthetic.drawing import Rows, draw_different, draw_splits
+from pydantic import Field
+
+from mtpipe.tasks.prepared import Prepared
+from mtpipe.tasks.synthetic.drawing import (
+    HarderShare,
+    Rows,
+    SyntheticTask,
+    WarmStartProblems,
+    draw_different,
+    draw_splits,
+)
 from mtpipe.tasks.synthetic.steps import Equation, follow_steps
+from mtpipe.tasks.vocabulary import NewModelVocabulary
 from mtpipe.verify.judgement import Judgement
 
 VOCABULARY = "0123456789+-*/=,>"
 PROMPT_END = ">"
 
 Numbers = tuple[int, ...]
+
+
+class CountdownTask(SyntheticTask):
+    """The harder embedded task: reach a target from a few numbers."""
+
+    vocabulary: ClassVar[NewModelVocabulary] = NewModelVocabulary(VOCABULARY, max_positions=512)
+
+    name: Literal["countdown"]
+    numbers: int = Field(default=4, ge=3, le=5, description="numbers in a training problem, each to be used once")
+    warm_start_problems: WarmStartProblems = 12000
+    warm_start_harder_share: HarderShare = 0.1
+    worked_answers: int = Field(
+        default=8, ge=1, description="answers to each problem of the warm start, drawn one by one"
+    )
+    on_target: float = Field(
+        default=0.7,
+        ge=0,
+        le=1,
+        description="share of worked answers that reach the target; the rest are correct arithmetic with another end",
+    )
+
+    @property
+    def benchmark_names(self) -> list[str]:
+        return ["same", "fewer", "larger"]
+
+    def prepare(self, checkpoint: str | None) -> Prepared:
+        splits = generate_problems(self)
+        benchmarks = {name: splits[name] for name in self.benchmark_names}
+        return Prepared(splits["train"], benchmarks, demonstrations(splits["warm_start"], self))
+
+    @staticmethod
+    def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
+        return judge(problem, text, finish_reason)
 
 
 def possible_steps(numbers: Numbers, bound: int) -> list[Equation]:

@@ -1,12 +1,37 @@
 """Drawing problems that differ from each other, and the splits of a task that generates them."""
 
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from mtpipe.settings.task import SyntheticTask
+from pydantic import Field
+
+from mtpipe.tasks.task import Task
 
 Problem = TypeVar("Problem")
 Rows = list[dict[str, Any]]
+WarmStartProblems = Annotated[int, Field(ge=1, description="problems with worked answers, for the warm start")]
+HarderShare = Annotated[
+    float,
+    Field(
+        ge=0, le=1, description="share of the warm-start problems drawn from the two other benchmarks' distributions"
+    ),
+]
+
+
+class SyntheticTask(Task):
+    """What the tasks that are generated from a seed have in common."""
+
+    has_worked_answers: ClassVar[bool] = True
+    seed: int = Field(default=0, ge=0)
+    largest: int = Field(default=9, ge=2, le=99, description="largest number in a training problem")
+    bound: int = Field(default=99, ge=10, description="no intermediate value is larger than this, either sign")
+    warm_start_problems: WarmStartProblems = 30000
+    warm_start_harder_share: HarderShare = 0.3
+    train_problems: int = Field(default=8000, ge=1, description="problems for reinforcement learning")
+    benchmark_problems: int = Field(default=500, ge=1, description="held-out problems in each benchmark")
+
+    def benchmark_size(self, name: str) -> int:
+        return self.benchmark_problems
 
 
 def draw_different(

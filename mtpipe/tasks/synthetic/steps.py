@@ -3,20 +3,19 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Generic, TypeVar
-
-from sympy import Integer, Rational
 
 from mtpipe.verify.judgement import Judgement
 
 Left = TypeVar("Left")
 """What is left to do of a problem."""
 
-OPERATIONS: dict[str, Callable[[Integer, Integer], Rational]] = {
+OPERATIONS: dict[str, Callable[[int, int], int | Fraction]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
-    "/": lambda a, b: Rational(a, b),
+    "/": lambda a, b: Fraction(a, b),
 }
 _MOST_STEPS = 16
 _STEP = re.compile(r"(-?[0-9]{1,9})([+*/-])(-?[0-9]{1,9})=(-?[0-9]{1,9})", re.ASCII)
@@ -47,7 +46,7 @@ class Equation:
         """What is false about the step, by exact arithmetic; None if it is true."""
         if self.operator == "/" and self.right == 0:
             return f"{self.left}/0 has no value"
-        value = OPERATIONS[self.operator](Integer(self.left), Integer(self.right))
+        value = OPERATIONS[self.operator](self.left, self.right)
         return None if value == self.result else f"{self.left}{self.operator}{self.right} is {value}, not {self.result}"
 
 
