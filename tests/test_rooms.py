@@ -2,6 +2,8 @@
 
 import ast
 import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -138,3 +140,10 @@ def _names(node: ast.AST) -> set[str]:
         return {node.name}
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
     return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def test_what_vllm_loads_needs_no_more_than_is_installed_without_an_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[<>=]", each)[0] for each in project["dependencies"]}
+    roots = {module.partition(".")[0] for module in loaded("mtpipe.sampling.vllm.plugin")}
+    assert roots - {"mtpipe", "vllm"} - sys.stdlib_module_names == declared

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from mtpipe.errors import MtpipeError
 
@@ -73,6 +71,9 @@ def read_text(path: Path) -> str:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The content of a YAML file of settings. Raises MtpipeError if it is missing, unreadable or no mapping."""
+    from ruamel.yaml import YAML  # not where vLLM alone loads this package
+    from ruamel.yaml.error import YAMLError
+
     try:
         found = YAML(typ="safe", pure=True).load(read_text(path))
     except YAMLError as error:

@@ -26,6 +26,7 @@ from torch import Tensor
 from mtpipe.sampling.drawing.draw import draw_tokens, token_entropies
 from mtpipe.sampling.drawing.line_ends import line_ends
 from mtpipe.sampling.drawing.randomness import token_uniforms
+from mtpipe.sampling.vllm.heat import HeatLog
 from mtpipe.sampling.vllm.records import Record, TokenRecords
 from mtpipe.sampling.vllm.request import read_draw, read_rule
 from mtpipe.temperature.apply import RowTemperatures, RuleContext, RuleTable, grown
@@ -76,7 +77,7 @@ class _Drawing(NamedTuple):
 class _Group:
     """Rows that are handled alike: `rows` and their `slots` [rows]; `index` is `rows` as a tensor, None for all rows.
 
-    `drawing` is None where vLLM draws.
+    `drawing` is None where vLLM draws; `lowest` [rows] are the lowest temperatures of their rules.
     """
 
     rows: NDArray[np.intp]
@@ -84,6 +85,7 @@ class _Group:
     index: Tensor | None
     rules: RowTemperatures
     drawing: _Drawing | None
+    lowest: Tensor
 
     def of(self, values: Tensor) -> Tensor:
         return values if self.index is None else values[self.index]
@@ -107,18 +109,21 @@ class TemperedBatch:
         self._arranged_for: NDArray[np.intp] | None = None
         self._groups: list[_Group] = []
         self._records = TokenRecords()
+        self._lowest = np.zeros(1, dtype=np.float32)
+        self._heat = HeatLog(device)
 
     def put(self, slot: int, request: BatchRequest | None) -> None:
         """From now on the slot stands for this request; None for an ordinary one, whose rows stay as they are."""
         self._arranged_for = None
         if slot >= len(self._handling):
             self._handling, self._record_of = grown(self._handling, slot + 1), grown(self._record_of, slot + 1)
-            self._uniforms = grown(self._uniforms, slot + 1)
+            self._uniforms, self._lowest = grown(self._uniforms, slot + 1), grown(self._lowest, slot + 1)
         self._handling[slot] = _LEFT_ALONE
         if request is None:
             return
         self._rules.put(slot, request.rule)
         self._handling[slot] = _DIVIDED
+        self._lowest[slot] = request.rule.span()[0]
         if request.uniforms is None or request.record is None:
             return
         drawing = _Drawing(request.truncation, request.record_masks)
@@ -148,7 +153,9 @@ class TemperedBatch:
     def _apply(self, logits: Tensor, group: _Group, positions: NDArray[np.intp], previous: Tensor) -> None:
         of_group, places = group.of(logits), torch.from_numpy(positions).to(self._device)
         if group.drawing is None:
-            of_group /= group.rules.at(token_entropies(of_group), places)[:, None]
+            temperatures = group.rules.at(token_entropies(of_group), places)
+            of_group /= temperatures[:, None]
+            self._heat.add(temperatures, group.lowest, positions)
             if group.index is not None:
                 logits[group.index] = of_group
             return
@@ -173,7 +180,8 @@ class TemperedBatch:
             index = None if len(rows) == len(slots) else torch.from_numpy(rows).to(self._device)
             rules = RowTemperatures(self._rules, self._device, self._rule_context, slots[rows])
             drawing = None if how == _DIVIDED else self._drawings[how - _DRAWN]
-            self._groups.append(_Group(rows, slots[rows], index, rules, drawing))
+            lowest = torch.from_numpy(self._lowest[slots[rows]]).to(self._device)
+            self._groups.append(_Group(rows, slots[rows], index, rules, drawing, lowest))
         self._arranged_for = slots.copy()
 
 
