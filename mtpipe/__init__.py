@@ -15,6 +15,7 @@ tests/test_rooms.py holds every import to that, also those inside functions.
     verify                                from text to typed value to verdict, in a sandbox
     tasks                                 problems, prompts, judging by the task, rewards
     tasks.synthetic                       tasks that are generated from a seed
+    tasks.gym                             problems of reasoning-gym, judged in a sandbox
     temperature.rules                     within a response: the temperature of a token
     temperature.controllers               over rounds, from what the rounds before showed
     temperature                           schedules, spreads, and the plan that resolves them

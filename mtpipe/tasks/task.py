@@ -94,6 +94,7 @@ TASKS: dict[str, type[Task] | str] = {
     "arithmetic": "mtpipe.tasks.synthetic.arithmetic.ArithmeticTask",
     "countdown": "mtpipe.tasks.synthetic.countdown.CountdownTask",
     "math": "mtpipe.tasks.math.MathTask",
+    "reasoning_gym": "mtpipe.tasks.gym.task.GymTask",
 }
 """By name the dotted path of the class, which is imported if it is asked for. Any other path is a name as well."""
 
