@@ -75,6 +75,7 @@ def test_rollouts_are_those_of_an_engine_in_the_stage_and_a_killed_engine_is_rep
     expected = list(alone.sample(requests(alone.vocabulary), PLAN))
     assert list(engine.sample(requests(engine.vocabulary), PLAN)) == expected
     engine.close()
+    assert os.getsid(first) == first, "in a session of its own, it is not killed with the process group of its owner"
     second = open_stage()
     assert second.process == first
     assert not second.loaded

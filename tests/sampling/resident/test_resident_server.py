@@ -5,6 +5,7 @@ import os
 import random
 import socket
 import threading
+import time
 
 import pytest
 
@@ -148,6 +149,29 @@ def test_an_update_has_the_engine_rest_before_it_reads_anything(stage, kept, par
     with pytest.raises(MtpipeError, match=r"update\.json is missing"):
         update.main("uniform", 1, 0, compute=params.compute, group_size=2, max_new_tokens=4)
     assert kept.calls.count("rest") > before
+
+
+def test_an_update_waits_for_the_sampling_of_a_stage_that_was_killed(stage, kept, monkeypatch):
+    sample, sampling = kept.sample, threading.Event()
+
+    def slowly(requests, plan):
+        sampling.set()
+        try:
+            for rollout in sample(requests, plan):
+                time.sleep(0.02)
+                yield rollout
+        finally:
+            sampling.clear()
+
+    monkeypatch.setattr(kept, "sample", slowly)
+    engine = stage()
+    next(engine.sample(REQUESTS, PLAN))
+    engine.close()
+    assert sampling.is_set()
+    give_back_device()
+    assert not sampling.is_set()
+    assert kept.calls[-1] == "rest"
+    assert len(kept.requests) == len(REQUESTS)
 
 
 def test_what_a_killed_run_has_left_is_waited_for_and_cleared_away(owned, capsys):
