@@ -147,7 +147,7 @@ def test_an_update_has_the_engine_rest_before_it_reads_anything(stage, kept, par
     give_back_device()
     before = kept.calls.count("rest")
     with pytest.raises(MtpipeError, match=r"update\.json is missing"):
-        update.main("uniform", 1, 0, compute=params.compute, group_size=2, max_new_tokens=4)
+        update.main("uniform", 1, 0, compute=params.compute, sampling=params.sampling)
     assert kept.calls.count("rest") > before
 
 
