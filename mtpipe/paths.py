@@ -12,6 +12,7 @@ DROPPED = PROBLEMS / "dropped.jsonl"
 BENCHMARKS = DATA / "benchmarks"
 WARM_START = DATA / "warm_start"
 PLAN = DATA / "plan"
+POLICIES = DATA / "policies"
 STAGES = DATA / "stages"
 METRICS = DATA / "metrics"
 SAMPLES = DATA / "samples"
@@ -62,7 +63,12 @@ def round_folder(arm: str, seed: int, round: int) -> Path:
 
 def policy(arm: str, seed: int, round: int) -> Path:
     """The policy that round `round` samples from; the update of that round writes the next round's."""
-    return DATA / "policies" / arm / f"seed{seed}" / f"round{round}"
+    return POLICIES / arm / f"seed{seed}" / f"round{round}"
+
+
+def pruned(policy: Path) -> Path:
+    """What `mtpipe prune` leaves in the place of a policy; untracked."""
+    return DATA / "pruned" / policy.relative_to(POLICIES).with_suffix(".json")
 
 
 def rollouts(arm: str, seed: int, round: int) -> Path:

@@ -10,6 +10,7 @@ from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.update import update_policy
 from mtpipe.model.policy import prepare_torch
 from mtpipe.progress import progress_bar, tell
+from mtpipe.pruned import refuse_to_make_again
 from mtpipe.run.stage import run_stage
 from mtpipe.sampling.resident.reaching import give_back_device
 from mtpipe.settings.model import Compute
@@ -20,6 +21,7 @@ from mtpipe.settings.update import Update
 def main(arm: str, seed: int, round: int, *, compute: Compute, sampling: RoundSize) -> None:
     """Updates one run's policy from one round's rewarded responses."""
     give_back_device()
+    refuse_to_make_again(paths.policy(arm, seed, round + 1))
     settings = Update.model_validate(read_json(paths.arm_update(arm)))
     if processes.start_all(settings.processes, "stages.update", arm=arm, seed=seed, round=round):
         return

@@ -118,6 +118,20 @@ def test_after_a_prune_nothing_runs_and_a_new_round_runs_alone(project):
     assert "dvc repro --allow-missing" in ended.stdout
     assert [path.name for path in sorted(project.glob("data/policies/*/*/*"))] == ["round2", "round2"]
     assert repro(project, "--allow-missing") <= {"track"}, "the copy has no MLflow yet"
+    refused = dvc(project, "repro", check=False)
+    assert refused.returncode != 0
+    assert "round1 was pruned" in refused.stderr
+    assert "dvc repro --allow-missing" in refused.stderr
+    assert repro(project, "--allow-missing") == set(), "the update that was refused has lost nothing"
+    ran = subprocess.run(
+        [sys.executable, "-m", "mtpipe", "run"],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "everything is up to date" in ran.stdout, ran.stdout + ran.stderr
 
     edit_params({"rounds": 3, "evaluate.after": [2, 3]}, project / "params.yaml")
     new = {f"evaluate@{arm}-1-3" for arm in ("uniform", "token")}

@@ -1,7 +1,8 @@
 """Frees the disk of old policies that no stage still has to read.
 
 A policy takes far more disk than everything else in its round together, and twice over: in the workspace and in the
-DVC cache. dvc.lock keeps its entry, so that `dvc repro --allow-missing` takes the round for done.
+DVC cache. dvc.lock keeps its entry, so that `dvc repro --allow-missing` takes the round for done; a mark
+(`mtpipe.pruned`) keeps a plain `dvc repro` from training it again.
 """
 
 import json
@@ -20,6 +21,7 @@ from ruamel.yaml import YAML
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params
+from mtpipe.pruned import mark_pruned
 
 _DIRECTORY = ".dir"
 """How the name of a folder's cache object ends; the object lists the folder's files."""
@@ -48,7 +50,7 @@ class Pruned:
         lines.append(f"{'would free' if dry_run else 'freed'} {self.freed} bytes ({self.freed / 1e9:.3f} GB)")
         if self.policies:
             lines += ["", "Go on with", "    dvc repro --allow-missing", ""]
-            lines.append("A plain `dvc repro` trains again from the first missing policy.")
+            lines.append("A plain `dvc repro` ends at the first missing policy, rather than train it again.")
         return "\n".join(lines)
 
 
@@ -105,7 +107,10 @@ def _prune(repo: Repo, params: Params, keep: int, dry_run: bool) -> Pruned:
     result.policies = list(removed)
     result.freed = _freed([*_files(removed), *(file for files in removed.values() for file in files)])
     if not dry_run:
+        makers = _makers(repo, set(removed))
         for policy, objects_of_policy in removed.items():
+            if policy in makers:
+                mark_pruned(policy, *makers[policy])
             _remove_folder(policy)
             for file in objects_of_policy:
                 file.unlink(missing_ok=True)
@@ -129,6 +134,19 @@ def _stages_to_run(repo: Repo, policies: set[Path]) -> dict[Path, str]:
         if touched and stage.changed(allow_missing=True):
             waiting.update(dict.fromkeys(touched, stage.addressing))
     return waiting
+
+
+def _makers(repo: Repo, policies: set[Path]) -> dict[Path, tuple[dict[str, str], list[Path]]]:
+    """For each policy the files that its stage reads, with their md5 in dvc.lock, and the files that it writes too."""
+    found = {}
+    for stage in repo.index.stages:
+        written = {Path(os.path.relpath(out.fs_path)) for out in stage.outs}
+        for policy in policies & written:
+            read = {os.path.relpath(dep.fs_path): dep.hash_info for dep in stage.deps}
+            hashed = {path: each.value for path, each in read.items() if each and each.name == "md5"}
+            files = {path: md5 for path, md5 in hashed.items() if not md5.endswith(_DIRECTORY)}
+            found[policy] = (files, sorted(path for path in written if path.is_file()))
+    return found
 
 
 def _recorded_outputs(repo: Repo) -> list[tuple[Path, str]]:

@@ -1,5 +1,7 @@
 """Pruning in a real DVC project whose stages write toy policies."""
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from mtpipe import paths
 from mtpipe.budget.pruning import prune
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params, Round
+from mtpipe.pruned import is_pruned, mark_pruned, refuse_to_make_again
 
 pytestmark = pytest.mark.slow
 
@@ -85,6 +88,31 @@ def test_old_policies_go_and_the_next_round_runs_alone(project, params):
     write_params(project, rounds=5, after=[2, 5])
     assert repro(project, "--allow-missing") == {"update@round4", "evaluate@5"}
     assert policies(project) == [4, 5]
+
+
+def test_a_pruned_policy_is_not_made_again_of_what_it_was_made_from(project, params):
+    """As the stage update calls it; DVC has deleted what the stage wrote beside the policy by then."""
+    made = paths.policy("a", 1, 2)
+    prune(of_rounds(params, 4), keep=1)
+    assert is_pruned(made)
+    assert not is_pruned(paths.policy("a", 1, 4))
+    left = json.loads(paths.pruned(made).read_text())
+    assert left == {"made_from": {}, "beside": {}}, "the toy's update reads a policy alone"
+
+    plan, steps = project / "plan.json", Path("steps.json")
+    for file in (plan, steps):
+        file.write_text("{}")
+    mark_pruned(made, {"plan.json": hashlib.md5(b"{}").hexdigest()}, [steps])
+    steps.unlink()
+    with pytest.raises(
+        MtpipeError, match=r"round2 was pruned.*`dvc repro --allow-missing`.*delete data/pruned/a/seed1"
+    ):
+        refuse_to_make_again(made)
+    assert steps.read_text() == "{}"
+    plan.write_text("another")
+    refuse_to_make_again(made)
+    refuse_to_make_again(paths.policy("a", 1, 4))
+    assert not paths.pruned(made).exists()
 
 
 def test_a_dry_run_says_the_same_and_touches_nothing(project, params):

@@ -162,7 +162,7 @@ def test_where_nothing_differs_at_most_ends_the_round_and_the_weights_stay(refil
 def test_the_next_rounds_problems_do_not_depend_on_how_many_a_round_has_drawn(refilled):
     edit_params({"rounds": 2})
     plan.main()
-    shutil.copytree(paths.policy(*RUN), paths.policy("uniform", SEED, 1))
+    shutil.copytree(paths.policy(*RUN), paths.policy("uniform", SEED, 1), dirs_exist_ok=True)
     for round in (0, 1):
         run_stage(rollout, "uniform", SEED, round)
         assert names(drawn(round)) == block(round)[: len(names(drawn(round)))]

@@ -28,6 +28,7 @@ from dvc.stage.serialize import to_lockfile
 from dvc.utils.serialize import dumps_yaml
 
 from mtpipe.errors import MtpipeError
+from mtpipe.pruned import is_pruned
 from mtpipe.run.study.parts import Parts, split
 
 Entry = dict[str, Any]
@@ -73,9 +74,11 @@ class ProjectStage:
             self._stage.cmd_changed = entry is not None and entry.get("cmd") != self._stage.cmd
 
     def is_up_to_date(self) -> bool:
-        """Whether its command, dependencies and outputs are those of its lock entry."""
+        """Whether its command, dependencies and outputs are those of its lock entry; pruned policies are."""
+        missing = [path for path in (*self.reads, *self.writes) if not os.path.exists(path)]
+        pruned = bool(missing) and all(is_pruned(Path(os.path.relpath(path))) for path in missing)
         with self._stage.repo.lock, _claimed_with_its_part(), _readable():
-            return not self._stage.changed()
+            return not self._stage.changed(allow_missing=pruned)
 
     def run(self) -> Entry | None:
         """Restores its outputs from the cache or runs its command, and returns the new lock entry.
