@@ -64,13 +64,13 @@ def test_the_scan_follows_a_judge_into_its_helpers():
 
 
 HOSTILE = """
-import os, socket, sys
+import os, signal, socket, sys
 from mtpipe.tasks.gym import scorer
 
 def judge(text, entry):
     if text == "gold":
-        entry["answer"] = "spoilt"
-        return 0.75
+        found, entry["answer"] = entry["answer"], "spoilt"
+        return 0.75 if found == "gold" else 0.1
     return eval(text)
 
 def forever():
@@ -87,13 +87,13 @@ taken_over = {
     "import": lambda: __import__("wave"),
     "lie": lambda: os.write(1, b"2.0" + bytes([10])),
     "exit": lambda: os._exit(0),
+    "timed": lambda: signal.getitimer(signal.ITIMER_PROF)[0] > 0,
 }
 entry = {"answer": "gold"}
 answers = [(lambda text, entry: taken_over[text]() and 0.5, entry, name) for name in taken_over]
-answers += [(judge, entry, text) for text in ("1", "float('nan')", "gold")]
+answers += [(judge, entry, text) for text in ("1", "float('nan')", "gold", "gold")]
 while answers:
     answers = answers[scorer.serve(answers, 0.3, 2 << 30):]
-assert entry == {"answer": "gold"}
 """
 
 
@@ -103,7 +103,7 @@ def test_a_judge_can_do_no_harm_and_what_it_costs_is_its_own_answer(tmp_path):
     command = [sys.executable, "-c", HOSTILE, str(mark)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=True, timeout=60)
     assert done.stdout.split() == [
-        "timeout", "crashed", "0.0", "0.0", "0.0", "0.0", "0.0", "crashed", "crashed", "0.0", "0.0", "0.75",
+        "timeout", "crashed", "0.0", "0.0", "0.0", "0.0", "0.0", "crashed", "crashed", "0.5", "0.0", "0.0", "0.75", "0.75",
     ]  # fmt: skip
     assert not mark.exists()
 

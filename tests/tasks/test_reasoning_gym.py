@@ -216,6 +216,15 @@ def test_without_the_package_the_remedy_is_told(monkeypatch):
         settings().check(None)
 
 
+def test_a_chat_template_needs_a_checkpoint_which_fills_it(monkeypatch):
+    with pytest.raises(ValueError, match=r"template is chat, and model\.checkpoint is null"):
+        settings(template="chat").check(None)
+    fill = lambda chat, checkpoint: lambda problem: f"{checkpoint}/{chat.user.replace('{problem}', problem)}"  # noqa: E731
+    monkeypatch.setattr(gym_task, "chat_prompts", fill)
+    [row] = settings(template="chat", chat={"user": "Solve {problem}"}, train_problems=1).prepare("model").train
+    assert row["prompt"] == f"model/Solve {row['meta']['question']}"
+
+
 def test_shares_add_up():
     assert shares({"a": 2, "b": 1}, 10) == {"a": 7, "b": 3}
     assert shares({"a": 1, "b": 1, "c": 1}, 2) == {"a": 1, "b": 1, "c": 0}
