@@ -103,7 +103,8 @@ def test_a_judge_can_do_no_harm_and_what_it_costs_is_its_own_answer(tmp_path):
     command = [sys.executable, "-c", HOSTILE, str(mark)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=True, timeout=60)
     assert done.stdout.split() == [
-        "timeout", "crashed", "0.0", "0.0", "0.0", "0.0", "0.0", "crashed", "crashed", "0.5", "0.0", "0.0", "0.75", "0.75",
+        "timeout", "crashed", "0.0", "0.0", "0.0", "0.0", "0.0", "crashed", "crashed", "0.5",
+        "0.0", "0.0", "0.75", "0.75",
     ]  # fmt: skip
     assert not mark.exists()
 
