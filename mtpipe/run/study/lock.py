@@ -17,6 +17,8 @@ from mtpipe.files import write_text
 from mtpipe.run.study.project import Entry, lock_text
 
 DVC_LOCK = Path("dvc.lock")
+WHOLE = Path("dvc.lock.whole")
+"""The last dvc.lock that was whole when `python -m mtpipe run` began or ended."""
 _HEAD = ["schema: '2.0'\n", "stages:\n"]
 _REMEDY = (
     "bring it back with `git restore dvc.lock`, or delete it: what was made before is then restored from DVC's cache, "
@@ -88,6 +90,35 @@ class DvcLock:
     def write(self) -> None:
         """Writes the file so that a kill leaves the former one."""
         write_text(self._path, self._head + "".join(self._texts.values()) + self._tail)
+
+
+def keep_whole(path: Path = DVC_LOCK, kept: Path = WHOLE) -> str:
+    """Keeps a copy of dvc.lock, or brings the copy back if dvc.lock is not whole, and returns what it did about that.
+
+    DVC writes dvc.lock in place, so that a kill in that moment leaves it empty or cut off, and DVC then refuses it.
+    What ran after the copy was made is not run again: DVC restores it from its run cache. Raises MtpipeError if it
+    has the marks of a git conflict, which is for its user to solve.
+    """
+    try:
+        DvcLock(path)
+    except MtpipeError as error:
+        if "\n>>>>>>> " in path.read_text(encoding="utf-8"):
+            raise
+        cut = path.with_name(f"{path.name}.cut")
+        path.rename(cut)
+        try:
+            DvcLock(kept)
+        except MtpipeError:
+            kept.unlink()
+        what = "started without one"
+        if kept.exists():
+            write_text(path, kept.read_text(encoding="utf-8"))
+            what = f"took the last whole one, {kept}"
+        reason = str(error).partition(";")[0]
+        return f"{reason}: {what}. What has run since comes from DVC's cache. The faulty one is {cut}"
+    if path.exists():
+        write_text(kept, path.read_text(encoding="utf-8"))
+    return ""
 
 
 class PartLock:

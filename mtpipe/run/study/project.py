@@ -22,6 +22,7 @@ from dvc.lock import LockError, LockNoop, make_lock
 from dvc.repo import Repo
 from dvc.repo.index import Index
 from dvc.repo.reproduce import get_active_graph, plan_repro
+from dvc.scm import SCMError
 from dvc.stage import Stage
 from dvc.stage.loader import StageLoader
 from dvc.stage.serialize import to_lockfile
@@ -29,6 +30,7 @@ from dvc.utils.serialize import dumps_yaml
 
 from mtpipe.errors import MtpipeError
 from mtpipe.pruned import is_pruned
+from mtpipe.run.at_work import workers_said
 from mtpipe.run.study.parts import Parts, split
 
 Entry = dict[str, Any]
@@ -202,6 +204,10 @@ def _readable() -> Iterator[None]:
         yield
     except NotDvcRepoError:
         raise MtpipeError("this folder is not a DVC project; run from the project's root") from None
+    except SCMError:
+        raise MtpipeError(
+            "this folder is not a git repository, which DVC needs; run `git init`, if it was downloaded without one"
+        ) from None
     except DvcException as error:
         raise MtpipeError(f"DVC cannot read the project: {error}") from error
 
@@ -244,7 +250,7 @@ def _patiently(lock: Callable[[], Any]) -> Any:
             return made
         except LockError as error:
             if attempt == _ATTEMPTS - 1 or "busy" in str(error):
-                raise MtpipeError(f"another DVC command is at work here: {error}") from None
+                raise MtpipeError(f"another DVC command is at work here: {workers_said() or error}") from None
         except DvcException as error:
             raise MtpipeError(str(error)) from error
     raise AssertionError

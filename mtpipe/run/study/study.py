@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mtpipe.run.study.lock import DvcLock, PartLock
+from mtpipe.run.study.lock import DvcLock, PartLock, keep_whole
 from mtpipe.run.study.part import PartPlan, Progress, done_so_far, last_words, lock_file, log_file
 from mtpipe.run.study.parts import CLOSING, SHARED
 from mtpipe.run.study.pool import Start, run_parts
@@ -29,6 +29,8 @@ class StudyRun:
 
     def __init__(self) -> None:
         self._project = Project()
+        with self._project.locked():
+            self.told = keep_whole()
         self.parts = self._project.parts
         self.outcome = Outcome()
 
@@ -46,6 +48,8 @@ class StudyRun:
             self.outcome.waiting = [chain for chain in others if not self._take_up(chain, lock)]
             if not (self.outcome.failed or self.outcome.waiting):
                 self._run([CLOSING], slots[:1], start, watch)
+        with self._project.locked():
+            keep_whole()
         return self.outcome
 
     def _run(self, parts: Sequence[str], slots: Sequence[Slot], start: Start, watch: Watch) -> None:

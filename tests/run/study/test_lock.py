@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtpipe.errors import MtpipeError
-from mtpipe.run.study.lock import DvcLock, PartLock
+from mtpipe.run.study.lock import DvcLock, PartLock, keep_whole
 
 ORDER = [f"stage@arm-{n}-round{n}" for n in range(12)]
 COMMANDS = st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=0x2FF, blacklist_characters="\x7f\x85"))
@@ -107,3 +107,42 @@ def test_what_a_kill_cut_off_does_not_count(tmp_path_factory, cut):
     assert list(kept.entries) == ["a", "b", "c"][:whole]
     kept.add("d", {"cmd": "d"})
     assert list(PartLock(path).entries) == [*["a", "b", "c"][:whole], "d"]
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_lock_that_a_kill_cut_anywhere_is_replaced_by_the_last_whole_one(tmp_path, keeps):
+    lock, kept = tmp_path / "dvc.lock", tmp_path / "dvc.lock.whole"
+    assert keep_whole(lock, kept) == ""
+    assert not kept.exists(), "a new project has none"
+    whole = "schema: '2.0'\nstages:\n  plan:\n    cmd: a\n  prepare:\n    cmd: b\n"
+    between_entries = [end for end in range(len(whole)) if "stages:\n" in whole[:end] and whole[end - 1] == "\n"]
+    for end in sorted({*range(len(whole))} - {*between_entries}):
+        lock.write_text(whole)
+        assert keep_whole(lock, kept) == ""
+        if not keeps:
+            kept.unlink()
+        lock.write_text(whole[:end])
+        said = keep_whole(lock, kept)
+        assert "empty or cut off" in said
+        assert lock.exists() == keeps
+        assert (tmp_path / "dvc.lock.cut").read_text() == whole[:end]
+        if keeps:
+            assert lock.read_text() == whole
+            assert "dvc.lock.whole" in said
+
+
+def test_a_copy_that_is_cut_itself_is_not_taken(tmp_path):
+    lock, kept = tmp_path / "dvc.lock", tmp_path / "dvc.lock.whole"
+    lock.write_text("")
+    kept.write_text("schema")
+    assert "without one" in keep_whole(lock, kept)
+    assert not lock.exists()
+
+
+def test_a_conflict_of_git_is_left_to_its_user(tmp_path):
+    lock, kept = tmp_path / "dvc.lock", tmp_path / "dvc.lock.whole"
+    text = "schema: '2.0'\nstages:\n<<<<<<< HEAD\n  plan:\n    cmd: a\n=======\n>>>>>>> other\n"
+    lock.write_text(text)
+    with pytest.raises(MtpipeError, match=r"git conflict|expected a stage"):
+        keep_whole(lock, kept)
+    assert lock.read_text() == text
