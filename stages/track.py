@@ -3,6 +3,7 @@
 from collections import Counter
 
 from mtpipe import paths
+from mtpipe.budget.next_edit import next_edit
 from mtpipe.params import Params
 from mtpipe.run.stage import run_stage
 from mtpipe.tracking.publishing import publish
@@ -15,6 +16,7 @@ def main(*, params: Params) -> None:
     print(f"runs in MLflow: {', '.join(f'{count} {what}' for what, count in counts.items())}")
     print(f"report:         {paths.REPORT / 'index.html'}")
     print(f"MLflow:         {published.how_to_open}")
+    print("\n".join(next_edit(params)))
 
 
 if __name__ == "__main__":
