@@ -144,6 +144,14 @@ def _round(params: Params, arm: str, seed: int, round: int, lift: float) -> dict
             "tokens": 22 * responses,
             "response_tokens": float(22 + rng.normal(0, 0.2)),
             "overlong": 0.01,
+            "groups_right": 0.1 + 0.05 * round,
+            "groups_mixed": 0.6,
+            "groups_wrong": 0.3 - 0.05 * round,
+            "distinct_responses": 0.8 - 0.05 * round,
+            "distinct_answers": 0.5 - 0.05 * round,
+            "clip_fraction": 0.01 * (1 + round),
+            "kl_behaviour": 0.004,
+            "grad_norm": float(rng.uniform(0.1, 0.2)),
         },
         "steps": [{"step": 4 * round + n, "trained_tokens": 4 * responses} for n in range(1, 5)],
         "reward_parts": {"correct": {"mean": reward, "advantage_share": 1.0}},
@@ -160,6 +168,10 @@ def _round(params: Params, arm: str, seed: int, round: int, lift: float) -> dict
         "profile": {
             over: {"edges": [0, 1, 2], "mean": [1.0, 1.2], "low": [1.0, 1.0], "high": [1.1, 1.3]}
             for over in ("entropy", "position")
+        },
+        "strip": {
+            **{"problem_id": "train/0", "prompt": "2+9*3-4>", "verdict": "correct", "tokens": ["9", "*", "<b>"]},
+            **{"temperatures": [1.0, max(planned), 1.0], "entropies": [0.1, 0.9, 0.0]},
         },
         "entropy": {
             "edges": edges.tolist(),

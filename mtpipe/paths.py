@@ -23,6 +23,7 @@ CHAINS = DATA / "chains"
 ENGINES = DATA / "engines"
 CODE_CACHE = DATA / "code.json"
 REPORT = Path("report")
+VIEWERS = REPORT / "viewer"
 MLFLOW = Path("mlflow")
 
 
@@ -120,8 +121,28 @@ def sweep(arm: str, seed: int, after: int, temperature: float | str) -> Path:
 
 
 def viewer(arm: str, seed: int, round: int) -> Path:
-    """The page that shows a round's rollouts token by token; made by `python -m mtpipe look`, untracked."""
-    return REPORT / "rollouts" / f"{arm}-seed{seed}-round{round}.html"
+    """The page that shows a round's rollouts token by token; the stage `look` makes it for the last two rounds."""
+    return VIEWERS / f"{arm}-seed{seed}-round{round}.html"
+
+
+def evaluation_viewer(arm: str, seed: int, after: int) -> Path:
+    """The page that shows an evaluation's responses; the stage `look` makes it for the first seed."""
+    return VIEWERS / f"{arm}-seed{seed}-after{after}.html"
+
+
+def problems_of(rollouts: Path) -> Path | None:
+    """The problems that a run's rollouts answer; None for a file that is not a run's."""
+    parts = rollouts.parts
+    if len(parts) >= 5 and parts[-5] == "runs" and parts[-1] == "rollouts.parquet":
+        return Path(*parts[:-5], "problems", "train.parquet")
+    return None
+
+
+def benchmark_of(evaluation: Path, name: str) -> Path:
+    """A benchmark's problems beside an evaluation's file, which lies below a folder `evaluation`."""
+    parts = evaluation.parts
+    above = parts[: parts.index("evaluation")] if "evaluation" in parts else parts[:-1]
+    return Path(*above, "benchmarks", f"{name}.parquet")
 
 
 def tokenizer_of(rollouts: Path) -> Path:
@@ -137,6 +158,8 @@ def viewer_of(rollouts: Path) -> Path:
     parts = rollouts.parts
     if len(parts) >= 5 and parts[-5] == "runs" and parts[-1] == "rollouts.parquet":
         return REPORT / "rollouts" / f"{'-'.join(parts[-4:-1])}.html"
+    if "evaluation" in parts:
+        return REPORT / "rollouts" / f"{'-'.join([*parts[parts.index('evaluation') + 1 : -1], rollouts.stem])}.html"
     return rollouts.with_suffix(".html")
 
 

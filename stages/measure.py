@@ -9,6 +9,7 @@ from typing import Annotated
 from mtpipe import paths
 from mtpipe.files import atomic, read_json, write_json
 from mtpipe.measure.round_metrics import measure_round
+from mtpipe.model.token_texts import TokenTexts
 from mtpipe.records import VERDICTS, read_rollouts, read_rows, read_sampled_round
 from mtpipe.run.stage import run_stage
 from mtpipe.settings.reward import Reward
@@ -28,6 +29,7 @@ def main(arm: str, seed: int, *, rounds: Annotated[list[Round], "rounds"], rewar
                 read_sampled_round(paths.rollouts(*run)),
                 reward.weights,
                 sampling,
+                TokenTexts(paths.WARM_START / "policy" / "tokenizer.json"),
             )
             write_json(folder / paths.round_metrics(*run).name, measured)
 

@@ -11,7 +11,7 @@ from builders import ROOT, write_params
 
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
 ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules beside the sources must not count as edits
-PUBLISHING = {"report", "track"}
+PUBLISHING = {"report", "look", "track"}
 """The stages that run whenever a result has changed."""
 
 SMALL = {

@@ -11,7 +11,9 @@ from mtpipe.commands import add_command
 def add_parser(parsers: Any) -> argparse.ArgumentParser:
     summary = "write a page that shows rollouts token by token, coloured by entropy, temperature or log-prob"
     parser = add_command(parsers, "look", summary)
-    parser.add_argument("file", type=Path, nargs="?", help="a rollouts.parquet; default: every run's last round")
+    parser.add_argument(
+        "file", type=Path, nargs="?", help="a rollouts.parquet, or an evaluation; default: every run's last round"
+    )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="default: report/rollouts/<arm>-seed<s>-round<n>.html"
     )
@@ -25,6 +27,7 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mtpipe import paths
     from mtpipe.errors import MtpipeError
+    from mtpipe.look.evaluation import is_evaluation, write_evaluation_viewer
     from mtpipe.look.viewer import write_viewer
     from mtpipe.params import load_params
 
@@ -35,8 +38,11 @@ def main(arguments: argparse.Namespace) -> None:
     else:
         params = load_params(arguments.params)
         runs = [(arm, seed, params.rounds[-1].n) for arm in params.arms for seed in params.seeds]
-        pages = {paths.viewer(*run): paths.rollouts(*run) for run in runs}
-    for page, rollouts in pages.items():
-        print(write_viewer(rollouts, page, arguments.tokenizer))
+        pages = {paths.viewer_of(file): file for file in (paths.rollouts(*run) for run in runs)}
+    for page, file in pages.items():
+        if is_evaluation(file):
+            print(write_evaluation_viewer(file, page))
+        else:
+            print(write_viewer(file, page, arguments.tokenizer))
     if arguments.open:
         webbrowser.open(next(iter(pages)).resolve().as_uri())

@@ -1,5 +1,5 @@
 "use strict";
-const LEVELS = 24, AT_ONCE = 1500;
+const LEVELS = 25, AT_ONCE = 1500;
 const byId = id => document.getElementById(id);
 const make = (name, className, text) => {
   const element = document.createElement(name);
@@ -66,6 +66,7 @@ function show({ data, place, values, first, heat, groups }) {
 
   // ---- filters ----
   const short = number => String(+number.toFixed(3));
+  const signed = number => `${number < 0 ? "−" : number > 0 ? "+" : ""}${short(Math.abs(number))}`;
   const option = (value, text) => { const made = make("option", "", text); made.value = value; return made; };
   const distinct = list => [...new Set(list)];
   const fill = (name, options) => controls.elements[name].append(option("", "all"), ...options);
@@ -87,7 +88,7 @@ function show({ data, place, values, first, heat, groups }) {
     const { verdict, reward, temperature, prompt } = chosen();
     const needle = prompt.trim().toLowerCase();
     return groups.map((rows, problem) => {
-      if (needle && !data.problems[problem].some(text => text.toLowerCase().includes(needle))) return [];
+      if (needle && !data.problems[problem].slice(0, 2).some(text => text.toLowerCase().includes(needle))) return [];
       return rows.filter(row => (!verdict || data.verdict[row] === verdict)
         && within(reward, data.reward[row]) && within(temperature, heat[row]));
     });
@@ -114,7 +115,10 @@ function show({ data, place, values, first, heat, groups }) {
     facts.append(make("b", "", verdict || "not judged"));
     if (reward !== null) facts.append(make("span", "", `reward ${short(reward)}`));
     if (data.parts[row].length > 1) facts.append(...data.parts[row].map(([name, value]) => make("span", "part", `${name} ${short(value)}`)));
-    facts.append(make("span", "", `T ${short(heat[row])}`), make("span", "", `${data.length[row]} tok${data.cut[row] ? ", cut" : ""}`), make("span", "", `#${data.sample[row]}`));
+    if (!data.plain) facts.append(make("span", "", `T ${short(heat[row])}`));
+    facts.append(make("span", "", `${data.plain ? data.tokens[row] : data.length[row]} tok${data.cut[row] ? ", cut" : ""}`), make("span", "", `#${data.sample[row]}`));
+    if (data.advantage[row] !== null) facts.append(make("span", "", `advantage ${signed(data.advantage[row])}`));
+    if (data.answer[row] && verdict !== "correct") facts.append(make("span", "", `answered ${data.answer[row].slice(0, 60)}`));
     if (data.detail[row]) facts.title = data.detail[row];
     const body = make("p", "tokens");
     body.dataset.first = first[row];
@@ -122,12 +126,20 @@ function show({ data, place, values, first, heat, groups }) {
     card.append(facts, body);
     return card;
   };
+  const linkTo = (number, id) => {
+    const [name, page] = data.siblings[number], link = make("a", "sibling", name);
+    link.href = `${page}${id === undefined ? "" : `#${encodeURIComponent(id)}`}`;
+    return link;
+  };
+  const accuracy = rows => rows.filter(row => data.verdict[row] === "correct").length / rows.length;
   const fillGroup = section => {
-    const [id, prompt] = data.problems[section.problem];
+    const [id, prompt, gold] = data.problems[section.problem];
     const right = section.rows.filter(row => data.verdict[row] === "correct").length;
     const responses = make("div", "responses");
     responses.append(...section.rows.map(responseOf));
-    section.replaceChildren(make("h2", "", prompt), make("p", "", `${id} · ${right} of ${section.rows.length} correct`), responses);
+    const about = make("p", "", `${id} · ${right} of ${section.rows.length} correct${gold === null ? "" : ` · right answer: ${gold}`}`);
+    for (const number of data.also[section.problem]) about.append(" ", linkTo(number, id));
+    section.replaceChildren(make("h2", "", prompt), about, responses);
     section.style.minHeight = "";
     section.filled = true;
   };
@@ -147,8 +159,10 @@ function show({ data, place, values, first, heat, groups }) {
     observer.disconnect();
     const columns = Math.max(1, Math.floor((main.clientWidth - 30) / 290)), sections = [];
     let rows = 0, right = 0;
-    matching().forEach((found, problem) => {
-      if (!found.length) return;
+    const order = chosen().order, sign = order === "rising" ? 1 : -1;
+    const entries = [...matching().entries()].filter(([, found]) => found.length);
+    if (order) entries.sort(([, a], [, b]) => sign * (accuracy(a) - accuracy(b)));
+    for (const [problem, found] of entries) {
       const section = make("section", "group");
       const lines = Math.min(18, Math.ceil(Math.max(...found.map(row => data.length[row])) / 22));
       Object.assign(section, { problem, rows: found, filled: false });
@@ -156,13 +170,21 @@ function show({ data, place, values, first, heat, groups }) {
       sections.push(section);
       rows += found.length;
       right += found.filter(row => data.verdict[row] === "correct").length;
-    });
+    }
     main.replaceChildren(...(sections.length ? sections : [make("p", "empty", "No response passes these filters.")]));
     for (const section of sections) observer.observe(section);
     const all = data.length.length, said = number => number.toLocaleString("en");
     byId("count").textContent = `${rows === all ? said(all) : `${said(rows)} of ${said(all)}`} responses to ${said(sections.length)} prompts, `
       + `${rows ? (100 * right / rows).toFixed(1) : 0} % correct`;
   };
+  const goTo = () => {
+    const id = decodeURIComponent(location.hash.slice(1));
+    const section = id && [...main.children].find(section => data.problems[section.problem]?.[0] === id);
+    if (!section) return;
+    section.scrollIntoView();
+    setTimeout(() => section.scrollIntoView(), 250); // the groups above it have taken their real heights by then
+  };
+  addEventListener("hashchange", goTo);
   controls.addEventListener("input", event => {
     paintScale();
     if (event.target.name !== "colour") { scrollTo(0, 0); list(); }
@@ -190,8 +212,10 @@ function show({ data, place, values, first, heat, groups }) {
   addEventListener("click", tell);
   addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
 
+  byId("siblings").append(...data.siblings.flatMap((_, number) => [" ", linkTo(number)]));
   paintScale();
   list();
+  goTo();
 }
 
 start();

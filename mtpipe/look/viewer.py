@@ -8,37 +8,54 @@ of the markup; the script shows it by textContent alone.
 import base64
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_text
-from mtpipe.records import ROLLOUTS, VERDICTS, read_rows, read_table
+from mtpipe.measure.temperature_shares import standardised
+from mtpipe.model.token_texts import TokenTexts
+from mtpipe.records import PROBLEMS, ROLLOUTS, VERDICTS, read_rows, read_table
 from mtpipe.report.html import render
 
 STEPS = 2000
 MOST_TOKENS = 4_000_000
-_CONTROL = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
 
 
-def write_viewer(rollouts: Path, target: Path, tokenizer: Path | None = None) -> str:
+class Sibling(NamedTuple):
+    """Another page in the same folder: what a link to it says, its address, and the problems that it has."""
+
+    name: str
+    page: str
+    problems: frozenset[str]
+
+
+def write_viewer(
+    rollouts: Path,
+    target: Path,
+    tokenizer: Path | None = None,
+    siblings: Sequence[Sibling] = (),
+    most_tokens: int | None = None,
+) -> str:
     """Writes the page for a rollouts file and returns a sentence about what it shows.
 
-    Verdicts are joined where verdicts.parquet lies beside the file. Prompts are left out from the end where the tokens
-    are more than MOST_TOKENS, which a browser holds with ease.
+    Verdicts are joined where verdicts.parquet lies beside the file, right answers where the file belongs to a run.
+    Prompts are left out from the end where the tokens are more than `most_tokens`.
 
     Args:
         tokenizer: the tokenizer.json; None takes that of the policy folder beside the file.
+        siblings: pages in the same folder, which a prompt links to where they have it too.
+        most_tokens: None takes MOST_TOKENS, which a browser holds with ease.
 
     Raises MtpipeError if a file is missing or unreadable, or the lists of a response differ in length.
     """
-    table = _within_limit(read_table(rollouts, ROLLOUTS))
+    table = _within_limit(read_table(rollouts, ROLLOUTS), most_tokens or MOST_TOKENS)
     tokens, quantities = _tokens(table, rollouts)
     used, places = np.unique(tokens, return_inverse=True)
     texts = TokenTexts(tokenizer or paths.tokenizer_of(rollouts))
@@ -49,27 +66,43 @@ def write_viewer(rollouts: Path, target: Path, tokenizer: Path | None = None) ->
         "ranges": {name: _range(name, values) for name, values in quantities.items()},
         **_rows(table, rollouts, texts),
     }
+    data |= linked(siblings, [problem for problem, *_ in data["problems"]])
     columns = [places.astype("<u2" if len(used) < 2**16 else "<u4")]
     columns += [np.clip(np.rint(values * STEPS), 0, 2**16 - 1).astype("<u2") for values in quantities.values()]
+    title = rollouts.parent.as_posix() if rollouts.stem == "rollouts" else rollouts.as_posix()
+    write_page(target, title, data, columns)
+    return f"{target}: {table.num_rows:,} responses to {len(data['problems']):,} prompts, {len(tokens):,} tokens"
+
+
+def write_page(target: Path, title: str, data: dict[str, Any], columns: list[NDArray[Any]]) -> None:
+    """The page of these rows: `columns` has the place in the list of used tokens, and the three quantities."""
     page = render(
         "mtpipe.look",
         "viewer",
-        title=rollouts.parent.as_posix() if rollouts.stem == "rollouts" else rollouts.as_posix(),
+        title=title,
+        plain=data.get("plain", False),
         rows=_packed(json.dumps(data, ensure_ascii=False, allow_nan=False).encode()),
         tokens=_packed(b"".join(column.tobytes() for column in columns)),
     )
     write_text(target, page)
-    return f"{target}: {table.num_rows:,} responses to {len(data['problems']):,} prompts, {len(tokens):,} tokens"
 
 
-def _within_limit(table: pa.Table) -> pa.Table:
-    """The first rows whose tokens stay within MOST_TOKENS, whole groups, one group at least."""
+def linked(siblings: Sequence[Sibling], problems: list[str]) -> dict[str, Any]:
+    """The siblings' names and addresses, and for each problem the numbers of those that have it."""
+    return {
+        "siblings": [[sibling.name, sibling.page] for sibling in siblings],
+        "also": [[n for n, sibling in enumerate(siblings) if problem in sibling.problems] for problem in problems],
+    }
+
+
+def _within_limit(table: pa.Table, most_tokens: int) -> pa.Table:
+    """The first rows whose tokens stay within the limit, whole groups, one group at least."""
     ends = np.cumsum(table["response_ids"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False))
-    if ends[-1] <= MOST_TOKENS:
+    if ends[-1] <= most_tokens:
         return table
     ids = table["problem_id"].to_pylist()
     starts = [row for row in range(len(ids)) if row == 0 or ids[row] != ids[row - 1]] + [len(ids)]
-    fitting = [start for start in starts[1:] if ends[start - 1] <= MOST_TOKENS]
+    fitting = [start for start in starts[1:] if ends[start - 1] <= most_tokens]
     return table.slice(0, fitting[-1] if fitting else starts[1])
 
 
@@ -97,13 +130,14 @@ def _tokens(table: pa.Table, source: Path) -> tuple[NDArray[np.int32], dict[str,
 
 
 def _range(name: str, values: NDArray[np.float64]) -> tuple[float, float]:
-    """What the colours span: a temperature's whole range, else from 0 up to all but the largest 0.5 %."""
+    """What the colours span: temperatures as far below 1 as above it, else from 0 up to all but the largest 0.5 %."""
     if name == "temperature":
-        return float(values.min()), float(values.max())
+        reach = max(0.05, float(np.abs(values - 1).max()))
+        return 1 - reach, 1 + reach
     return 0.0, max(0.05, float(np.quantile(values, 0.995)))
 
 
-def _rows(table: pa.Table, source: Path, texts: "TokenTexts") -> dict[str, Any]:
+def _rows(table: pa.Table, source: Path, texts: TokenTexts) -> dict[str, Any]:
     """The prompts, and a list for each column of the responses."""
     ids, samples = table["problem_id"].to_pylist(), table["sample"].to_pylist()
     first = {problem: row for row, problem in reversed(list(enumerate(ids)))}
@@ -114,41 +148,38 @@ def _rows(table: pa.Table, source: Path, texts: "TokenTexts") -> dict[str, Any]:
     if beside.is_file():
         judged = {(row["problem_id"], row["sample"]): row for row in read_rows(beside, VERDICTS)}
     found = [judged.get(key, {}) for key in zip(ids, samples, strict=True)]
+    gold = gold_answers(paths.problems_of(source))
     return {
-        "problems": [[problem, texts.prompt(prompt)] for problem, prompt in zip(number, prompts, strict=True)],
+        "problems": [
+            [problem, texts.prompt(prompt), gold.get(problem)] for problem, prompt in zip(number, prompts, strict=True)
+        ],
         "problem": [number[problem] for problem in ids],
         "sample": samples,
         "length": table["response_ids"].combine_chunks().value_lengths().to_pylist(),
         "cut": [reason == "length" for reason in table["finish_reason"].to_pylist()],
         "reward": [row.get("reward") for row in found],
+        "advantage": _advantages(found, [number[problem] for problem in ids]),
+        "answer": [row.get("answer", "") for row in found],
         "parts": [row.get("parts") or [] for row in found],
         "verdict": [row.get("verdict", "") for row in found],
         "detail": [row.get("detail", "") for row in found],
     }
 
 
-class TokenTexts:
-    """Token ids as text, from a tokenizer.json."""
+def _advantages(judged: list[dict[str, Any]], group: list[int]) -> list[float | None]:
+    """GRPO's advantages, None where a response was not judged or teaches nothing."""
+    rewards = np.array([row.get("reward", np.nan) for row in judged])
+    if np.isnan(rewards).any():
+        return [None] * len(judged)
+    found = standardised(rewards, np.array(group)).tolist()
+    return [None if row["masked"] else round(value, 3) for row, value in zip(judged, found, strict=True)]
 
-    def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise MtpipeError(f"{path} is missing; name the policy's tokenizer.json with --tokenizer")
-        try:
-            self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises nothing more particular
-            raise MtpipeError(f"{path} is not readable as a tokenizer: {error}") from None
-        self._special = {id for id, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
 
-    def of(self, token: int) -> tuple[str, int]:
-        """A token's text, and 1 for a special one. Part of a character that takes several tokens reads as U+FFFD."""
-        text = self._tokenizer.decode([token], skip_special_tokens=False)
-        raw = self._tokenizer.id_to_token(token) or ""
-        if raw.startswith("▁") and not text.startswith(" "):  # SentencePiece drops a first token's space
-            text = " " + text
-        return (text or raw).translate(_CONTROL), int(token in self._special)
-
-    def prompt(self, tokens: list[int]) -> str:
-        return self._tokenizer.decode(tokens, skip_special_tokens=False).translate(_CONTROL)
+def gold_answers(problems: Path | None) -> dict[str, str]:
+    """The right answer of each problem of a file; nothing where there is none."""
+    if problems is None or not problems.is_file():
+        return {}
+    return {row["problem_id"]: row["answer"] for row in read_rows(problems, PROBLEMS)}
 
 
 def _packed(found: bytes) -> str:

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from mtpipe.measure.group_outcomes import group_outcomes
 from mtpipe.measure.refill_metrics import refill_metrics
 from mtpipe.measure.reward_parts import reward_parts
 from mtpipe.measure.temperature_shares import temperature_shares
+from mtpipe.measure.token_strip import token_strip
+from mtpipe.model.token_texts import TokenTexts
 from mtpipe.records import Rollout, SampledRound
 from mtpipe.settings.sampling import RoundSize
 
@@ -45,6 +48,7 @@ def measure_round(
     settled: SampledRound,
     weights: Mapping[str, float],
     size: RoundSize,
+    texts: TokenTexts,
 ) -> dict[str, Any]:
     """All that is reported of one round; data/README.md has the keys and their units.
 
@@ -53,19 +57,24 @@ def measure_round(
         settled: what was settled when the round was sampled.
         weights: of the reward's parts.
         size: of the round, as it was asked for.
+        texts: of the policy's tokens.
     """
     controller = settled.controller
     controlled = {"controller_temperature": controller["temperature"]} if controller else {}
     refilled = refill_metrics(rollouts, verdicts, size) if size.refill else {}
     first = update["steps_before"] + 1
     return {
-        "round": round_metrics(rollouts, verdicts, update["steps"]) | controlled | refilled,
+        "round": round_metrics(rollouts, verdicts, update["steps"])
+        | group_outcomes(rollouts, verdicts)
+        | controlled
+        | refilled,
         "steps": [{"step": first + index, **metrics} for index, metrics in enumerate(update["steps"])],
         "reward_parts": reward_parts(verdicts, weights),
         "temperatures": temperature_shares(rollouts, verdicts),
         "profile": temperature_profile(rollouts),
         "entropy": entropy_histogram(rollouts, settled.threshold),
         "mismatch": update["mismatch"],
+        "strip": token_strip(rollouts, verdicts, texts),
     }
 
 

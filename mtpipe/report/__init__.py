@@ -2,9 +2,10 @@
 
 Read `collect` first, which reads what the stages wrote, then `comparison`: every score, and with `differences` every
 difference and its test; `claims` puts them into sentences. The page is `page`, from a template beside it and `html`.
-Its parts, from top to bottom: `provenance`, `tables`, `equal_tokens`, `forest`, `curves`, `temperature_pictures`,
-`profile_pictures`, `mismatch`, `entropy_pictures`, `details`; `cells` is how their tables are written and `svg` how
-their pictures are. `series` and `exported` are the numbers as CSV and as JSON.
+Its parts, from top to bottom: `strip`, `glance`, `forest`, `tables`, `trade_offs`, `equal_tokens`, `curves`,
+`health_pictures`, `temperature_pictures`, `profile_pictures`, `mismatch`, `entropy_pictures`, `problem_tables`,
+`details`, `provenance`. `cells` is how their tables are written, `svg` how their pictures are, and `benchmark_names`
+what they call the benchmarks. `series` and `exported` are the numbers as CSV and as JSON.
 
 Must not import: torch, mlflow, mtpipe.learn, mtpipe.sampling.
 """

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell says; `interval` is its bracket, `mark` what was found, and `order` sorts it."""
+    """What a cell says; `interval` is its bracket, `mark` what was found, `order` sorts it, `link` leads on."""
 
     text: str
     interval: str = ""
     mark: str = ""
     order: float | None = None
+    link: str = ""
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.text, self.interval, self.mark) if part)

@@ -6,6 +6,7 @@ methods that trained them do not.
 
 from collections.abc import Iterator
 
+from mtpipe.report.benchmark_names import spoken
 from mtpipe.report.cells import Cell, Row, Table, bracket, listing, percent, signed
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import Comparison
@@ -75,7 +76,7 @@ def claim_table(study: Study, comparison: Comparison) -> Table | None:
         note=f"Percentage points of correct responses, after {study.after} rounds."
         + (floor if len(study.params.seeds) > 1 else ""),
         label="arm",
-        columns=study.benchmarks,
+        columns=[spoken(study, name) for name in study.benchmarks],
         groups=[("", rows)],
     )
 
@@ -104,7 +105,7 @@ def equal_tokens_table(study: Study, comparison: Comparison) -> Table | None:
             f"as a multiple of {baseline}'s."
         ),
         label="arm",
-        columns=["tokens", *study.benchmarks],
+        columns=["tokens", *(spoken(study, name) for name in study.benchmarks)],
         groups=[("", [row(arm) for arm in _others(study)])],
     )
 
@@ -127,7 +128,7 @@ def tests_table(study: Study, comparison: Comparison) -> Table | None:
 
     groups = [
         (
-            benchmark,
+            spoken(study, benchmark),
             [
                 row(arm, benchmark, found)
                 for arm, scores in comparison.arms.items()
@@ -169,11 +170,11 @@ def verdict_sentences(study: Study, comparison: Comparison) -> list[str]:
         )
     for arm, scores in found.items():
         clear = [
-            f"{signed(one.estimate.mean)} points on {name}"
+            f"{signed(one.estimate.mean)} points on {spoken(study, name)}"
             for name, one in scores.items()
             if one.holds or one.policies_differ
         ]
-        unclear = [name for name, one in scores.items() if not (one.holds or one.policies_differ)]
+        unclear = [spoken(study, name) for name, one in scores.items() if not (one.holds or one.policies_differ)]
         if not clear:
             without.append(arm)
             continue

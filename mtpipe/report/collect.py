@@ -1,6 +1,7 @@
 """Reads what the stages wrote about the arms, seeds and rounds of params.yaml, and nothing else."""
 
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from mtpipe.temperature.round_plan import RoundPlan
 _ROUND_KEYS = (
     *("reward", "entropy", "verdicts", "temperature_mean", "temperature_min", "temperature_max"),
     *("responses", "tokens", "response_tokens", "overlong"),
+    *("groups_right", "groups_mixed", "groups_wrong", "distinct_responses", "distinct_answers"),
 )
+_STEP_KEYS = ("clip_fraction", "kl_behaviour", "grad_norm")
+"""Means over a round's optimizer steps; NaN in a round that took none."""
 
 Evaluation = dict[str, Judged]
 """One policy's judged responses by benchmark."""
@@ -126,11 +130,13 @@ def _update(path: Path) -> dict[str, Any]:
         histogram = found["entropy"]
         return {
             **{key: found["round"][key] for key in _ROUND_KEYS},
+            **{key: found["round"].get(key, nan) for key in _STEP_KEYS},
             "trained_tokens": sum(step.get("trained_tokens", 0) for step in found["steps"]),
             "reward_parts": found["reward_parts"],
             "temperatures": found["temperatures"],
             "profile": found["profile"],
             "mismatch": found["mismatch"],
+            "strip": found["strip"],
             "histogram": {key: histogram[key] for key in ("edges", "counts", "threshold", "hot_share")},
         }
     except (KeyError, TypeError) as error:

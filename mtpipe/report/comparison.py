@@ -15,7 +15,7 @@ from mtpipe.statistics.pass_at_k import mean_pass_curve, pass_table
 
 WARM_START = "warm start"
 _ALL_K_UP_TO = 8
-_DIFFERENCES = ("minus", "equal tokens")
+_DIFFERENCES = ("minus", "minus after", "equal tokens")
 
 Tables = dict[tuple[object, ...], NDArray[np.float64]]
 """Values by seed and problem, [seeds, problems]; the warm start is one policy, so it has one row."""
@@ -48,13 +48,15 @@ class Score:
 class Comparison:
     """Scores by benchmark, for the warm start and by arm for each arm's last policy.
 
-    `history` has avg@k by arm, benchmark and number of rounds, where 0 is the warm start; `sweep` by arm, benchmark and
-    evaluation temperature, the benchmark's own among them, and is empty without a sweep.
+    `history` has avg@k by arm, benchmark and number of rounds, where 0 is the warm start; `lead` the paired difference
+    to the baseline likewise, from the first evaluated policy on and without the baseline; `sweep` avg@k by arm,
+    benchmark and evaluation temperature, the benchmark's own among them, and is empty without a sweep.
     """
 
     warm_start: dict[str, Score]
     arms: dict[str, dict[str, Score]]
     history: dict[str, dict[str, dict[int, Estimate]]]
+    lead: dict[str, dict[str, dict[int, Estimate]]]
     sweep: dict[str, dict[str, dict[float, Estimate]]]
 
 
@@ -80,6 +82,7 @@ def compare(study: Study) -> Comparison:
             for arm in arms
         },
         history={arm: {name: benchmark.history(arm) for name, benchmark in found.items()} for arm in arms},
+        lead={arm: {name: benchmark.lead(arm) for name, benchmark in found.items()} for arm in arms if arm != baseline},
         sweep={arm: {name: benchmark.sweep(arm) for name, benchmark in found.items()} for arm in arms}
         if study.sweep
         else {},
@@ -115,6 +118,8 @@ class _Benchmark:
         curves = {arm: _curve(tables, arm, study.params.evaluate.after) for arm in study.params.arms}
         for arm in study.params.arms:
             if arm != baseline:
+                for after in study.params.evaluate.after[:-1]:
+                    tables["minus after", arm, after] = tables["after", arm, after] - tables["after", baseline, after]
                 tables["equal tokens", arm] = difference_at_equal_tokens(study, arm, baseline, curves)
         self.tables = tables
         self.estimates = _estimates(tables, study.params.report.confidence)
@@ -149,6 +154,13 @@ class _Benchmark:
             0: self.estimates["pass", WARM_START, 1],
             **{number: self.estimates["after", arm, number] for number in after[:-1]},
             after[-1]: self.estimates["pass", arm, 1],
+        }
+
+    def lead(self, arm: str) -> dict[int, Estimate]:
+        after = self.study.params.evaluate.after
+        return {
+            **{number: self.estimates["minus after", arm, number] for number in after[:-1]},
+            after[-1]: self.estimates["minus", arm, self.study.params.report.baseline],
         }
 
     def sweep(self, arm: str) -> dict[float, Estimate]:

@@ -1,4 +1,4 @@
-"""The report's curves: training by round, scores by round, pass@k by k, scores by temperature, the warm start's loss.
+"""The report's curves: training and scores by round, pass@k by k, scores by temperature, the warm start's loss.
 
 The arms' colours and markers are explained once on the page, above the pictures, so no picture has a legend.
 """
@@ -9,22 +9,39 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from mtpipe.report.benchmark_names import spoken
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import WARM_START, Comparison
-from mtpipe.report.svg import INK, WARM_START_LOOK, Picture, draw, listed, look, round_axis
+from mtpipe.report.svg import INK, MUTED, WARM_START_LOOK, Picture, draw, listed, look, round_axis
 from mtpipe.statistics.intervals import Estimate
 
 
 def training_curves(study: Study) -> list[Picture]:
-    """Mean reward, untempered entropy and length of each round's rollouts, by arm; the seeds' range as a band."""
+    """Untempered entropy and length of each round's rollouts, by arm; the seeds' range as a band."""
     return [
-        _by_round(study, "reward", "mean reward", "Training reward, each arm at its own temperatures"),
-        _by_round(study, "entropy", "nats a token", "Untempered entropy of the policy over its sampled tokens"),
-        _by_round(study, "response_tokens", "tokens", "Length of the training responses"),
+        by_round(study, "entropy", "nats a token", "Untempered entropy of the policy over its sampled tokens"),
+        by_round(study, "response_tokens", "tokens", "Length of the training responses"),
     ]
 
 
-def _by_round(study: Study, key: str, unit: str, caption: str) -> Picture:
+def reward_curves(study: Study, comparison: Comparison) -> list[Picture]:
+    """Training reward at each arm's own temperatures, and accuracy at one temperature for all beside it.
+
+    A hot arm's responses are worse because they are sampled hot, not because its policy is: the second picture has its
+    policies at the first benchmark's temperature.
+    """
+    benchmark = study.benchmarks[0]
+    temperature = study.params.evaluate.of(benchmark).temperature
+    caption = f"Accuracy on {spoken(study, benchmark)}, every arm at T = {temperature:g}; 0 is the warm start."
+    curves = {arm: by_benchmark[benchmark] for arm, by_benchmark in comparison.history.items()}
+    return [
+        by_round(study, "reward", "mean reward", "Training reward, each arm at its own temperatures"),
+        _with_bands(study, "reward-at-one", caption, curves, "rounds of training"),
+    ]
+
+
+def by_round(study: Study, key: str, unit: str, caption: str) -> Picture:
+    """The mean of a round's metric over seeds, by arm; a band spans the seeds."""
     rounds = [round.n for round in study.params.rounds]
     seeds = study.params.seeds
     values = {
@@ -33,13 +50,20 @@ def _by_round(study: Study, key: str, unit: str, caption: str) -> Picture:
     }
 
     def plot(axes: Axes) -> None:
-        for index, by_seed in enumerate(values.values()):
+        for index, (arm, by_seed) in enumerate(values.items()):
             style = look(index)
             if len(seeds) > 1:
                 axes.fill_between(
                     rounds, by_seed.min(axis=1), by_seed.max(axis=1), color=style.colour, alpha=0.15, linewidth=0
                 )
-            axes.plot(rounds, by_seed.mean(axis=1), color=style.colour, marker=style.marker, linestyle=style.dash)
+            axes.plot(
+                rounds,
+                by_seed.mean(axis=1),
+                color=style.colour,
+                marker=style.marker,
+                linestyle=style.dash,
+                label=arm,
+            )
         round_axis(axes, "round")
         axes.set_ylabel(unit)
 
@@ -49,11 +73,15 @@ def _by_round(study: Study, key: str, unit: str, caption: str) -> Picture:
 
 
 def evaluation_curves(study: Study, comparison: Comparison) -> list[Picture]:
-    """avg@k by number of rounds, one picture a benchmark; none where only the last policy was evaluated."""
-    if len(study.params.evaluate.after) == 1:
-        return []
+    """avg@k by number of rounds on all benchmarks but the first, which `reward_curves` has."""
     caption = "avg@{samples} on {benchmark}; 0 is the warm start."
-    return _by_benchmark(study, comparison, "history", comparison.history, caption, "rounds of training")
+    return _by_benchmark(study, comparison, "history", comparison.history, caption, "rounds of training")[1:]
+
+
+def lead_curves(study: Study, comparison: Comparison) -> list[Picture]:
+    """The paired difference to the baseline by number of rounds, one picture a benchmark."""
+    caption = f"Points better than {study.params.report.baseline} on {{benchmark}}, by rounds of training."
+    return _by_benchmark(study, comparison, "lead", comparison.lead, caption, "rounds of training", "points")
 
 
 def sweep_curves(study: Study, comparison: Comparison) -> list[Picture]:
@@ -71,37 +99,49 @@ def _by_benchmark(
     curves: Mapping[str, Mapping[str, Mapping[int, Estimate] | Mapping[float, Estimate]]],
     caption: str,
     unit: str,
+    height: str = "% correct",
 ) -> list[Picture]:
     return [
         _with_bands(
+            study,
             f"{name}-{number}",
-            caption.format(samples=comparison.warm_start[benchmark].samples, benchmark=benchmark),
+            caption.format(samples=comparison.warm_start[benchmark].samples, benchmark=spoken(study, benchmark)),
             {arm: by_benchmark[benchmark] for arm, by_benchmark in curves.items()},
             unit,
+            height,
         )
         for number, benchmark in enumerate(study.benchmarks)
     ]
 
 
 def _with_bands(
-    name: str, caption: str, curves: Mapping[str, Mapping[int, Estimate] | Mapping[float, Estimate]], unit: str
+    study: Study,
+    name: str,
+    caption: str,
+    curves: Mapping[str, Mapping[int, Estimate] | Mapping[float, Estimate]],
+    unit: str,
+    height: str = "% correct",
 ) -> Picture:
     def plot(axes: Axes) -> None:
-        for index, found in enumerate(curves.values()):
-            style = look(index)
+        if height == "points":
+            axes.axhline(0, color=MUTED, linewidth=1)
+        for arm, found in curves.items():
+            style = look(study.params.arms.index(arm))
             at = list(found)
             low, mean, high = (
                 100 * np.array([getattr(estimate, end) for estimate in found.values()])
                 for end in ("low", "mean", "high")
             )
             axes.fill_between(at, low, high, color=style.colour, alpha=0.09, linewidth=0)
-            axes.plot(at, mean, color=style.colour, marker=style.marker, linestyle=style.dash)
+            axes.plot(at, mean, color=style.colour, marker=style.marker, linestyle=style.dash, label=arm)
         axes.set_xlabel(unit)
-        axes.set_ylabel("% correct")
+        axes.set_ylabel(height)
         if unit.startswith("rounds"):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
-    ends = (f"{arm} ends at {100 * list(found.values())[-1].mean:.1f} %" for arm, found in curves.items())
+    ends = (
+        f"{arm} ends at {100 * list(found.values())[-1].mean:.1f} {height.split()[0]}" for arm, found in curves.items()
+    )
     return Picture(draw(name, f"{caption} {listed(ends)}", plot), caption)
 
 
@@ -116,7 +156,7 @@ def pass_curves(study: Study, comparison: Comparison) -> list[Picture]:
         samples = comparison.warm_start[benchmark].samples
 
         def plot(axes: Axes) -> None:
-            for _, scores, style in policies:
+            for policy, scores, style in policies:
                 score = scores[benchmark]
                 at = np.array(list(score.passes)) - 1
                 axes.plot(
@@ -126,6 +166,7 @@ def pass_curves(study: Study, comparison: Comparison) -> list[Picture]:
                     marker=style.marker,
                     linestyle=style.dash,
                     markevery=at.tolist(),
+                    label=policy,
                 )
             ticks = [2**power for power in range(samples.bit_length())]
             axes.set_xscale("log", base=2)
@@ -134,7 +175,7 @@ def pass_curves(study: Study, comparison: Comparison) -> list[Picture]:
             axes.set_xlabel("k")
             axes.set_ylabel("pass@k, %")
 
-        caption = f"pass@k on {benchmark}, k = 1 to {samples}."
+        caption = f"pass@k on {spoken(study, benchmark)}, k = 1 to {samples}."
         ends = (f"{name} {100 * scores[benchmark].curve[-1]:.1f} % at k = {samples}" for name, scores, _ in policies)
         return Picture(draw(f"pass-{number}", f"{caption} {listed(ends)}", plot), caption)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from mtpipe.report.benchmark_names import spoken
 from mtpipe.report.cells import Cell, Row, Table, percent
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import WARM_START
@@ -86,7 +87,7 @@ def verdicts_table(study: Study) -> Table:
     ]
     for benchmark in study.benchmarks:
         arm_counts = {arm: [one.verdicts for one in study.judged(benchmark, arm)] for arm in arms}
-        blocks.append((benchmark, {WARM_START: [study.warm_start[benchmark].verdicts], **arm_counts}))
+        blocks.append((spoken(study, benchmark), {WARM_START: [study.warm_start[benchmark].verdicts], **arm_counts}))
     verdicts = sorted({name for _, policies in blocks for runs in policies.values() for run in runs for name in run})
 
     def row(policy: str, runs: list[dict[str, int]]) -> Row:
@@ -116,7 +117,7 @@ def examples_table(study: Study) -> Table:
         columns=["verdict", "answer", "response"],
         groups=[
             (
-                f"{benchmark}, problem {study.warm_start[benchmark].example['problem_id']}",
+                f"{spoken(study, benchmark)}, problem {study.warm_start[benchmark].example['problem_id']}",
                 [
                     (policy, [Cell(found[benchmark].example[key]) for key in ("verdict", "answer", "text")])
                     for policy, found in policies.items()
@@ -192,8 +193,8 @@ def cost_table(study: Study) -> Table:
     return Table(
         title="Tokens",
         note=(
-            "Over all rounds and seeds. Trained: groups of equal rewards are left out. Seconds differ from machine to "
-            "machine, so they are not in this file, which does not; python -m mtpipe cost prints them."
+            "Over all rounds and seeds. Trained: groups of equal rewards are left out. Seconds depend on the machine "
+            "and this file must not, so they are left out; python -m mtpipe cost prints them."
         ),
         label="arm",
         columns=["responses", "sampled", "trained", "evaluated", "tokens each", "cut %"],

@@ -8,7 +8,7 @@ from mtpipe.report.svg import INK, Picture, draw, look
 
 
 def entropy_pictures(study: Study) -> list[Picture]:
-    """The untempered entropies of the last round's tokens, one picture an arm, all on the same axes."""
+    """The untempered entropies of the last round's tokens: all arms in one picture, then one picture an arm."""
     found = {
         arm: [update["histogram"] for update in study.over_seeds(arm, study.last_round)] for arm in study.params.arms
     }
@@ -29,19 +29,15 @@ def entropy_pictures(study: Study) -> list[Picture]:
 
         def plot(axes: Axes) -> None:
             axes.stairs(shares[arm], edges, baseline=floor, fill=True, color=style.colour, alpha=0.3, linewidth=0)
-            axes.stairs(np.maximum(shares[arm], floor), edges, baseline=None, color=style.colour, linewidth=1.4)
+            axes.stairs(
+                np.maximum(shares[arm], floor), edges, baseline=None, color=style.colour, linewidth=1.4, label=arm
+            )
             for threshold in thresholds:
                 axes.axvline(threshold, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
             if thresholds:
                 axes.axvspan(min(thresholds), edges[last], color=style.colour, alpha=0.09, linewidth=0)
                 axes.text(edges[last], 1.0, f"{100 * hot:.1f} % hot ", ha="right", va="top")
-            axes.set_yscale("log")
-            axes.set_ylim(floor, 1.5)
-            axes.set_xlim(edges[0], edges[last])
-            axes.set_xlabel("untempered entropy, nats")
-            axes.set_ylabel("% of tokens")
-            axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
-            axes.minorticks_off()
+            _frame(axes, floor, (edges[0], edges[last]))
 
         caption = f"{arm}: entropies of the tokens sampled in round {study.last_round}, "
         if thresholds:
@@ -51,4 +47,26 @@ def entropy_pictures(study: Study) -> list[Picture]:
             caption += "no threshold."
         return Picture(draw(f"entropy-{arm}", caption, plot), caption)
 
-    return [picture(index, arm) for index, arm in enumerate(study.params.arms)]
+    def overlaid(axes: Axes) -> None:
+        for index, arm in enumerate(study.params.arms):
+            style, edges = look(index), np.array(found[arm][0]["edges"])
+            values = np.maximum(shares[arm], floor)
+            axes.stairs(values, edges, baseline=None, color=style.colour, linestyle=style.dash, label=arm)
+        _frame(axes, floor, (edges[0], edges[last]))
+
+    alone = [picture(index, arm) for index, arm in enumerate(study.params.arms)]
+    if len(alone) == 1:
+        return alone
+    caption = f"All arms: entropies of the tokens sampled in round {study.last_round}."
+    return [Picture(draw("entropies", caption, overlaid), caption), *alone]
+
+
+def _frame(axes: Axes, floor: float, span: tuple[float, float]) -> None:
+    """The axes that all of these pictures share."""
+    axes.set_yscale("log")
+    axes.set_ylim(floor, 1.5)
+    axes.set_xlim(*span)
+    axes.set_xlabel("untempered entropy, nats")
+    axes.set_ylabel("% of tokens")
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
+    axes.minorticks_off()

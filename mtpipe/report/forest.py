@@ -2,6 +2,7 @@
 
 from matplotlib.axes import Axes
 
+from mtpipe.report.benchmark_names import spoken
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import Comparison
 from mtpipe.report.differences import Difference
@@ -23,7 +24,9 @@ def forest_pictures(study: Study, comparison: Comparison) -> list[Picture]:
         for benchmark in study.benchmarks
     }
     return [
-        _picture(number, benchmark, lines, found, baseline, comparison.arms[baseline][benchmark].between_seeds)
+        _picture(
+            number, spoken(study, benchmark), lines, found, baseline, comparison.arms[baseline][benchmark].between_seeds
+        )
         for number, (benchmark, lines) in enumerate(found.items())
     ]
 
@@ -33,7 +36,7 @@ Line = tuple[int, str, Difference | None]
 
 def _picture(
     number: int,
-    benchmark: str,
+    name: str,
     lines: list[Line],
     found: dict[str, list[Line]],
     baseline: str,
@@ -52,7 +55,7 @@ def _picture(
         axes.axvline(0, color=MUTED, linewidth=1)
         if between_seeds is not None:
             axes.axvspan(-100 * between_seeds, 100 * between_seeds, color=MUTED, alpha=0.15, linewidth=0)
-        for row, (index, _, difference) in enumerate(lines):
+        for row, (index, arm, difference) in enumerate(lines):
             if difference is None:
                 continue
             style, estimate = look(index), difference.estimate
@@ -61,7 +64,13 @@ def _picture(
             )
             face = style.colour if difference.holds else "none"
             axes.plot(
-                100 * estimate.mean, row, marker=style.marker, markersize=8, color=style.colour, markerfacecolor=face
+                100 * estimate.mean,
+                row,
+                marker=style.marker,
+                markersize=8,
+                color=style.colour,
+                markerfacecolor=face,
+                label=arm,
             )
         axes.set_yticks(range(len(lines)), [arm for _, arm, _ in lines])
         axes.set_ylim(len(lines) - 0.4, -0.6)
@@ -69,7 +78,7 @@ def _picture(
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(f"points better than {baseline}")
 
-    caption = f"{benchmark}: difference to {baseline}."
+    caption = f"Difference to {baseline} on {name}."
     parts = (
         f"{arm} {100 * difference.estimate.mean:+.1f} from {100 * difference.estimate.low:+.1f} "
         f"to {100 * difference.estimate.high:+.1f}"

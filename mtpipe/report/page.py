@@ -1,5 +1,7 @@
 """The report as one HTML page that needs nothing outside itself."""
 
+from pathlib import Path
+
 from markupsafe import Markup
 
 from mtpipe import paths
@@ -14,7 +16,15 @@ from mtpipe.report.claims import (
 )
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import WARM_START, Comparison
-from mtpipe.report.curves import evaluation_curves, pass_curves, sweep_curves, training_curves, warm_start_picture
+from mtpipe.report.curves import (
+    evaluation_curves,
+    lead_curves,
+    pass_curves,
+    reward_curves,
+    sweep_curves,
+    training_curves,
+    warm_start_picture,
+)
 from mtpipe.report.details import (
     cost_table,
     examples_table,
@@ -26,13 +36,18 @@ from mtpipe.report.details import (
 )
 from mtpipe.report.entropy_pictures import entropy_pictures
 from mtpipe.report.forest import forest_pictures
+from mtpipe.report.glance import glance_table
+from mtpipe.report.health_pictures import group_pictures, optimizer_pictures
 from mtpipe.report.html import render
 from mtpipe.report.mismatch import engine_differs, mismatch_by_arm
+from mtpipe.report.problem_tables import problem_table, solved_table
 from mtpipe.report.profile_pictures import profile_pictures
 from mtpipe.report.provenance import differences_table, settings_table, versions_table
+from mtpipe.report.strip import token_strip
 from mtpipe.report.svg import WARM_START_LOOK, Picture, look
-from mtpipe.report.tables import pass_table, results_table, seeds_table
+from mtpipe.report.tables import pass_table, results_table, seeds_table, sweep_table
 from mtpipe.report.temperature_pictures import contribution_pictures, temperature_pictures
+from mtpipe.report.trade_offs import trade_off_pictures
 
 
 def render_page(study: Study, comparison: Comparison) -> str:
@@ -44,6 +59,8 @@ def render_page(study: Study, comparison: Comparison) -> str:
         "page",
         params=params,
         sentences=verdict_sentences(study, comparison),
+        strip=token_strip(study),
+        glance=glance_table(study, comparison),
         marks=MARKS,
         intervals=intervals_note(study),
         colours={**colours, WARM_START: Markup(WARM_START_LOOK.css)},
@@ -51,6 +68,8 @@ def render_page(study: Study, comparison: Comparison) -> str:
         tests=tests_table(study, comparison),
         equal_tokens=equal_tokens_table(study, comparison),
         forest=_marked(forest_pictures(study, comparison)) if len(params.arms) > 1 else [],
+        lead=_marked(lead_curves(study, comparison)) if len(params.arms) > 1 else [],
+        trade_offs=_marked(trade_off_pictures(study, comparison)),
         results=results_table(study, comparison),
         passes=pass_table(study, comparison),
         seeds=seeds_table(study, comparison),
@@ -66,6 +85,10 @@ def render_page(study: Study, comparison: Comparison) -> str:
         differences=differences_table(params),
         versions=versions_table(),
         settings=settings_table(params),
+        rewards=_marked(reward_curves(study, comparison)),
+        groups=_marked(group_pictures(study)),
+        optimizer=_marked(optimizer_pictures(study)),
+        by_sweep=sweep_table(study, comparison),
         training=_marked(training_curves(study)),
         evaluation=_marked(evaluation_curves(study, comparison)),
         sweep=_marked(sweep_curves(study, comparison)),
@@ -75,13 +98,18 @@ def render_page(study: Study, comparison: Comparison) -> str:
         contributions=_marked(contribution_pictures(study)),
         entropies=_marked(entropy_pictures(study)),
         warm_start=_marked([warm_start_picture(study)] if study.curve else []),
+        solved=solved_table(study),
+        problems=problem_table(study),
         viewers=[
-            (arm, seed, paths.viewer(arm, seed, study.last_round).relative_to(paths.REPORT).as_posix())
-            for arm in params.arms
-            for seed in params.seeds
+            (arm, *(page.relative_to(paths.REPORT).as_posix() for page in _viewers(study, arm))) for arm in params.arms
         ],
         last_round=study.last_round,
     )
+
+
+def _viewers(study: Study, arm: str) -> tuple[Path, Path]:
+    seed = study.params.seeds[0]
+    return paths.viewer(arm, seed, study.last_round), paths.evaluation_viewer(arm, seed, study.after)
 
 
 def _marked(pictures: list[Picture]) -> list[tuple[Markup, str]]:
@@ -91,15 +119,18 @@ def _marked(pictures: list[Picture]) -> list[tuple[Markup, str]]:
 def render_markdown(study: Study, comparison: Comparison) -> str:
     """report/tables.md: the page's tables without the responses, which are not ours to put into Markdown."""
     tables: list[Table | None] = [
+        glance_table(study, comparison),
         claim_table(study, comparison),
         tests_table(study, comparison),
         equal_tokens_table(study, comparison),
         results_table(study, comparison),
         pass_table(study, comparison),
         seeds_table(study, comparison),
+        sweep_table(study, comparison),
         temperature_table(study),
         mismatch_by_arm(study),
         reward_table(study),
+        solved_table(study),
         verdicts_table(study),
         cost_table(study),
         sources_table(study),

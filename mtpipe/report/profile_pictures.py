@@ -31,7 +31,7 @@ def _profile(index: int, arm: str, over: str, profiles: list[dict[str, list[floa
         for edges, mean, low, high in zip(*columns.values(), strict=True):
             middles, there = (edges[:-1] + edges[1:]) / 2, ~np.isnan(mean)
             axes.fill_between(middles[there], low[there], high[there], color=style.colour, alpha=0.18, linewidth=0)
-            axes.plot(middles[there], mean[there], color=style.colour, marker=style.marker, markersize=3)
+            axes.plot(middles[there], mean[there], color=style.colour, marker=style.marker, markersize=3, label=arm)
         axes.set_xlabel(_AXES[over])
         axes.set_ylabel("temperature")
 

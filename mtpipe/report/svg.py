@@ -1,20 +1,25 @@
 """Matplotlib figures as SVG elements that stand inside an HTML page and follow its colours.
 
 A figure is drawn in stand-in colours; in the SVG each becomes a CSS colour, so one drawing serves the light and the
-dark theme. The same figure gives the same bytes on every run.
+dark theme. The same figure gives the same bytes on every run. Each value of a line or a histogram that has a label is
+also a transparent circle with its numbers, which the page's script shows on hover and writes as CSV.
 """
 
 import html
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import StepPatch
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 INK, MUTED = "#010203", "#010204"
 _SERIES = [f"#0a0b{index:02x}" for index in range(1, 7)]
@@ -96,13 +101,46 @@ def draw(name: str, description: str, plot: Callable[[Axes], None], height: floa
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({**_STYLE, "svg.hashsalt": name})
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-        plot(figure.add_subplot())
+        axes = figure.add_subplot()
+        plot(axes)
         written = io.StringIO()
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return _inline(written.getvalue(), name, description, height)
+        points = _points(axes, height)
+    return _inline(written.getvalue(), name, description, height, points)
 
 
-def _inline(document: str, name: str, description: str, height: float) -> str:
+def _points(axes: Axes, height: float) -> str:
+    """A transparent circle over each value of what has a label, with the numbers of the axes."""
+    to_figure = axes.transData + axes.figure.transFigure.inverted()
+    (left, right), (bottom, top) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
+    circles = []
+    for series, values in _labelled(axes):
+        for x, y in values.tolist():
+            if not (left <= x <= right and bottom <= y <= top):
+                continue
+            across, up = to_figure.transform((x, y))
+            place = f'cx="{across * _WIDTH * 72:.1f}" cy="{(1 - up) * height * 72:.1f}"'
+            told = {"series": series, "x": f"{x:.6g}", "y": f"{y:.6g}"}
+            data = " ".join(f'data-{key}="{html.escape(value)}"' for key, value in told.items())
+            circles.append(f'<circle {place} r="6" {data}/>')
+    names = f'data-x="{html.escape(axes.get_xlabel())}" data-y="{html.escape(axes.get_ylabel())}"'
+    return f'<g class="points" fill="transparent" {names}>{"".join(circles)}</g>' if circles else ""
+
+
+def _labelled(axes: Axes) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """The label and the values [values, 2] of each line and histogram that has a label."""
+    for artist in (*axes.get_lines(), *axes.patches):
+        label = str(artist.get_label())
+        if not label or label.startswith("_"):
+            continue
+        if isinstance(artist, Line2D):
+            yield label, np.asarray(artist.get_xydata(), dtype=float)
+        elif isinstance(artist, StepPatch):
+            values, edges, _ = artist.get_data()
+            yield label, np.stack([(edges[:-1] + edges[1:]) / 2, values], axis=1)
+
+
+def _inline(document: str, name: str, description: str, height: float, points: str) -> str:
     """The <svg> element of an SVG document, without what a page does not need, and with the page's colours."""
     body = document[document.index(">", document.index("<svg")) + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
@@ -113,7 +151,8 @@ def _inline(document: str, name: str, description: str, height: float) -> str:
         body = body.replace(colour, css)
     title = f'<title id="{name}-title">{html.escape(description)}</title>'
     size = f"0 0 {_WIDTH * 72:g} {height * 72:g}"
-    return f'<svg viewBox="{size}" role="img" aria-labelledby="{name}-title">{title}{body.strip()}'
+    drawn = f"{title}{body.strip().removesuffix('</svg>')}{points}</svg>"
+    return f'<svg viewBox="{size}" role="img" aria-labelledby="{name}-title">{drawn}'
 
 
 def round_axis(axes: Axes, name: str) -> None:

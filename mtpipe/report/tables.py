@@ -1,5 +1,6 @@
 """The tables of results: every policy on every benchmark."""
 
+from mtpipe.report.benchmark_names import spoken
 from mtpipe.report.cells import Cell, Table, bracket, percent
 from mtpipe.report.claims import difference_cell
 from mtpipe.report.collect import Study
@@ -54,7 +55,29 @@ def pass_table(study: Study, comparison: Comparison) -> Table:
         label="policy",
         columns=[f"pass@{k}" for k in ks],
         groups=[
-            (benchmark, [(policy, row(scores[benchmark])) for policy, scores in policies.items()])
+            (spoken(study, benchmark), [(policy, row(scores[benchmark])) for policy, scores in policies.items()])
+            for benchmark in study.benchmarks
+        ],
+    )
+
+
+def sweep_table(study: Study, comparison: Comparison) -> Table | None:
+    """avg@k of the last policies by evaluation temperature, where there is a sweep."""
+    if not comparison.sweep:
+        return None
+    first = next(iter(comparison.sweep.values()))
+    temperatures = sorted({value for found in first.values() for value in found})
+
+    def row(found: dict[float, Estimate]) -> list[Cell]:
+        return [_share(found[value]) if value in found else Cell("–") for value in temperatures]
+
+    return Table(
+        title="By evaluation temperature",
+        note="Percentage of correct responses of the last policies when they are evaluated at each temperature.",
+        label="arm",
+        columns=[f"T = {value:g}" for value in temperatures],
+        groups=[
+            (spoken(study, benchmark), [(arm, row(found[benchmark])) for arm, found in comparison.sweep.items()])
             for benchmark in study.benchmarks
         ],
     )
@@ -80,7 +103,7 @@ def seeds_table(study: Study, comparison: Comparison) -> Table | None:
         label="arm",
         columns=[*(f"seed {seed}" for seed in seeds), "spread"],
         groups=[
-            (benchmark, [(arm, row(scores[benchmark])) for arm, scores in comparison.arms.items()])
+            (spoken(study, benchmark), [(arm, row(scores[benchmark])) for arm, scores in comparison.arms.items()])
             for benchmark in study.benchmarks
         ],
     )
@@ -89,7 +112,8 @@ def seeds_table(study: Study, comparison: Comparison) -> Table | None:
 def _benchmark_title(study: Study, benchmark: str, comparison: Comparison) -> str:
     settings = study.params.evaluate.of(benchmark)
     problems = comparison.warm_start[benchmark].avg.problems
-    return f"{benchmark}: {problems} problems × {settings.samples} at T = {settings.temperature:g}" + (
+    name = spoken(study, benchmark)
+    return f"{name}: {problems} problems × {settings.samples} at T = {settings.temperature:g}" + (
         f", top-p {settings.top_p:g}" if settings.top_p < 1 else ""
     )
 

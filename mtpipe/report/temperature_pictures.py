@@ -85,7 +85,7 @@ def _contribution(
         at = np.arange(len(temperatures))
         axes.bar(at, share.mean(axis=1), width=0.55, color=style.colour, alpha=0.28, linewidth=0)
         axes.plot(at, responses / responses.sum(), color=MUTED, marker="_", markersize=16, linestyle="none")
-        axes.plot(at, np.nanmean(reward, axis=1), color=style.colour, marker=style.marker)
+        axes.plot(at, np.nanmean(reward, axis=1), color=style.colour, marker=style.marker, label="mean reward")
         if len(runs) > 1:
             axes.fill_between(
                 at, np.nanmin(reward, axis=1), np.nanmax(reward, axis=1), color=style.colour, alpha=0.15, linewidth=0

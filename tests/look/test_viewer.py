@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from builders import ROOT
+from viewing import choose, settled
 
 from benchmarks.synthetic_study import write_rollouts
 from mtpipe import paths
@@ -17,33 +18,6 @@ from mtpipe.look.viewer import write_viewer
 from mtpipe.records import ROLLOUTS, VERDICTS, read_rows, write_rows
 
 HOSTILE = "</script><script>window.owned=1</script><img src=http://attacker.invalid/x onerror='window.owned=1'>"
-
-
-@pytest.fixture
-def folder(tmp_path, policy_folder) -> Path:
-    """A round's folder with 3 groups of 4 responses, to which the tests may do harm."""
-    write_rollouts(tmp_path / "round", groups=3, group_size=4, tokens=20, vocabulary=18)
-    shutil.copytree(policy_folder, tmp_path / "round" / "policy")
-    return tmp_path / "round"
-
-
-def settled(browser) -> None:
-    """Waits until the page has unpacked its data and shows a group."""
-    deadline = time.monotonic() + 30
-    while not browser.run("return document.querySelector('.tokens span, .empty') !== null"):
-        assert time.monotonic() < deadline, browser.complaints()
-        time.sleep(0.05)
-
-
-def choose(browser, name: str, value: str) -> str:
-    """Sets a control as a user does and returns the line that counts."""
-    return browser.run(
-        "const control = document.getElementById('controls').elements[arguments[0]];"
-        "control.value = arguments[1]; control.dispatchEvent(new Event('input', { bubbles: true }));"
-        "return document.getElementById('count').textContent",
-        name,
-        value,
-    )
 
 
 def test_the_same_file_gives_the_same_page_at_another_time(folder, monkeypatch):
@@ -77,7 +51,7 @@ def test_more_tokens_than_a_browser_holds_leave_out_whole_groups_from_the_end(fo
     assert "4 responses to 1 prompts" in write_viewer(folder / "rollouts.parquet", folder / "a.html")
 
 
-def test_the_command_writes_where_the_page_links_to_and_says_its_errors_without_a_traceback(tmp_path, folder):
+def test_the_command_writes_beside_the_report_and_says_its_errors_without_a_traceback(tmp_path, folder):
     target = tmp_path / paths.rollouts("token", 1, 4).parent
     target.parent.mkdir(parents=True)
     shutil.copytree(folder, target)
@@ -86,7 +60,7 @@ def test_the_command_writes_where_the_page_links_to_and_says_its_errors_without_
     given = {"cwd": tmp_path, "env": {"PYTHONPATH": str(ROOT)}, "capture_output": True, "text": True, "check": False}
     ended = subprocess.run([*command, str(paths.rollouts("token", 1, 4))], **given)
     assert ended.returncode == 0, ended.stderr
-    assert (tmp_path / paths.viewer("token", 1, 4)).is_file()
+    assert (tmp_path / paths.viewer_of(paths.rollouts("token", 1, 4))).is_file()
     ended = subprocess.run([*command, "absent.parquet"], **given)
     assert ended.returncode == 1
     assert ended.stderr == "error: absent.parquet is missing; `dvc repro` makes it\n"

@@ -1,5 +1,6 @@
 """The report of a small made-up study: what its files say, and how the page does in a real browser."""
 
+import csv
 import json
 import re
 import shutil
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from builders import ROOT, write_params
 
 from benchmarks.synthetic_study import write_study
@@ -190,3 +192,69 @@ def test_the_theme_follows_the_system(browser, project):
 def test_nothing_is_wider_than_a_phone(browser, project):
     browser.open(project / "report" / "index.html", width=390)
     assert browser.run("return [document.documentElement.scrollWidth, innerWidth]") == [390, 390]
+
+
+def test_a_value_shows_its_numbers_on_hover_and_a_hostile_name_stays_text(browser, project):
+    browser.open(project / "report" / "index.html")
+    shown = browser.run(
+        "const of = element => { element.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));"
+        " return document.getElementById('tip').textContent; };"
+        "const svg = document.querySelector('svg[aria-labelledby=by-temperature-title]');"
+        "return [of(svg.querySelector('[data-series=token]')), of(document.querySelector('.token.hot'))]"
+    )
+    score = json.loads((project / "report" / "tables.json").read_text())["arms"]["token"]["same"]["avg"]["mean"]
+    assert shown[0].startswith(f"token: % correct {100 * score:.6g}, mean temperature")
+    assert shown[1].startswith("T = 1.3, entropy 0.900")
+    assert "&lt;b&gt;" in (project / "report" / "index.html").read_text()
+
+
+def test_a_circle_stands_where_its_value_is_drawn(browser, project):
+    browser.open(project / "report" / "index.html")
+    places = browser.run(
+        "const svg = document.querySelector('svg[aria-labelledby=by-temperature-title]');"
+        "const middle = box => [box.left + box.width / 2, box.top + box.height / 2];"
+        "const marks = [...svg.querySelectorAll('use')].map(one => middle(one.getBoundingClientRect()));"
+        "return [...svg.querySelectorAll('.points circle')].map(circle => {"
+        " const [x, y] = middle(circle.getBoundingClientRect());"
+        " return Math.min(...marks.map(([left, top]) => Math.hypot(x - left, y - top))); })"
+    )
+    assert len(places) == 3
+    assert max(places) < 2
+
+
+def test_each_figure_and_table_saves_itself(browser, project):
+    browser.open(project / "report" / "index.html")
+    saved = browser.run(
+        """
+        const texts = [], url = URL.createObjectURL;
+        URL.createObjectURL = blob => { texts.push(blob.text()); return "blob:nothing"; };
+        HTMLAnchorElement.prototype.click = () => {};
+        const figure = document.querySelector('svg[aria-labelledby=by-cost-title]').closest('figure');
+        const table = [...document.querySelectorAll('.block')].find(one => one.textContent.includes('maj@'));
+        for (const button of [...figure.querySelectorAll('.save button'), ...table.querySelectorAll('.save button')])
+            button.onclick();
+        return Promise.all(texts);
+        """
+    )
+    svg, csv_of_figure, tex_of_figure, csv_of_table, tex_of_table = saved
+    assert "var(" not in svg
+    assert 'xmlns="http://www.w3.org/2000/svg"' in svg
+    header, *values = csv.reader(csv_of_figure.splitlines())
+    assert header == ["series", "tokens sampled in training, millions a seed", "% correct"]
+    assert [row[0] for row in values] == [arm for arm in ("uniform", "token", "spread") for _ in range(3)]
+    assert tex_of_figure.count(r"\addplot") == 3
+    assert {len(row) for row in csv.reader(csv_of_table.splitlines())} == {7}
+    assert r"\begin{tabular}" in tex_of_table
+    assert not re.search(r"(?<!\\)[%_]", tex_of_table)
+
+
+def test_the_page_links_to_nothing_that_the_pipeline_does_not_make(project):
+    params = load_params(project / "params.yaml")
+    made = {paths.viewer(arm, 1, 1) for arm in params.arms} | {
+        paths.evaluation_viewer(arm, 1, 2) for arm in params.arms
+    }
+    made |= {paths.REPORT / name for name in ("tables.json", "tables.md", "metrics.json")}
+    links = re.findall(r'<a href="([^"#]+)#?[^"#]*"', (project / "report" / "index.html").read_text())
+    assert {paths.REPORT / link for link in links if link} == made
+    outs = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["look"]["outs"]
+    assert outs == [paths.VIEWERS.as_posix()]
