@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pkgutil import iter_modules
 
 from mtpipe import commands
@@ -13,6 +14,7 @@ from mtpipe.errors import MtpipeError
 def main() -> None:
     """Runs one command; an MtpipeError is printed without a traceback and ends with status 1."""
     parser = argparse.ArgumentParser(prog="python -m mtpipe", description="Commands beside the pipeline.")
+    parser.add_argument("--version", action="version", version=f"mtpipe {_version()}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for module in iter_modules(commands.__path__):
         command = import_module(f"{commands.__name__}.{module.name}")
@@ -26,6 +28,13 @@ def main() -> None:
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _version() -> str:
+    try:
+        return version("mtpipe")
+    except PackageNotFoundError:  # run from a copy of the repository that is not installed
+        return "(not installed)"
 
 
 if __name__ == "__main__":

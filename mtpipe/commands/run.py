@@ -25,6 +25,9 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--devices", type=_names, metavar="0,1", help="CUDA devices to use; default: all that are here")
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="these arms' chains; default: all of params.yaml")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="these seeds' chains; default: all")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print settings, temperatures, stages and cost, and run nothing"
+    )
     parser.add_argument("--wait", action="store_true", help="if another `run` is at work here, begin when it has ended")
     return parser
 
@@ -42,6 +45,11 @@ def main(arguments: argparse.Namespace) -> None:
         raise MtpipeError(f"--params is {arguments.params}; `run` makes the study of params.yaml, which DVC reads too")
     params = load_params(arguments.params)
     chains = _chosen(params, arguments.arms, arguments.seeds)
+    if arguments.dry_run:
+        from mtpipe.run.study.dry_run import dry_run
+
+        print(dry_run(params, chains))
+        return
     places = slots(params, arguments.jobs, arguments.devices)
     if told := crowding(params, places):
         print(told, file=sys.stderr)

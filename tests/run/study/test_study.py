@@ -74,6 +74,24 @@ def test_chosen_chains_leave_the_others_and_the_report_for_later(new, by_dvc):
     assert new.lock == by_dvc.lock
 
 
+def outside_dvc(project) -> list:
+    """The project's files, but for those of .dvc, where DVC keeps what it has looked at."""
+    return sorted(path for path in project.folder.rglob("*") if not {".dvc", "__pycache__"} & set(path.parts))
+
+
+def test_a_dry_run_says_what_would_run_and_writes_nothing(new, finished):
+    for project, done in ((new, False), (finished, True)):
+        before = outside_dvc(project)
+        said = project.try_to_run("--dry-run").stdout
+        rows = {line.split()[0]: line for line in said[said.index("Stages") :].splitlines() if "up to date" in line}
+        assert {"shared", "arm0-1", "arm1-1", "closing"} == rows.keys()
+        for row in rows.values():
+            found, _, of = row.split()[1:4]
+            assert (found == of) if done else (found == "0")
+        assert "arms:" in said
+        assert outside_dvc(project) == before
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
