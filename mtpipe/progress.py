@@ -1,6 +1,7 @@
 """Progress: bars on standard error, and metrics for whoever listens."""
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any
 
@@ -41,3 +42,30 @@ def progress_bar(items: int | Iterable[Any], what: str, counting: str, shown: bo
         leave=interactive,
         disable=not shown,
     )
+
+
+def token_bar(responses: int, what: str) -> tqdm:
+    """A bar over responses that are being sampled, for `show_tokens`.
+
+    It has no time that is left: responses of one batch end together, so the first of them say nothing about the rest.
+    """
+    bar = progress_bar(responses, what, "responses")
+    bar.bar_format = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} responses [{elapsed}{postfix}]"
+    return bar
+
+
+def show_tokens(bar: tqdm, tokens: int) -> None:
+    """Has the bar show the tokens that are sampled so far, their rate, and a GPU's memory in use, at its next line."""
+    if time.time() - bar.last_print_t < bar.mininterval:
+        return
+    seconds = max(bar.format_dict["elapsed"], 1e-3)
+    bar.set_postfix_str(f"{tokens:,} tokens, {tokens / seconds:,.0f} tokens/s{_gpu()}", refresh=False)
+
+
+def _gpu() -> str:
+    """Of the whole device, because an engine may be a process of its own; nothing without torch or a GPU."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return ""
+    free, total = torch.cuda.mem_get_info()
+    return f", GPU {(total - free) / 1e9:.1f} of {total / 1e9:.1f} GB"

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from mtpipe import paths
-from mtpipe.progress import progress_bar, tell
+from mtpipe.progress import show_tokens, tell, token_bar
 from mtpipe.records import PROBLEMS, SampledRound, read_rows, write_rollouts
 from mtpipe.run.stage import run_stage
 from mtpipe.sampling.opening import open_engine
@@ -31,13 +31,14 @@ def main(
     problems = draw_problems(read_rows(paths.TRAIN, PROBLEMS), seed, round, sampling.most_prompts)
     judge = judge_of(refill, sampling.max_new_tokens) if refill else None
     rollouts, tokens, first = [], 0, sampling.prompts * sampling.group_size
-    bar = progress_bar(first, f"rollout {arm} round {round}", "responses")
+    bar = token_bar(first, f"rollout {arm} round {round}")
     with open_engine(folder, sampling, compute, ray) as engine, bar:
         control = set_controller(engine, problems[: sampling.prompts], plan, folder, seed, sampling)
         temperatures = RoundTemperatures(plan.at(control), folder)
         for rollout in sample_refilled(engine, problems, temperatures, seed, round, sampling, judge):
             rollouts.append(rollout)
             tokens += len(rollout.response_ids)
+            show_tokens(bar, tokens)
             if bar.update() or len(rollouts) == first:
                 tell("rollout", {"tokens": tokens}, round * len(problems) * sampling.group_size + len(rollouts))
     order = {problem["problem_id"]: index for index, problem in enumerate(problems)}

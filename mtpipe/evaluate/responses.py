@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
-from mtpipe.progress import progress_bar
+from mtpipe.progress import show_tokens, token_bar
 from mtpipe.records import EVALUATION, PROBLEMS, read_rows, write_rows
 from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.rounds import sample_evaluation
@@ -44,11 +44,14 @@ def evaluate(
     sampling = {name: settings.of(name, temperature) for name in problems}
     rows = []
     count = sum(len(found) * sampling[name].samples for name, found in problems.items())
-    with opened as engine, progress_bar(count, what, "responses") as bar:
+    with opened as engine, token_bar(count, what) as bar:
+        tokens = 0
         for name in problems:
             texts = []
             for response in sample_evaluation(engine, problems[name], sampling[name], settings.seed, batch_size):
                 texts.append({**vars(response), "text": engine.vocabulary.decode(response.response_ids)})
+                tokens += len(response.response_ids)
+                show_tokens(bar, tokens)
                 bar.update()
             texts.sort(key=lambda row: (row["problem_id"], row["sample"]))
             verdicts = judge_responses(problems[name], texts, judging)
