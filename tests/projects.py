@@ -53,8 +53,8 @@ def make_project(folder: Path) -> Path:
     for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, folder / name)
     (folder / ".dvc").mkdir()
-    shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
-    shutil.copy(ROOT / ".dvc" / ".gitignore", folder / ".dvc" / ".gitignore")
+    for name in ("config", ".gitignore", "plots.html"):
+        shutil.copy(ROOT / ".dvc" / name, folder / ".dvc" / name)
     subprocess.run(["git", "init", "-q", str(folder)], check=True)
     write_params(SMALL, folder / "params.yaml")
     return folder
