@@ -24,6 +24,7 @@ NAMES = (
     "head",
     "resident",
     "pipeline",
+    "study",
     "models",
 )
 

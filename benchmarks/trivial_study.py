@@ -45,6 +45,7 @@ for place in json.loads(os.environ.get("FAILING", "[]")):
     if place in " ".join(arguments):
         sys.exit(f"error in stage {place}: asked to fail")
 time.sleep(float(os.environ.get("SECONDS", "0")))
+hashlib.pbkdf2_hmac("sha256", b"work", b"", int(os.environ.get("WORK", "1")))
 if arguments[0] == "plan":
     with open("params.yaml") as file:
         params = json.load(file)

@@ -7,7 +7,7 @@ tests/test_rooms.py holds every import to that, also those inside functions.
     pruned                                the marks that pruned policies leave
     differing                             which of a round's groups have something to teach
     alone owner progress text_table       one process at a time, whose it is, what a person sees of it, and its tables
-    kernels                               whether Triton's run on a device
+    kernels ray_address                   whether Triton's run on a device; where a Ray cluster answers
     settings                              each section of params.yaml
     statistics                            intervals, paired tests, pass@k: arrays in, numbers out
     verify.values                         what an answer can be: typed values

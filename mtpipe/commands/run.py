@@ -10,9 +10,12 @@ from mtpipe import paths
 from mtpipe.alone import alone
 from mtpipe.commands import add_command, positive
 from mtpipe.errors import MtpipeError
+from mtpipe.run.study.parts import SHARED
 
 if TYPE_CHECKING:
     from mtpipe.params import Params
+    from mtpipe.run.study.pool import Start
+    from mtpipe.run.study.slots import Slot
 
 _SUMMARY = "make the whole study as `dvc repro` does, but chains (an arm with a seed) side by side; docs/study.md"
 
@@ -28,6 +31,15 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--dry-run", action="store_true", help="print settings, temperatures, stages and cost, and run nothing"
     )
+    parser.add_argument("--pull", action="store_true", help="take what DVC's remote has, like `dvc repro --pull`")
+    elsewhere = parser.add_mutually_exclusive_group()
+    elsewhere.add_argument("--address", metavar="HOST:PORT", help="run chains on the machines of this Ray cluster")
+    elsewhere.add_argument(
+        "--chain",
+        metavar="ARM-SEED",
+        help="run one chain, or `shared`; other machines may run others (docs/cluster.md)",
+    )
+    elsewhere.add_argument("--merge", action="store_true", help="collect what runs with --chain have made")
     parser.add_argument("--wait", action="store_true", help="if another `run` is at work here, begin when it has ended")
     return parser
 
@@ -35,14 +47,14 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     """Ends with status 1 if a chain fails, and with 130 after Ctrl-C."""
     from mtpipe.params import load_params
-    from mtpipe.run.study.pool import LocalPart
-    from mtpipe.run.study.slots import crowding, slots
     from mtpipe.run.study.study import StudyRun
     from mtpipe.run.study.table import table
     from mtpipe.run.study.watch import Watch
 
     if arguments.params != Path("params.yaml"):
         raise MtpipeError(f"--params is {arguments.params}; `run` makes the study of params.yaml, which DVC reads too")
+    if (arguments.chain or arguments.merge) and (arguments.arms or arguments.seeds or arguments.jobs):
+        raise MtpipeError("--arms, --seeds and --jobs choose among chains; leave them out with --chain and --merge")
     params = load_params(arguments.params)
     chains = _chosen(params, arguments.arms, arguments.seeds)
     if arguments.dry_run:
@@ -50,19 +62,43 @@ def main(arguments: argparse.Namespace) -> None:
 
         print(dry_run(params, chains))
         return
-    places = slots(params, arguments.jobs, arguments.devices)
-    if told := crowding(params, places):
-        print(told, file=sys.stderr)
-    with alone(paths.LOCKS / "study", "another `python -m mtpipe run` is at work on this study", arguments.wait):
-        study, stopped = StudyRun(), False
+    start, places = _places(params, arguments)
+    lock, what = "study", "another `python -m mtpipe run` is at work on this study"
+    if arguments.chain not in (None, SHARED):
+        lock, what = f"run-{arguments.chain.replace('/', '-')}", f"{arguments.chain} is at work already"
+    with alone(paths.LOCKS / lock, what, arguments.wait):
+        study, stopped = StudyRun(arguments.pull), False
         if study.told:
             print(study.told, file=sys.stderr)
         try:
-            study.run(chains, places, LocalPart, Watch())
+            if arguments.chain:
+                study.run_part(arguments.chain, places[0], start, Watch())
+            elif arguments.merge:
+                study.merge(places, start, Watch())
+            else:
+                study.run(chains, places, start, Watch())
         except KeyboardInterrupt:
             stopped = True
     print(table(study.outcome))
     sys.exit(130 if stopped else 1 if study.outcome.failed else 0)
+
+
+def _places(params: "Params", arguments: argparse.Namespace) -> "tuple[Start, list[Slot]]":
+    """What starts a part, and the slots to start parts in."""
+    from mtpipe.run.study.pool import LocalPart
+    from mtpipe.run.study.slots import crowding, slots
+
+    if arguments.address is not None:
+        from mtpipe.run.study.ray_pool import RayCluster
+
+        if arguments.devices is not None:
+            raise MtpipeError("--devices are this machine's; with --address Ray gives each chain its own")
+        cluster = RayCluster(arguments.address, params, arguments.jobs)
+        return cluster.start, cluster.slots
+    found = slots(params, arguments.jobs, arguments.devices)
+    if told := crowding(params, found):
+        print(told, file=sys.stderr)
+    return LocalPart, found
 
 
 def _chosen(params: "Params", arms: Sequence[str] | None, seeds: Sequence[int] | None) -> list[str]:

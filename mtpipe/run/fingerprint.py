@@ -41,6 +41,7 @@ class Fingerprints:
         self._root = root
         self._read: dict[Path, tuple[str, list[str]]] = {}
         self._found: dict[str, list[Path]] = {}
+        self._places: dict[Path, list[Path]] = {}
         self._keys: dict[Path, str] = {}
 
     def of_stage(self, name: str, plugins: Collection[str] = ()) -> Digests:
@@ -108,23 +109,24 @@ class Fingerprints:
 
     def _files(self, module: str) -> list[Path]:
         """A module's file, its packages' files, and what lies beside them that is not Python."""
-        if module.partition(".")[0] == PLUGINS:
-            return list(_files(module, Path.cwd()))
         if module not in self._found:
-            self._found[module] = list(_files(module, self._root))
+            place = Path.cwd() if module.partition(".")[0] == PLUGINS else self._root
+            self._found[module] = []
+            for name in module.split("."):
+                place /= name
+                if place not in self._places:
+                    self._places[place] = _files_at(place)
+                self._found[module] += self._places[place]
         return self._found[module]
 
 
-def _files(module: str, home: Path) -> Iterator[Path]:
-    parts = module.split(".")
-    for length in range(1, len(parts) + 1):
-        place = home.joinpath(*parts[:length])
-        if (place / "__init__.py").is_file():
-            yield place / "__init__.py"
-            others = (file for file in place.iterdir() if file.is_file() and file.suffix != ".py")
-            yield from (file for file in others if not file.name.startswith("."))
-        elif (file := place.with_suffix(".py")).is_file():
-            yield file
+def _files_at(place: Path) -> list[Path]:
+    """A package's own file and what lies beside it that is not Python; or a module's file."""
+    if (place / "__init__.py").is_file():
+        others = (file for file in place.iterdir() if file.suffix != ".py" and file.is_file())
+        return [place / "__init__.py", *(file for file in others if not file.name.startswith("."))]
+    file = place.with_suffix(".py")
+    return [file] if file.is_file() else []
 
 
 def code_digest(tree: ast.AST) -> str:

@@ -26,6 +26,8 @@ from mtpipe.owner import OWNER, engine_socket, find_owner, private_folder
 
 STAGES_WITH_TORCH = ("warm_start", "rollout", "update", "evaluate", "evaluate_start", "sweep")
 STAGE_BEFORE_THEM = "plan"
+STAGES_WITH_SYMPY = ("verify",)
+"""Forked from a server that is there already; loading all of its libraries would take longer than the stage."""
 _KILLED = 137
 
 
@@ -41,7 +43,7 @@ def main() -> None:
     if Path("/proc/self/status").is_file():
         os.environ[OWNER] = str(find_owner())
     if engine_socket() is not None or not _may_start_vllm(stage):
-        if stage in STAGES_WITH_TORCH:
+        if stage in (*STAGES_WITH_TORCH, *STAGES_WITH_SYMPY):
             status = _run_forked(stage, arguments)
             if status is not None:
                 sys.exit(status)
@@ -90,7 +92,8 @@ def _run_forked(stage: str, arguments: list[str]) -> int | None:
             connection.sendmsg([len(body).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
             connection.sendall(body)
         except OSError:
-            _start_server(address, owner)
+            if stage in STAGES_WITH_TORCH:
+                _start_server(address, owner)
             return None
         with contextlib.suppress(OSError):
             if answer := connection.recv(1):

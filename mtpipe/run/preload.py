@@ -52,7 +52,7 @@ def _load_libraries() -> None:
     import pyarrow.parquet  # noqa: F401
     import pydantic  # noqa: F401
     import sympy  # noqa: F401
-    import torch  # noqa: F401
+    import torch.distributed.fsdp  # noqa: F401
     import transformers.models.qwen2.modeling_qwen2  # noqa: F401
     from transformers import AutoModelForCausalLM  # noqa: F401
 

@@ -9,7 +9,6 @@ text, tokens and log-probs only. Temperatures and entropies stay in the engine, 
 """
 
 import os
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,13 +19,12 @@ import pyarrow as pa
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import Vocabulary, load_vocabulary
+from mtpipe.ray_address import INSTALL, knock
 from mtpipe.records import ROLLOUTS, Rollout
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan, by_length, refuse_batch_dependent
 
 if TYPE_CHECKING:
     from mtpipe.sampling.engine import Engine
-
-INSTALL = "pip install -e '.[ray]'"
 
 _ROWS = ROLLOUTS.append(pa.field("error", pa.string()))
 """What a worker returns: rollouts, or one row with nothing but the reason why there are none."""
@@ -113,14 +111,6 @@ class _Worker:
         return pa.Table.from_pylist(rows, schema=_ROWS)
 
 
-def _knock(address: str) -> None:
-    """Raises OSError or ValueError where nothing listens; Ray itself would try again for more than eight minutes."""
-    from ray._private.services import canonicalize_bootstrap_address
-
-    host, _, port = str(canonicalize_bootstrap_address(address)).rpartition(":")
-    socket.create_connection((host, int(port)), timeout=10).close()
-
-
 def _start_ray(workers: Workers) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would let any other work on the machine go first
@@ -133,7 +123,7 @@ def _start_ray(workers: Workers) -> Any:
     size = {} if workers.address else {"num_cpus": max(needed, os.cpu_count() or 1), "include_dashboard": False}
     try:
         if workers.address:
-            _knock(workers.address)
+            knock(workers.address)
         ray.init(address=workers.address or "local", log_to_driver=False, logging_level="ERROR", **size)
     except (OSError, RuntimeError, ValueError) as error:
         if workers.address is None:

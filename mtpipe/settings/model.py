@@ -49,7 +49,7 @@ class Compute(Settings):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(
-        default=2, ge=1, description="CPU threads; another number may change the last digits of a result"
+        default=1, ge=1, description="CPU threads; another number may change the last digits of a result"
     )
 
 

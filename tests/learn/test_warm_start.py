@@ -1,12 +1,14 @@
 """The warm start's batches, and what it teaches."""
 
 import copy
+import os
 from itertools import islice
 
 import pytest
 import torch
 from tqdm import tqdm
 
+from mtpipe.learn import warm_start as module
 from mtpipe.learn.scoring.sequences import pad
 from mtpipe.learn.warm_start import length_batches, warm_start
 
@@ -75,3 +77,16 @@ def test_it_is_cross_entropy_over_responses_with_clipping_and_warm_up(policy, pa
         peer.step()
     for one, other in zip(policy.model.parameters(), twin.model.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_the_policy_is_the_same_to_the_last_bit_for_any_number_of_cores(policy, params, monkeypatch):
+    monkeypatch.setattr(module, "_ROWS_A_PART", 1)
+    settings = params.warm_start.model_copy(update={"steps": 6, "batch_size": 3})
+    made = []
+    for count in (1, 2, 5):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, count=count: set(range(count)), raising=False)
+        twin = copy.deepcopy(policy)
+        warm_start(twin, EXAMPLES, settings, 0, tqdm(disable=True))
+        made.append(list(twin.model.parameters()))
+    for others in made[1:]:
+        assert all(torch.equal(one, other) for one, other in zip(made[0], others, strict=True))

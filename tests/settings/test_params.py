@@ -139,7 +139,7 @@ def test_zero_rounds_are_refused(tmp_path):
 
 
 def test_all_faults_are_listed_at_once(tmp_path):
-    message = fault(tmp_path, SHIPPED, SHIPPED.replace("heads: 2", "heads: 0").replace("threads: 2", "threads: 0"))
+    message = fault(tmp_path, SHIPPED, SHIPPED.replace("heads: 2", "heads: 0").replace("threads: 1", "threads: 0"))
     assert "model.heads" in message
     assert "compute.threads" in message
 

@@ -29,15 +29,19 @@ PARENT = "MTPIPE_PARENT"
 
 @dataclass(frozen=True)
 class PartPlan:
-    """The stages of a part in their order, and those of their lock entries that dvc.lock has."""
+    """The stages of a part in their order, and those of their lock entries that dvc.lock has.
+
+    `pulls`: whether what DVC's remote has of them may be restored from there.
+    """
 
     stages: list[str]
     entries: Mapping[str, Entry]
+    pulls: bool = False
 
     @classmethod
-    def of(cls, stages: list[str], lock: DvcLock) -> "PartPlan":
+    def of(cls, stages: list[str], lock: DvcLock, pulls: bool = False) -> "PartPlan":
         found = {stage: lock.get(stage) for stage in stages}
-        return cls(stages, {stage: entry for stage, entry in found.items() if entry is not None})
+        return cls(stages, {stage: entry for stage, entry in found.items() if entry is not None}, pulls)
 
     @classmethod
     def read(cls, part: str) -> "PartPlan":
@@ -159,7 +163,7 @@ def _run_stage(
     entry = _standing(stage, plan, former)
     if entry is None:
         progress.begin(stage.name)
-        entry = stage.run()
+        entry = stage.run(plan.pulls)
         progress.end()
     if entry is not None and entry != plan.entries.get(stage.name):
         own.add(stage.name, entry)

@@ -82,16 +82,16 @@ class ProjectStage:
         with self._stage.repo.lock, _claimed_with_its_part(), _readable():
             return not self._stage.changed(allow_missing=pruned)
 
-    def run(self) -> Entry | None:
+    def run(self, pulls: bool = False) -> Entry | None:
         """Restores its outputs from the cache or runs its command, and returns the new lock entry.
 
-        None for a stage of another file, which DVC writes into that file.
+        With `pulls` outputs may come from the remote. None for a stage of another file, which DVC writes there.
 
         Raises MtpipeError if the command fails, or if a dependency or an output is missing.
         """
         try:
             with self._stage.repo.lock, _claimed_with_its_part(), self._stage.repo.scm_context(quiet=True):
-                self._stage.run()
+                self._stage.run(pull=pulls)
                 if not self.is_own:
                     self._stage.dump(update_pipeline=False)
         except DvcException as error:
@@ -139,6 +139,13 @@ class Project:
                 else:
                     self._stages |= {stage.addressing: ProjectStage(stage, False) for stage in self._others}
         return self._stages[name]
+
+    def pull_run_cache(self) -> None:
+        """Brings what other machines have pushed with `dvc push --run-cache`. Raises MtpipeError without a remote."""
+        try:
+            self._repo.stage_cache.pull(None)
+        except DvcException as error:
+            raise MtpipeError(f"--pull needs a DVC remote that this project knows: {error}") from error
 
     def _chains(self) -> dict[str, str]:
         """For each stage of dvc.yaml that is unrolled over arms and seeds, its chain's name."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mtpipe.errors import MtpipeError
 from mtpipe.run.study.lock import DvcLock, PartLock, keep_whole
 from mtpipe.run.study.part import PartPlan, Progress, done_so_far, last_words, lock_file, log_file
 from mtpipe.run.study.parts import CLOSING, SHARED
@@ -25,12 +26,18 @@ class Outcome:
 
 
 class StudyRun:
-    """The project's study, and the parts of it that a call of `run` has to do with."""
+    """The project's study, and the parts of it that a call of `run` has to do with.
 
-    def __init__(self) -> None:
+    Args:
+        pulls: whether stages may be restored from DVC's default remote, as with `dvc repro --pull`.
+    """
+
+    def __init__(self, pulls: bool = False) -> None:
         self._project = Project()
         with self._project.locked():
             self.told = keep_whole()
+        self._pulls = pulls
+        self._merges = True
         self.parts = self._project.parts
         self.outcome = Outcome()
 
@@ -40,6 +47,8 @@ class StudyRun:
         What closes the study runs once all its chains are up to date, also those that were not asked for. A chain that
         fails stops none of the others. Raises KeyboardInterrupt when all that ran has ended.
         """
+        if self._pulls:
+            self._project.pull_run_cache()
         self._run([SHARED], slots[:1], start, watch)
         if not self.outcome.failed:
             self._run(chains, slots, start, watch)
@@ -52,6 +61,56 @@ class StudyRun:
             keep_whole()
         return self.outcome
 
+    def run_part(self, part: str, slot: Slot, start: Start, watch: Watch) -> Outcome:
+        """Runs the shared stages, or one chain, whose lock entries it leaves for `merge`: other chains run elsewhere.
+
+        Raises MtpipeError for an unknown part, and for a chain while the shared stages are not up to date.
+        """
+        if part not in (SHARED, *self.parts.chains):
+            raise MtpipeError(f"--chain is {part!r}; this study has {', '.join([SHARED, *self.parts.chains])}")
+        if part != SHARED:
+            self._require_shared()
+        self._merges = part == SHARED
+        self._run([part], [slot], start, watch)
+        return self.outcome
+
+    def merge(self, slots: Sequence[Slot], start: Start, watch: Watch) -> Outcome:
+        """Puts into dvc.lock what chains have left in their folders, and runs what closes the study.
+
+        Raises MtpipeError, after it has merged the others, if a chain is missing or was made from other settings.
+        """
+        self._require_shared()
+        lock = DvcLock()
+        lacking = [told for chain in self.parts.chains if (told := self._lacks(chain, lock))]
+        if lacking:
+            raise MtpipeError("\n".join(["the other chains are merged, but", *lacking]))
+        self._run([CLOSING], slots[:1], start, watch)
+        with self._project.locked():
+            keep_whole()
+        return self.outcome
+
+    def _require_shared(self) -> None:
+        stages = self.parts.shared
+        done = done_so_far(self._project, PartPlan.of(stages, DvcLock()), {})
+        if len(done) < len(stages):
+            raise MtpipeError(
+                f"{stages[len(done)]} is not up to date, and all chains need it: `python -m mtpipe run --chain shared` "
+                f"makes it, before the chains start"
+            )
+
+    def _lacks(self, chain: str, lock: DvcLock) -> str | None:
+        """What is not up to date in a chain, as a sentence; None if nothing, and then the chain is merged."""
+        stages = self.parts.chains[chain]
+        plan, own = PartPlan.of(stages, lock), PartLock(lock_file(chain)).entries
+        done = done_so_far(self._project, plan, own)
+        if len(done) == len(stages):
+            self._merge(chain, {name: entry for name, entry in done.items() if name in own})
+            return None
+        stage = stages[len(done)]
+        known = stage in own or stage in plan.entries
+        why = "was made from other settings or code, or its files have changed" if known else "has not been made"
+        return f"  {chain}: {stage} {why}; `python -m mtpipe run --chain {chain}` makes it"
+
     def _run(self, parts: Sequence[str], slots: Sequence[Slot], start: Start, watch: Watch) -> None:
         lock = DvcLock()
         waiting = [part for part in parts if not self._take_up(part, lock)]
@@ -61,7 +120,7 @@ class StudyRun:
     def _take_up(self, part: str, lock: DvcLock) -> bool:
         """Whether a part is up to date; writes its plan if it is not, and merges the entries that it left if it is."""
         stages = self.parts.stages(part)
-        plan, own = PartPlan.of(stages, lock), PartLock(lock_file(part)).entries
+        plan, own = PartPlan.of(stages, lock, self._pulls), PartLock(lock_file(part)).entries
         done = done_so_far(self._project, plan, own)
         if len(done) < len(stages):
             plan.write(part)
@@ -82,6 +141,8 @@ class StudyRun:
         watch.end(progress)
 
     def _merge(self, part: str, entries: dict[str, Entry]) -> None:
+        if not self._merges:
+            return
         if entries:
             with self._project.locked():
                 lock = DvcLock()

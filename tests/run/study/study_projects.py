@@ -37,19 +37,25 @@ class Project:
     def status(self) -> str:
         return self._call("dvc", "status").stdout.strip()
 
-    def run(self, *flags: str) -> set[str]:
+    def run(self, *flags: str, jobs: str | None = "2") -> set[str]:
         """The stages that `python -m mtpipe run` runs."""
-        ended = self.try_to_run(*flags)
+        ended = self.try_to_run(*flags, jobs=jobs)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return self.ran()
 
-    def try_to_run(self, *flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def try_to_run(self, *flags: str, jobs: str | None = "2", **environment: str) -> subprocess.CompletedProcess[str]:
         for log in self.folder.glob("data/chains/*/log"):
             log.unlink()
-        return self._call(*self.command(*flags), **environment)
+        return self._call(*self.command(*flags, jobs=jobs), **environment)
 
-    def command(self, *flags: str) -> list[str]:
-        return [sys.executable, "-m", "mtpipe", "run", "--jobs", "2", *flags]
+    def command(self, *flags: str, jobs: str | None = "2") -> list[str]:
+        return [sys.executable, "-m", "mtpipe", "run", *(["--jobs", jobs] if jobs else []), *flags]
+
+    def call(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Another command, which has to succeed."""
+        ended = self._call(*command, **environment)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended
 
     def ran(self) -> set[str]:
         """The stages that the last call of `run` ran."""
