@@ -46,7 +46,7 @@ def main() -> None:
                 if command is _REPRO and size > _LARGEST_REPRO:
                     continue
                 folder = Path(parent) / f"{size}-{name.replace(' ', '-')}"
-                stages = make_study(folder, arms=max(1, round((size - 6) / 48)), seeds=1, rounds=_ROUNDS)
+                stages = make_study(folder, arms=max(1, round((size - 7) / 48)), seeds=1, rounds=_ROUNDS)
                 first, again = _cost(command, folder), _cost(command, folder)
                 print(
                     f"{stages:6}  {name:10}  {first.seconds:7.0f}  {first.cpu:11.0f}  {first.cpu / stages:13.3f}  "

@@ -88,7 +88,7 @@ def make_study(folder: Path, arms: int, seeds: int, rounds: int) -> int:
     dvc = str(Path(sys.executable).with_name("dvc"))
     for command in (["git", "init", "-q"], [dvc, "init", "-q"], ["git", "add", "-A"]):
         subprocess.run(command, cwd=folder, check=True)
-    return 6 + arms * seeds * (3 + 3 * rounds)
+    return 7 + arms * seeds * (3 + 3 * rounds)
 
 
 def write_params(folder: Path, arms: list[str], seeds: list[int], rounds: int, **changes: float) -> None:

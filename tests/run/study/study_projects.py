@@ -88,4 +88,4 @@ def chain(arm: str, rounds: int = 1, seed: int = 1) -> set[str]:
 
 
 SHARED = {"plan", "prepare", "warm_start", "evaluate_start"}
-CLOSING = {"report", "track"}
+CLOSING = {"report", "look", "track"}
