@@ -25,7 +25,8 @@ def main() -> None:
 
         check_lora(params.model, params.model.lora, **vars(params.task.vocabulary))
     for arm in params.arms:
-        write_json(paths.arm_update(arm), params.update_of(arm).model_dump(mode="json"))
+        update = params.update_of(arm).model_dump(mode="json")
+        write_json(paths.arm_update(arm), update | {"sources": fingerprints.of_plugins(used_plugins(update))})
     for plan in params.plans():
         own = fingerprints.of_plugins(used_plugins(plan.model_dump(mode="json")))
         complete = plan.model_copy(update={"sources": own})

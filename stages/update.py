@@ -1,11 +1,18 @@
 """Stage update: one round's policy update. It writes the next round's policy, and what its optimizer steps measured."""
 
 from mtpipe import paths
-from mtpipe.files import read_json, write_json
+from mtpipe.files import write_json
 from mtpipe.learn.batching.groups import keep_groups
 from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.distributed import processes
-from mtpipe.learn.round import measured_steps, next_control, read_groups, resume_point, write_next_policy
+from mtpipe.learn.round import (
+    measured_steps,
+    next_control,
+    read_groups,
+    resume_point,
+    update_settings,
+    write_next_policy,
+)
 from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.update import update_policy
 from mtpipe.model.policy import prepare_torch
@@ -15,14 +22,13 @@ from mtpipe.run.stage import run_stage
 from mtpipe.sampling.resident.reaching import give_back_device
 from mtpipe.settings.model import Compute
 from mtpipe.settings.sampling import RoundSize
-from mtpipe.settings.update import Update
 
 
 def main(arm: str, seed: int, round: int, *, compute: Compute, sampling: RoundSize) -> None:
     """Updates one run's policy from one round's rewarded responses."""
     give_back_device()
     refuse_to_make_again(paths.policy(arm, seed, round + 1))
-    settings = Update.model_validate(read_json(paths.arm_update(arm)))
+    settings = update_settings(arm)
     if processes.start_all(settings.processes, "stages.update", arm=arm, seed=seed, round=round):
         return
     device, run = prepare_torch(compute), (arm, seed, round)

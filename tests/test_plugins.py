@@ -40,7 +40,7 @@ def configure(example: str, rounds: int = 1) -> None:
             "report.baseline": example,
             "sampling": {"prompts": 6, "group_size": 4, "max_new_tokens": 12},
             "reward": {"format": 0.5, "overlong": -1.0} | settings(example).get("reward", {}),
-            "update": {"prompts_per_step": 3, "logprob_tolerance": 1e-4},
+            "update": {"prompts_per_step": 3, "logprob_tolerance": 1e-4} | settings(example).get("update", {}),
             "temperature": settings(example).get("temperature", {example: {}}),
         }
     )
@@ -114,6 +114,16 @@ def test_a_controller_carries_its_state_from_round_to_round(project):
     assert second["temperature"] in (0.9, 1.1)
     assert bases("stirring", 1) == [second["temperature"]] * 4
     assert read_json(paths.round_metrics("stirring", 1, 1))["round"]["controller_temperature"] == second["temperature"]
+
+
+def test_a_loss_trains_the_policy(project):
+    configure("fading")
+    train("fading", 1)
+    steps = [step for step in read_json(paths.steps("fading", 1, 0))["steps"] if "loss" in step]
+    assert steps
+    assert {step["clip_fraction"] for step in steps} == {0.0}
+    assert all(step["ratio_max"] > 1 or step["ratio"] == 1 for step in steps)
+    assert read_json(paths.arm_update("fading"))["loss"] == "plugins.fading.fading"
 
 
 def test_a_part_of_the_reward_is_recorded_by_response_and_measured(project):

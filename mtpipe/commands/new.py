@@ -8,7 +8,7 @@ from mtpipe.commands import add_command
 
 def add_parser(parsers: Any) -> argparse.ArgumentParser:
     parser = add_command(parsers, "new", "write a skeleton of your own rule, schedule, … with its test into plugins/")
-    parser.add_argument("kind", help="rule, schedule, spread, controller or reward")
+    parser.add_argument("kind", help="rule, schedule, spread, controller, task, loss or reward")
     parser.add_argument("name", help="falling_rule, say: plugins/falling_rule.py with the class FallingRule")
     return parser
 

@@ -10,7 +10,8 @@ from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.learn.losses.covariance import held_back
 from mtpipe.learn.losses.importance import behaviour_kl, importance_weights
 from mtpipe.learn.losses.mismatch import mismatch_weights
-from mtpipe.learn.losses.surrogates import cispo, clipped, k3, sequence_log_ratio
+from mtpipe.learn.losses.named import LossInputs, surrogate_of
+from mtpipe.learn.losses.surrogates import k3
 from mtpipe.learn.scoring.chunked_head import TokenScores
 from mtpipe.settings.mismatch import corrects
 from mtpipe.settings.update import KlCov, Update
@@ -86,11 +87,15 @@ def policy_loss(
     tempered = settings.target == "tempered"
     logprobs = scores.tempered if tempered else scores.untempered
     log_ratio = logprobs - (tokens.round_start_logprobs if settings.ratio_to_round_start else tokens.behaviour_logprobs)
-    bounded = sequence_log_ratio(log_ratio, tokens.response_index) if settings.loss == "gspo" else log_ratio
-    if settings.loss == "cispo":
-        surrogate = cispo(bounded, logprobs, tokens.advantages, settings.clip_high)
-    else:
-        surrogate = clipped(bounded, tokens.advantages, *_clip_range(tokens, settings), settings.dual_clip)
+    inputs = LossInputs(
+        log_ratio,
+        logprobs,
+        tokens.advantages,
+        tokens.response_index,
+        *_clip_range(tokens, settings),
+        settings.dual_clip,
+    )
+    surrogate = surrogate_of(settings.loss, inputs)
     losses, importance = surrogate.loss, surrogate.ratio
     if len(tokens.surrogate_mask):
         losses = losses * tokens.surrogate_mask

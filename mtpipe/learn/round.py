@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from mtpipe import paths
-from mtpipe.files import atomic
+from mtpipe.files import atomic, read_json
 from mtpipe.learn.after_round import after_round
 from mtpipe.learn.batching.groups import RolloutGroup, join_groups
 from mtpipe.learn.losses.entropy_bonus import write_coefficient
@@ -14,6 +14,7 @@ from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.resume import ResumePoint, fingerprint
 from mtpipe.learn.update import coefficient_after
 from mtpipe.records import VERDICTS, Rollout, read_rollouts, read_rows, read_sampled_round
+from mtpipe.settings.update import Update
 from mtpipe.temperature.controllers.controller import State
 from mtpipe.temperature.controllers.state import state_after, write_state
 from mtpipe.temperature.entropy_table import write_entropy_table
@@ -37,6 +38,12 @@ def next_control(arm: str, seed: int, round: int, learner: Learner, groups: list
     if controller is None:
         return control
     return state_after(controller, control, after_round(groups, learner.scorer, learner.settings))
+
+
+def update_settings(arm: str) -> Update:
+    """An arm's settings of the update, from its plan, which also has the code of a loss of one's own."""
+    planned = read_json(paths.arm_update(arm))
+    return Update.model_validate({key: value for key, value in planned.items() if key != "sources"})
 
 
 def resume_point(arm: str, seed: int, round: int) -> ResumePoint:

@@ -45,13 +45,14 @@ def run_stage(main: Callable[..., None]) -> None:
     try:
         with alone(paths.LOCKS / name, f"{name} still runs from an earlier start", waits=True):
             started = time.time()
-            plan = paths.round_plan(arguments["arm"], arguments["round"]) if "round" in arguments else None
+            plans = [paths.round_plan(arguments["arm"], arguments["round"])] if "round" in arguments else []
+            plans += [paths.arm_update(arguments["arm"])] if stage == "update" else []
             if stage != "plan":
-                check_code(stage, plan)
+                check_code(stage, *plans)
             _listen(arguments)
             main(**arguments, **settings_for(main))
             if stage != "plan":
-                check_code(stage, plan)
+                check_code(stage, *plans)
             _write_clock(name, started)
     except MtpipeError as error:
         sys.exit(f"error in stage {name}: {error}")

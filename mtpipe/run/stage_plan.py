@@ -74,13 +74,13 @@ def settings_for(main: Callable[..., None]) -> dict[str, Any]:
     return values
 
 
-def check_code(stage: str, round_plan: Path | None = None) -> None:
+def check_code(stage: str, *plans: Path) -> None:
     """Raises MtpipeError, naming the files, if the stage's code is not what its plan was written for.
 
     That is the case if a file was edited while `dvc repro` runs: DVC would take the result for that of the old code.
 
     Args:
-        round_plan: the plan of the stage's round, which has the code of the arm's own classes.
+        plans: those of the stage's round and update, which have the code of the arm's own classes and functions.
     """
     path = paths.stage_plan(stage)
     plan = read_json(path)
@@ -88,8 +88,8 @@ def check_code(stage: str, round_plan: Path | None = None) -> None:
     fingerprints = Fingerprints(read_json(paths.CODE_CACHE) if paths.CODE_CACHE.is_file() else {})
     present = fingerprints.of_stage(stage, plan["plugins"])
     changed = [file for file in sorted(planned | present) if planned.get(file) != present.get(file)]
-    if round_plan is not None:
-        changed += fingerprints.changed(read_json(round_plan)["sources"])
+    for each in plans:
+        changed += fingerprints.changed(read_json(each).get("sources", {}))
     if changed:
         raise MtpipeError(
             f"{', '.join(changed[:5])}{' and more' if len(changed) > 5 else ''} changed after {path} was written, so "

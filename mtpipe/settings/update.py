@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mtpipe.settings.base import Settings, faults
+from mtpipe.settings.losses import LOSSES, loss_kind
 from mtpipe.settings.mismatch import Mismatch, SequenceTruncate, TokenTruncate, Uncorrected, corrects
 
 
@@ -60,8 +61,8 @@ class KlCov(Settings):
 class Loss(Settings):
     """What is minimised; an arm may override any of these (`temperature.ARM.update`)."""
 
-    loss: Literal["grpo", "dapo", "bnpo", "dr_grpo", "gspo", "cispo"] = Field(
-        default="dapo", description="docs/update.md has each"
+    loss: str = Field(
+        default="dapo", description=f"{', '.join(LOSSES)} (docs/update.md has each), or a function's dotted path"
     )
     target: Literal["tempered", "untempered"] = Field(
         default="tempered", description="score tokens at the T they were sampled at, or at 1"
@@ -107,15 +108,22 @@ class Loss(Settings):
         default=None, description="null: neither"
     )
 
+    @field_validator("loss")
+    @classmethod
+    def _loss_is_there(cls, name: str) -> str:
+        loss_kind(name)
+        return name
+
     @model_validator(mode="after")
     def _controls_fit_the_loss(self) -> "Loss":
-        if self.loss == "gspo" and self.top_entropy is not None:
+        kind = loss_kind(self.loss)
+        if not kind.token_ratio and self.top_entropy is not None:
             raise ValueError(
-                "top_entropy needs a ratio of each token's own, and gspo has one for the whole response: leaving out "
-                "tokens would only scale it; set top_entropy to null or take another loss"
+                f"top_entropy needs a ratio of each token's own, and {self.loss} has one for the whole response: "
+                f"leaving out tokens would only scale it; set top_entropy to null or take another loss"
             )
         for name in ("entropy_clip", "covariance"):
-            if getattr(self, name) is not None and self.loss in ("gspo", "cispo"):
+            if getattr(self, name) is not None and not kind.clipped:
                 raise ValueError(
                     f"{name} acts on the clip and the gradient of each token's own ratio, which {self.loss} does not "
                     f"have; set it to null or take another loss"

@@ -17,6 +17,8 @@ KINDS = {
         "    spread: {kind: plugins.$module.$Name}",
     ),
     "controller": ("controller", "temperature:\n  $module:\n    controller: {kind: plugins.$module.$Name}"),
+    "task": ("task", "warm_start:\n  steps: 0\ntask:\n  name: plugins.$module.$Name"),
+    "loss": ("loss", "update:\n  loss: plugins.$module.$module"),
     "reward": ("part of the reward", "reward:\n  correct: 1.0\n  parts: {plugins.$module.$module: 0.1}"),
 }
 """Each kind in words, and how params.yaml names one."""
@@ -45,10 +47,10 @@ def write_skeleton(kind: str, name: str) -> str:
         write_text(path, Template((files(__package__) / skeleton).read_text(encoding="utf-8")).substitute(places))
     words, entry = KINDS[kind]
     own, test = written
-    uses = "reward" if kind == "reward" else "arms"
+    of_arm = entry.startswith("temperature:")
     return (
         f"{own} is a {words} to begin with, {test} its test: python -m pytest {test}\n\n"
-        f"Name it in params.yaml{'' if uses == 'reward' else f', and list {module} in arms'}:\n\n"
+        f"Name it in params.yaml{f', and list {module} in arms' if of_arm else ''}:\n\n"
         f"{Template(entry).substitute(places)}\n\n"
         f"`python -m mtpipe temperatures` checks it; docs/plugins.md has a complete one of each kind."
     )

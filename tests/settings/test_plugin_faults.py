@@ -13,7 +13,9 @@ from mtpipe.files import read_json
 from mtpipe.params import load_params
 from mtpipe.run.fingerprint import Fingerprints
 from mtpipe.run.stage_plan import check_code
-from mtpipe.settings.plugins import load_class, used_plugins
+from mtpipe.settings.losses import loss_kind
+from mtpipe.settings.plugins import load_class, load_function, used_plugins
+from mtpipe.tasks.task import task_class
 from mtpipe.temperature.annealed_spread import OwnSpread
 from mtpipe.temperature.controllers.controller import BeforeRound, Controller
 from mtpipe.temperature.controllers.state import state_after, state_before
@@ -25,8 +27,19 @@ KINDS = {
     "schedule": (lambda path: load_class(path, Schedule, "schedule"), "sawtooth", "Sawtooth", "at(self, round"),
     "spread": (lambda path: load_class(path, OwnSpread, "spread"), "fan", "Fan", "offsets(self, round"),
     "controller": (lambda path: load_class(path, Controller, "controller"), "stirring", "Stirring", "before(self"),
+    "task": (task_class, "quiz", "Quiz", "prepare(self"),
 }
 """Of each kind: what loads it, its example in docs/plugins.md, and a method that it has to have."""
+
+FUNCTIONS = {
+    "loss": (loss_kind, "fading", "tokens"),
+    "part of the reward": (
+        lambda path: load_function(path, ("problem", "responses"), "part of the reward"),
+        "waits",
+        "problem, responses",
+    ),
+}
+"""Of each kind that is a function: what loads it, its example, which is called as its file, and its arguments."""
 
 
 @pytest.fixture
@@ -69,6 +82,24 @@ def test_a_class_of_each_kind_is_loaded_and_its_faults_are_told_with_file_and_li
             load(f"plugins.own.{name}")
     with pytest.raises(ValueError, match=r"there is no module plugins\.owm, neither in this folder nor installed"):
         load(f"plugins.owm.{name}")
+
+
+@pytest.mark.parametrize("what", FUNCTIONS)
+def test_a_function_of_each_kind_is_loaded_and_its_faults_are_told_with_file_and_line(project, what):
+    load, name, arguments = FUNCTIONS[what]
+    load(f"plugins.{name}.{name}")
+    faults = {
+        "import nothing_like_it": "plugins.own needs nothing_like_it, which is not installed",
+        "1\n1 / 0": "plugins.own does not load: ZeroDivisionError: division by zero (plugins/own.py, line 2)",
+        "1\n2\ndef": "plugins.own does not load: SyntaxError: invalid syntax (plugins/own.py, line 3)",
+        f"{name} = 1": f"plugins.own has no function '{name}'; it has none",
+        f"def {name}d(a):\n    return a": f"plugins.own has no function '{name}'; it has {name}d",
+        f"1\ndef {name}():\n    return 1": f"plugins/own.py, line 2 cannot be called with ({arguments}), as a",
+    }
+    for text, expected in faults.items():
+        write_class("own", text)
+        with pytest.raises(ValueError, match=re.escape(expected)):
+            load(f"plugins.own.{name}")
 
 
 @pytest.mark.parametrize(

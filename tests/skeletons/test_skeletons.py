@@ -27,9 +27,10 @@ def test_a_skeleton_passes_its_test_and_params_yaml_takes_what_it_says(folder, k
     told = write_skeleton(kind, f"My{kind.capitalize()}")
     name = f"my_{kind}"
     entry = YAML(typ="safe").load(re.search(r":\n\n(\w.*?)\n\n`", told, re.DOTALL)[1])
-    changes = {"reward": entry["reward"]} if kind == "reward" else {"arms": [name], "report.baseline": name, **entry}
+    arms = {"arms": [name], "report.baseline": name} if "temperature" in entry else {}
+    task = {"task": entry.pop("task")} if "task" in entry else {}
     with open("params.yaml", "w") as file:
-        YAML(typ="safe").dump(changed_params(changes), file)
+        YAML(typ="safe").dump(changed_params(arms | entry) | task, file)
     assert load_params().plans()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"plugins/test_{name}.py"]
     environment = {"PYTHONPATH": f"{ROOT}:{folder}", "PATH": ""}

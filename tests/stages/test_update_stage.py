@@ -86,4 +86,4 @@ def test_every_update_is_that_of_its_arms_own_settings(here):
     for arm, settings in ARMS.items():
         found = json.loads(paths.arm_update(arm).read_text())
         expected = load_params().update.model_dump(mode="json") | settings.get("update", {})
-        assert found == expected | {"logprob_tolerance": 1e-5}, "what float32 asks for"
+        assert found == expected | {"logprob_tolerance": 1e-5, "sources": {}}, "what float32 asks for"

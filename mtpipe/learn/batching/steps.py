@@ -7,8 +7,9 @@ import torch
 from mtpipe.learn.batching.advantages import group_advantages
 from mtpipe.learn.batching.groups import RolloutGroup
 from mtpipe.learn.batching.token_masks import token_masks
-from mtpipe.learn.losses.aggregation import constant, group_token_mean, sequence_mean, token_mean
+from mtpipe.learn.losses.aggregation import response_weights
 from mtpipe.records import Rollout
+from mtpipe.settings.losses import loss_kind
 from mtpipe.settings.update import Update
 
 
@@ -98,12 +99,5 @@ def optimizer_steps(groups: list[RolloutGroup], settings: Update, max_response: 
 def token_weights(rollouts: list[Rollout], settings: Update, max_response: int) -> list[float]:
     """The weight of each response's tokens under `update.loss`."""
     lengths = [len(rollout.response_ids) for rollout in rollouts]
-    match settings.loss:
-        case "grpo" | "gspo":
-            return sequence_mean(lengths)
-        case "dapo" | "cispo":
-            return token_mean(lengths)
-        case "bnpo":
-            return group_token_mean(lengths, [rollout.problem_id for rollout in rollouts])
-        case "dr_grpo":
-            return constant(lengths, max_response)
+    problems = [rollout.problem_id for rollout in rollouts]
+    return response_weights(loss_kind(settings.loss).weights, lengths, problems, max_response)

@@ -7,6 +7,21 @@ is that part's share of the step's loss, and no result depends on how a step is 
 
 from collections import Counter
 
+from mtpipe.settings.losses import Weights
+
+
+def response_weights(kind: Weights, lengths: list[int], groups: list[str], max_response: int) -> list[float]:
+    """The weights of that kind; the arguments are those of the functions below."""
+    match kind:
+        case "sequence_mean":
+            return sequence_mean(lengths)
+        case "token_mean":
+            return token_mean(lengths)
+        case "group_token_mean":
+            return group_token_mean(lengths, groups)
+        case "constant":
+            return constant(lengths, max_response)
+
 
 def sequence_mean(lengths: list[int]) -> list[float]:
     """1 / (responses * length): the mean over responses of their mean over tokens. GRPO, arXiv 2402.03300, eq. 3."""
