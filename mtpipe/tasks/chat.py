@@ -18,10 +18,10 @@ def chat_prompts(chat: Chat, checkpoint: str | None) -> Callable[[str], str]:
 
     Raises MtpipeError if the checkpoint has no such template, or one that cannot be read.
     """
-    from jinja2 import TemplateError, TemplateSyntaxError
+    from jinja2 import TemplateSyntaxError
     from transformers import AutoTokenizer  # takes seconds
 
-    key = "params.yaml: task.template is chat"
+    key = "params.yaml: task asks for the chat template"
     if checkpoint is None:
         raise MtpipeError(f"{key}, and model.checkpoint is null: a new model has no template; give a checkpoint")
     try:
@@ -42,7 +42,7 @@ def chat_prompts(chat: Chat, checkpoint: str | None) -> Callable[[str], str]:
         messages = [*system, {"role": "user", "content": said}]
         try:
             text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **switches)
-        except TemplateError as error:
+        except Exception as error:  # a template computes, so it may raise anything
             line = f", line {error.lineno}" if isinstance(error, TemplateSyntaxError) else ""
             raise MtpipeError(f"{key}: the template of {checkpoint}{line} ends with an error: {error}") from error
         if said.strip() not in text:

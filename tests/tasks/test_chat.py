@@ -88,7 +88,7 @@ def test_real_templates(checkpoint, template, bos, chat, expected):
 @needs_trl
 def test_a_template_that_refuses_a_system_message_is_quoted(checkpoint):
     folder = checkpoint((REAL / "gemma.jinja").read_text(), bos_token="<bos>")
-    with pytest.raises(MtpipeError, match=r"task\.template is chat.*[Ss]ystem"):
+    with pytest.raises(MtpipeError, match=r"task asks for the chat template.*[Ss]ystem"):
         chat_prompts(Chat(system="S"), folder)("P")
 
 
@@ -98,6 +98,8 @@ def test_a_template_that_refuses_a_system_message_is_quoted(checkpoint):
         ("{% if %}", "line 1"),
         ("{{ raise_exception('no such thing') }}", "no such thing"),
         ("{{ messages[0].content.__class__.__mro__ }}", "ends with an error"),
+        ("{{ messages[0].content + 1 }}", "of .*chat ends with an error: can only concatenate str"),
+        ("{{ 1 / 0 }}", "ends with an error: division by zero"),
         ("always the same", "leaves the user's message out"),
     ],
 )
