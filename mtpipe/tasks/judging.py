@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from mtpipe.errors import MtpipeError
-from mtpipe.settings.plugins import written_in
+from mtpipe.settings.plugins import own_code, written_in
 from mtpipe.settings.reward import Judging
-from mtpipe.tasks.task import Task, task_class
+from mtpipe.tasks.task import TASKS, Task, task_class
 from mtpipe.verify.judgement import Judgement
 
 _KEPT = 200
@@ -39,15 +39,33 @@ def judge_responses(
         return []
     if len(tasks) > 1:
         raise MtpipeError(f"the problems are of the tasks {', '.join(sorted(tasks))}; expected those of one")
+    name = tasks.pop()
     try:
-        task = task_class(tasks.pop())
+        task = task_class(name)
     except ValueError as error:
         raise MtpipeError(str(error)) from error
-    judgements = task.judge_all(asked, responses, judging, advance)
+    judgements = _judge_all(task, name, asked, responses, judging, advance)
     return [
         {"problem_id": response["problem_id"], "sample": response["sample"], **_entry(judgement, problem, task)}
         for response, problem, judgement in zip(responses, asked, judgements, strict=True)
     ]
+
+
+def _judge_all(task: type[Task], name: str, *arguments: Any) -> list[Any]:
+    """What a task's `judge_all` gives. Raises MtpipeError if one of one's own fails or leaves a response out."""
+    try:
+        with own_code(name):
+            judgements = list(task.judge_all(*arguments))
+    except ValueError as error:
+        if name not in TASKS:
+            raise MtpipeError(str(error)) from error
+        raise
+    if len(judgements) != len(arguments[0]):
+        raise MtpipeError(
+            f"{name}: `judge_all` ({written_in(task.judge_all)}) gave {len(judgements)} judgements of "
+            f"{len(arguments[0])} responses; expected one of each"
+        )
+    return judgements
 
 
 def _entry(judgement: Any, problem: dict[str, Any], task: type[Task]) -> dict[str, Any]:

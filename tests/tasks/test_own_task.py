@@ -182,6 +182,22 @@ def test_what_it_judges_wrongly_is_told_with_the_problem_and_file_and_line(proje
 
 
 @pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return []", "gave 0 judgements of 1 responses; expected one of each"),
+        ("return 1 / 0", "fails: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_judge_all_does_wrongly_is_told_with_file_and_line(project, body, expected):
+    own = f"\n    @classmethod\n    def judge_all(cls, problems, responses, judging, advance):\n        {body}\n"
+    write_class("quiz", EXAMPLES["quiz"] + own)
+    with pytest.raises(MtpipeError) as error:
+        judged("Rome")
+    assert expected in str(error.value)
+    assert re.search(r"plugins/quiz\.py, line \d+", str(error.value))
+
+
+@pytest.mark.parametrize(
     ("task", "expected"),
     [
         ({"name": "plugins.quiz.Quizz"}, "plugins.quiz has no task 'Quizz'; it has Quiz"),
