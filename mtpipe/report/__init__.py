@@ -4,8 +4,8 @@ Read `collect` first, which reads what the stages wrote, then `comparison`: ever
 difference and its test; `claims` puts them into sentences. The page is `page`, from a template beside it and `html`.
 Its parts, from top to bottom: `strip`, `glance`, `forest`, `tables`, `trade_offs`, `equal_tokens`, `curves`,
 `health_pictures`, `temperature_pictures`, `profile_pictures`, `mismatch`, `entropy_pictures`, `problem_tables`,
-`details`, `provenance`. `cells` is how their tables are written, `svg` how their pictures are, and `benchmark_names`
-what they call the benchmarks. `series` and `exported` are the numbers as CSV and as JSON, `versions`
+`details`, `refill`, `provenance`. `cells` is how their tables are written, `svg` how their pictures are, and
+`benchmark_names` what they call the benchmarks. `series` and `exported` are the numbers as CSV and as JSON, `versions`
 compares two commits or experiments.
 
 Must not import: torch, mlflow, mtpipe.learn, mtpipe.sampling.

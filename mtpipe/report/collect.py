@@ -19,6 +19,10 @@ _ROUND_KEYS = (
 )
 _STEP_KEYS = ("clip_fraction", "kl_behaviour", "grad_norm")
 """Means over a round's optimizer steps; NaN in a round that took none."""
+_REFILL_KEYS = (
+    *("groups_drawn", "groups_kept", "groups_surplus"),
+    *("groups_uniform_right", "groups_uniform_wrong", "groups_uniform_mixed", "tokens_discarded", "refill_ended"),
+)
 
 Evaluation = dict[str, Judged]
 """One policy's judged responses by benchmark."""
@@ -132,6 +136,7 @@ def _update(path: Path) -> dict[str, Any]:
             **{key: found["round"][key] for key in _ROUND_KEYS},
             **{key: found["round"].get(key, nan) for key in _STEP_KEYS},
             "trained_tokens": sum(step.get("trained_tokens", 0) for step in found["steps"]),
+            "refill": {key: found["round"][key] for key in _REFILL_KEYS if key in found["round"]},
             "reward_parts": found["reward_parts"],
             "temperatures": found["temperatures"],
             "profile": found["profile"],

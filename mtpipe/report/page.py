@@ -43,6 +43,7 @@ from mtpipe.report.mismatch import engine_differs, mismatch_by_arm
 from mtpipe.report.problem_tables import problem_table, solved_table
 from mtpipe.report.profile_pictures import profile_pictures
 from mtpipe.report.provenance import differences_table, settings_table, versions_table
+from mtpipe.report.refill import refill_table
 from mtpipe.report.strip import token_strip
 from mtpipe.report.svg import WARM_START_LOOK, Picture, look
 from mtpipe.report.tables import pass_table, results_table, seeds_table, sweep_table
@@ -80,6 +81,7 @@ def render_page(study: Study, comparison: Comparison) -> str:
         verdicts=verdicts_table(study),
         examples=examples_table(study),
         cost=cost_table(study),
+        refill=refill_table(study),
         sources=sources_table(study),
         prompts=prompts_table(study),
         differences=differences_table(params),
@@ -133,6 +135,7 @@ def render_markdown(study: Study, comparison: Comparison) -> str:
         solved_table(study),
         verdicts_table(study),
         cost_table(study),
+        refill_table(study),
         sources_table(study),
         prompts_table(study),
         differences_table(study.params),
