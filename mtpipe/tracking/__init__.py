@@ -1,8 +1,8 @@
 """MLflow: complete runs published from the files, live metrics of running stages, and registered policies.
 
 Read `publishing` first: it brings MLflow up to date with the files. `record` is what MLflow is told of a run, with
-`description` for an arm in words; `store` is where runs go. `live` tells of running stages, `registering` makes a
-policy a model version, with its `lineage`.
+`description` for an arm in words; `store` is where runs go, `moving` takes over one that was moved. `live` tells of
+running stages, `registering` makes a policy a model version, with its `lineage`.
 
 Importing mlflow takes seconds, so only the modules that need it do.
 

@@ -114,9 +114,8 @@ def _experiment(client: MlflowClient, tracking: Tracking, store: Store) -> str:
         # Otherwise a copied project would write into the artifacts of the one it was copied from.
         raise MtpipeError(
             f"{store.folder}: its experiment {tracking.experiment!r} keeps artifacts in {found.artifact_location}, "
-            f"so the project was moved or copied; give params.yaml: tracking.experiment a new name, or move the folder "
-            f"away: `dvc repro` then publishes the present results again, without runs of earlier settings and "
-            f"registered models"
+            f"so the project was moved or copied; `python -m mtpipe track --moved` takes that folder over, with all "
+            f"its runs; or give params.yaml: tracking.experiment a new name"
         )
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)

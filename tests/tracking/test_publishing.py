@@ -16,6 +16,7 @@ from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json, write_json, write_text
 from mtpipe.params import load_params
+from mtpipe.tracking.moving import take_over
 from mtpipe.tracking.publishing import publish
 
 pytestmark = pytest.mark.slow
@@ -207,6 +208,23 @@ def test_a_copied_project_does_not_write_into_the_original(project, tmp_path, mo
     monkeypatch.chdir(tmp_path / "copy")
     with pytest.raises(MtpipeError, match="moved or copied"):
         publish(load_params())
+
+
+def test_a_moved_project_takes_its_store_over_with_every_run_and_artifact(project, tmp_path, monkeypatch):
+    publish(load_params())
+    before = {run.info.run_id for run in runs(project)}
+    project.rename(tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    params = load_params()
+    assert take_over(params.tracking) == len(before) + 1, "each run and the experiment"
+    assert take_over(params.tracking) == 0
+    assert set(publish(params).done.values()) == {"unchanged"}
+    assert {run.info.run_id for run in runs(Path.cwd())} == before
+    for run in before:
+        assert client(Path.cwd()).list_artifacts(run)
+    shutil.rmtree("mlflow/artifacts")
+    with pytest.raises(MtpipeError, match="artifacts"):
+        take_over(params.tracking)
 
 
 def test_a_missing_file_is_named_and_changes_nothing(project):
