@@ -59,6 +59,7 @@ bench: setup-dev  ## speed, as ratios against a peer measured in the same run
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks
 
 ui: setup  ## MLflow in the browser
+	@$(BIN)/python -m mtpipe.tracking.charts
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --workers 1 --backend-store-uri sqlite:///mlflow/mlflow.db
 
 experiments: setup  ## this commit's DVC experiments: the settings and scores in which they differ

@@ -46,6 +46,7 @@ def _open(arm: str, seed: int) -> Listener:
     from mlflow.entities import Metric
 
     from mtpipe.params import load_params
+    from mtpipe.tracking.colours import COLOUR, run_colour
     from mtpipe.tracking.publishing import IDENTITY
     from mtpipe.tracking.record import identity, numbers
     from mtpipe.tracking.store import mlflow_environment, open_experiment
@@ -58,6 +59,7 @@ def _open(arm: str, seed: int) -> Listener:
             run = found[0].info.run_id
         else:
             tags = {"arm": arm, "seed": str(seed), IDENTITY: wanted, LIVE: "true"}
+            tags[COLOUR] = run_colour(params.arms, arm, params.seeds, seed)
             tags["mlflow.note.content"] = (
                 "In progress and incomplete: the stages that came from DVC's cache are missing."
             )

@@ -23,6 +23,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from mtpipe import paths
 from mtpipe.files import write_json
 from mtpipe.params import Params
+from mtpipe.tracking.colours import ASIDE, COLOUR, run_colour
 from mtpipe.tracking.record import DatasetFile, RunRecord, read_record
 from mtpipe.tracking.store import Store, in_temporary_copy, open_experiment
 
@@ -56,7 +57,8 @@ def publish(params: Params) -> Published:
         for run in _runs(client, experiment):
             known.setdefault(run.data.tags[IDENTITY], []).append(run)
         for record in records:
-            done[record.name] = _bring_up_to_date(client, experiment, record, known.pop(record.identity, []))
+            colour = run_colour(params.arms, record.arm, params.seeds, record.seed)
+            done[record.name] = _bring_up_to_date(client, experiment, record, known.pop(record.identity, []), colour)
         if not in_temporary_copy():
             for run in (run for runs in known.values() for run in runs):
                 _set_aside(client, run)
@@ -80,18 +82,17 @@ def _runs(client: MlflowClient, experiment: str) -> Iterator[Run]:
             return
 
 
-def _bring_up_to_date(client: MlflowClient, experiment: str, record: RunRecord, found: list[Run]) -> str:
+def _bring_up_to_date(client: MlflowClient, experiment: str, record: RunRecord, found: list[Run], colour: str) -> str:
     kept = next((run for run in found if run.data.tags.get(CONTENT) == record.content), None)
     done = "unchanged"
     if kept is None:
-        _create(client, experiment, record)
+        _create(client, experiment, record, colour)
         done = "replaced" if found else "new"
     elif not in_temporary_copy():
         if kept.data.tags.get(ARTIFACTS) != record.artifacts_digest:
             _log_artifacts(client, kept.info.run_id, record)
             done = "new artifacts"
-        if kept.data.tags.get(CURRENT) != "true":
-            client.set_tag(kept.info.run_id, CURRENT, "true")
+        _set_tags(client, kept, {CURRENT: "true", COLOUR: colour})
     for run in (run for run in found if run is not kept):
         if EXPERIMENT in run.data.tags or _dvc_experiment():
             _set_aside(client, run)
@@ -104,12 +105,19 @@ def _set_aside(client: MlflowClient, run: Run) -> None:
     """Keeps a run of other settings for comparison, unless it was never finished: nothing can complete it now."""
     if CONTENT not in run.data.tags:
         client.delete_run(run.info.run_id)
-    elif run.data.tags.get(CURRENT) != "false" and not in_temporary_copy():
-        client.set_tag(run.info.run_id, CURRENT, "false")
+    elif not in_temporary_copy():
+        _set_tags(client, run, {CURRENT: "false", COLOUR: ASIDE})
 
 
-def _create(client: MlflowClient, experiment: str, record: RunRecord) -> None:
-    tags = {"arm": record.arm, "seed": str(record.seed), IDENTITY: record.identity, **_provenance()}
+def _set_tags(client: MlflowClient, run: Run, tags: dict[str, str]) -> None:
+    """Sets those that differ."""
+    for tag, value in tags.items():
+        if run.data.tags.get(tag) != value:
+            client.set_tag(run.info.run_id, tag, value)
+
+
+def _create(client: MlflowClient, experiment: str, record: RunRecord, colour: str) -> None:
+    tags = {COLOUR: colour, "arm": record.arm, "seed": str(record.seed), IDENTITY: record.identity, **_provenance()}
     tags |= {CURRENT: "false" if in_temporary_copy() else "true", "mlflow.note.content": record.description}
     name = record.name
     if from_experiment := _dvc_experiment():

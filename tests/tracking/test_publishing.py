@@ -37,6 +37,7 @@ def test_each_arm_and_seed_has_one_complete_run_with_every_rounds_metrics(projec
     publish(load_params())
     found = runs(project)
     assert [run.info.run_name for run in found] == ["token-seed1", "token-seed2", "uniform-seed1", "uniform-seed2"]
+    assert len({run.data.tags["mlflow.runColor"] for run in found}) == 4
     for run in found:
         assert run.info.status == "FINISHED"
         assert run.data.tags["mtpipe.content"]
