@@ -29,6 +29,7 @@ from mtpipe.sampling.drawing.randomness import token_uniforms
 from mtpipe.sampling.vllm.heat import HeatLog
 from mtpipe.sampling.vllm.records import Record, TokenRecords
 from mtpipe.sampling.vllm.request import read_draw, read_rule
+from mtpipe.sampling.vllm.running_threshold import RunningThreshold, RunningThresholds
 from mtpipe.temperature.apply import RowTemperatures, RuleContext, RuleTable, grown
 from mtpipe.temperature.rules.rule import ResolvedRule
 from mtpipe.temperature.truncation import NONE, Truncation
@@ -111,6 +112,7 @@ class TemperedBatch:
         self._records = TokenRecords()
         self._lowest = np.zeros(1, dtype=np.float32)
         self._heat = HeatLog(device)
+        self._running = RunningThresholds(device)
 
     def put(self, slot: int, request: BatchRequest | None) -> None:
         """From now on the slot stands for this request; None for an ordinary one, whose rows stay as they are."""
@@ -124,6 +126,7 @@ class TemperedBatch:
         self._rules.put(slot, request.rule)
         self._handling[slot] = _DIVIDED
         self._lowest[slot] = request.rule.span()[0]
+        self._running.put(slot, request.rule if isinstance(request.rule, RunningThreshold) else None)
         if request.uniforms is None or request.record is None:
             return
         drawing = _Drawing(request.truncation, request.record_masks)
@@ -153,7 +156,9 @@ class TemperedBatch:
     def _apply(self, logits: Tensor, group: _Group, positions: NDArray[np.intp], previous: Tensor) -> None:
         of_group, places = group.of(logits), torch.from_numpy(positions).to(self._device)
         if group.drawing is None:
-            temperatures = group.rules.at(token_entropies(of_group), places)
+            entropies = token_entropies(of_group)
+            temperatures = group.rules.at(entropies, places)
+            self._running.apply(temperatures, entropies, group.slots, positions)
             of_group /= temperatures[:, None]
             self._heat.add(temperatures, group.lowest, positions)
             if group.index is not None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from mtpipe.sampling.vllm.running_threshold import RunningThreshold
 from mtpipe.settings.base import Settings, faults
 from mtpipe.temperature.rules import RULES, AnyResolvedRule
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
@@ -46,6 +47,7 @@ class Draw(Settings):
 
 
 _RULE = TypeAdapter[ResolvedRule](AnyResolvedRule)
+_RUNNING = TypeAdapter(RunningThreshold)
 _DRAW = TypeAdapter(Draw)
 
 
@@ -66,7 +68,8 @@ def read_rule(extra_args: dict[str, Any] | None) -> ResolvedRule | None:
         raise ValueError(f"{SETTING} has to be a mapping with a kind, or such a mapping as JSON text; found {found!r}")
     if "." in str(found.get("kind")) and OWN_ENGINE not in os.environ:
         raise ValueError(f"{SETTING}: the kind {found['kind']!r} is not one of {', '.join(RULES)}")
-    rule: ResolvedRule = _checked(_RULE, found, SETTING)
+    running = found.get("kind") == RunningThreshold.model_fields["kind"].default
+    rule: ResolvedRule = _checked(_RUNNING if running else _RULE, found, SETTING)
     try:
         _ = rule.numbers
     except ValueError as error:  # a quantile, which a round has and a request has not
@@ -93,6 +96,8 @@ def validate(sampling: Any) -> None:
         return
     if rule.batch_dependent:
         raise ValueError(f"{SETTING}: the rule {rule.kind} follows from the whole batch, which vLLM changes as it runs")
+    if draw is not None and isinstance(rule, RunningThreshold):
+        raise ValueError(f"{SETTING}: the rule {rule.kind} is for servers; a round freezes its quantile beforehand")
     if draw is None and hasattr(rule, "line_end"):
         raise ValueError(f"{SETTING}: the rule {rule.kind} works where mtpipe draws the tokens, not beside vLLM's draw")
     if isinstance(rule, ResolvedEntropyThreshold) and rule.high < rule.low:
