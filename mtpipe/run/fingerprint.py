@@ -63,7 +63,8 @@ class Fingerprints:
                     digests[spec.origin] = self._look(Path(spec.origin))[0]
         return dict(sorted(digests.items()))
 
-    def _reached(self, waiting: list[Path]) -> Digests:
+    def _reached(self, files: list[Path]) -> Digests:
+        waiting = list(files)
         digests: Digests = {}
         modules: set[str] = set()
         while waiting:

@@ -115,3 +115,15 @@ def test_each_stage_of_the_pipeline_reaches_what_it_should_and_no_more():
 
 def test_the_packages_are_those_of_the_project():
     assert {folder.parent.name for folder in ROOT.glob("*/__init__.py")} <= {*PACKAGES, "tests", "benchmarks"}
+
+
+def test_a_class_from_outside_has_the_same_files_for_every_stage_that_asks(project, monkeypatch):
+    folder = project / "study"
+    (folder / "plugins").mkdir(parents=True)
+    (folder / "plugins" / "own.py").write_text("from plugins import helper\n")
+    (folder / "plugins" / "helper.py").write_text("HOT = 1.5\n")
+    monkeypatch.chdir(folder)
+    fingerprints = Fingerprints(root=project)
+    first = fingerprints.of_plugins(["plugins.own.Own"])
+    assert len(first) == 2
+    assert fingerprints.of_plugins(["plugins.own.Own"]) == first
