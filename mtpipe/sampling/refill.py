@@ -79,7 +79,7 @@ def sample_until_differing(
             rollouts.sort(key=lambda rollout: (rollout.problem_id, rollout.sample))
             differing += count_differing(judge(chunk, rollouts))
             expected = ceil((count - differing) * drawn / differing) if differing else count
-            asked = min(left, max(0, expected))
+            asked = max(0, expected)  # a slice ends where the problems do
 
 
 def count_differing(verdicts: list[dict[str, Any]]) -> int:
