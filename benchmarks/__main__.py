@@ -26,6 +26,7 @@ NAMES = (
     "pipeline",
     "study",
     "models",
+    "lora",
 )
 
 

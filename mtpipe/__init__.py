@@ -39,6 +39,7 @@ tests/test_rooms.py holds every import to that, also those inside functions.
     look                                  the page that shows rollouts token by token
     tracking                              MLflow
     export_rollouts                       judged rollouts for the offline tools of TRL and verl
+    export                                a policy for other programs, with its model card
     skeletons                             the first lines of classes of one's own
     budget                                what a study takes, took, and can give back
     run                                   how a stage starts, and what it depends on

@@ -19,7 +19,7 @@ from mtpipe.settings.outputs import Report, Tracking
 from mtpipe.settings.plugins import own_code
 from mtpipe.settings.reward import RefillJudge, Reward
 from mtpipe.settings.rounds import Round, spelled_out
-from mtpipe.settings.sampling import Ray, Sampling
+from mtpipe.settings.sampling import LORA_RANKS, Ray, Sampling
 from mtpipe.settings.update import Update, tolerance_of
 from mtpipe.tasks.task import AnyTask
 from mtpipe.temperature.arm import Arm
@@ -116,6 +116,14 @@ class Params(Settings):
                 f"update.optimizer is adamw_8bit, which one process keeps whole, and update.processes is "
                 f"{self.update.processes}; set the one to adamw or the other to 1"
             )
+        if self.model.lora and self.sampling.engine != "torch":
+            largest = self.sampling.vllm.engine_args.get("max_lora_rank", LORA_RANKS[-1])
+            if self.model.lora.rank > largest:
+                raise ValueError(
+                    f"model.lora.rank is {self.model.lora.rank}, and vLLM takes adapters of at most {largest} "
+                    f"(sampling.vllm.engine_args.max_lora_rank: one of {', '.join(map(str, LORA_RANKS))}); lower the "
+                    f"rank, or raise that"
+                )
         if self.update.prompts_per_step > self.sampling.prompts:
             raise ValueError(
                 f"update.prompts_per_step is {self.update.prompts_per_step}; "

@@ -21,7 +21,7 @@ def main() -> None:
     params, fingerprints = load_params(), Fingerprints()
     check_checkpoint(params.model.checkpoint)
     if params.model.lora is not None:
-        from mtpipe.model.policy import check_lora
+        from mtpipe.model.adapter_policy import check_lora
 
         check_lora(params.model, params.model.lora, **vars(params.task.vocabulary))
     for arm in params.arms:

@@ -17,7 +17,7 @@ def main(
         if lora is None:
             shutil.copytree(paths.WARM_START / "policy", folder)
         else:
-            from mtpipe.model.policy import new_adapter
+            from mtpipe.model.adapter_policy import new_adapter
 
             new_adapter(paths.WARM_START / "policy", folder, lora, model_seed)
 

@@ -128,3 +128,18 @@ def test_flow_reads_back_as_the_same_value(value):
     read = YAML(typ="safe", pure=True).load(f"key: {flow(value)}")["key"]
     assert read == value
     assert type(read) is type(value)
+
+
+def test_the_adapters_profile_is_the_full_one_but_for_what_an_adapter_asks_for():
+    full, lora = (load_params(ROOT / "profiles" / f"qwen2.5-math-1.5b{end}.yaml") for end in ("", "-lora"))
+    adapted = lora.model_copy(
+        update={
+            "model": lora.model.model_copy(update={"lora": None}),
+            "update": lora.update.model_copy(update={"learning_rate": full.update.learning_rate}),
+            "sampling": lora.sampling.model_copy(update={"batch_size": full.sampling.batch_size}),
+            "tracking": full.tracking,
+        }
+    )
+    assert lora.model.lora is not None
+    assert lora.update.learning_rate == pytest.approx(10 * full.update.learning_rate)
+    assert adapted == full

@@ -34,10 +34,10 @@ def study_model(params: Params, config: Path | None = None) -> tuple[ModelSize, 
     """The sizes of the study's model, and the file or folder that has them; `config` is another model's."""
     if config or params.model.checkpoint:
         source = config or Path(str(params.model.checkpoint))
-        return model_size(read_config(source)), source
+        return model_size(read_config(source), params.model.lora), source
     vocabulary = params.task.vocabulary
     new = new_config(params.model, vocabulary.characters, vocabulary.max_positions)
-    return model_size(new), Path("params.yaml")
+    return model_size(new, params.model.lora), Path("params.yaml")
 
 
 def format_budget(params: Params, given: Given) -> str:
@@ -66,6 +66,7 @@ def format_budget(params: Params, given: Given) -> str:
     sections = {
         "Model and study": [
             ("parameters", f"{size.parameters:,}", f"{source}: {size.layers} layers, vocabulary {size.vocabulary:,}"),
+            *_adapter_row(params, size),
             (
                 "rounds",
                 f"{rounds:,}",
@@ -85,7 +86,11 @@ def format_budget(params: Params, given: Given) -> str:
             ),
         ],
         "Disk": [
-            ("one policy", bytes_text(costs.policy_bytes(params, size)), f"float32 weights and {state}"),
+            (
+                "one policy",
+                bytes_text(costs.policy_bytes(params, size)),
+                f"float32 {'adapter' if size.adapter else 'weights'} and {state}",
+            ),
             ("nothing pruned", bytes_text(costs.study_disk(params, size, lengths)), "workspace and DVC cache"),
             (
                 "pruned each round",
@@ -119,6 +124,12 @@ def format_budget(params: Params, given: Given) -> str:
         lines += [title, *(f"  {next(below)}" for _ in rows), ""]
     lines.append("1 GB is 10^9 bytes. Memory leaves out what the libraries take themselves.")
     return "\n".join(lines)
+
+
+def _adapter_row(params: Params, size: ModelSize) -> list[tuple[str, str, str]]:
+    if size.adapter is None or params.model.lora is None:
+        return []
+    return [("trained", f"{size.adapter:,}", f"an adapter of rank {params.model.lora.rank}; the base is stored once")]
 
 
 def _first(*candidates: tuple[float | None, str]) -> tuple[float, str]:

@@ -99,15 +99,15 @@ def sampled_tokens(params: Params, lengths: Lengths) -> float:
 
 
 def state_bytes(params: Params, size: ModelSize) -> int:
-    """AdamW's two moments: 2 x 4 bytes a parameter; in 8 bits 2 x (1 byte + 4 for each block of 256)."""
+    """AdamW's two moments: 2 x 4 bytes a trained parameter; in 8 bits 2 x (1 byte + 4 for each block of 256)."""
     if params.update.optimizer == "adamw_8bit":
-        return 2 * (size.parameters + 4 * ceil(size.parameters / 256))
-    return 2 * 4 * size.parameters
+        return 2 * (size.trained + 4 * ceil(size.trained / 256))
+    return 2 * 4 * size.trained
 
 
 def policy_bytes(params: Params, size: ModelSize) -> int:
-    """One policy folder after an update: float32 weights and the optimizer's state."""
-    return WEIGHT_BYTES * size.parameters + state_bytes(params, size)
+    """One policy folder after an update: float32 weights, or those of the adapter, and the optimizer's state."""
+    return WEIGHT_BYTES * size.trained + state_bytes(params, size)
 
 
 def study_disk(params: Params, size: ModelSize, lengths: Lengths, keep: int | None = None) -> float:
@@ -119,9 +119,9 @@ def study_disk(params: Params, size: ModelSize, lengths: Lengths, keep: int | No
     Args:
         keep: how many policies of each run `mtpipe prune` leaves after every round; None prunes nothing.
     """
-    weights = WEIGHT_BYTES * size.parameters
+    weights, trained = (WEIGHT_BYTES * count for count in (size.parameters, size.trained))
     policies = len(params.rounds) if keep is None else min(keep, len(params.rounds))
-    start = weights if keep is None or keep > len(params.rounds) else 0
+    start = trained if keep is None or keep > len(params.rounds) else 0
     rollouts = len(params.rounds) * round_tokens(params, lengths) * ROLLOUT_BYTES
     return 2 * weights + runs(params) * (start + 2 * (policies * policy_bytes(params, size) + rollouts))
 
@@ -135,7 +135,7 @@ def sampling_memory(params: Params, size: ModelSize, lengths: Lengths) -> float:
     number = 2 if params.sampling.torch_dtype == "bfloat16" else 4
     rows = min(params.sampling.batch_size, round_responses(params))
     cache = rows * (lengths.prompt + params.sampling.max_new_tokens) * 2 * size.layers * size.key_value
-    return number * (size.parameters + cache) + rows * size.vocabulary * DRAW_BYTES
+    return number * (size.parameters + (size.adapter or 0) + cache) + rows * size.vocabulary * DRAW_BYTES
 
 
 def activation_bytes(size: ModelSize, checkpointing: bool = False) -> int:
@@ -158,9 +158,11 @@ def update_memory(params: Params, size: ModelSize) -> float:
     """Peak bytes of one update process; bfloat16 activations take less, and are not told apart.
 
     Weights, gradients and the optimizer's state, divided among `update.processes` (FSDP2), and what one micro-batch
-    of `update.tokens_per_micro_batch` needs: its layers' activations, and the logits of one chunk of its tokens.
+    of `update.tokens_per_micro_batch` needs: its layers' activations, and the logits of one chunk of its tokens. Of an
+    adapter and its base, the adapter alone has gradients and state.
     """
-    sharded = (2 * WEIGHT_BYTES * size.parameters + state_bytes(params, size)) / params.update.processes
+    numbers = size.parameters + (size.adapter or 0) + size.trained
+    sharded = (WEIGHT_BYTES * numbers + state_bytes(params, size)) / params.update.processes
     tokens = params.update.tokens_per_micro_batch
     logits = min(LOGITS_PER_CHUNK, tokens * size.vocabulary)
     return sharded + tokens * activation_bytes(size, params.update.gradient_checkpointing) + logits * LOGIT_BYTES

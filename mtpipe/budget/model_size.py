@@ -4,14 +4,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from mtpipe.errors import MtpipeError
+from mtpipe.model.adapter import target_layers
+from mtpipe.settings.model import Lora
 
 
 @dataclass(frozen=True)
 class ModelSize:
-    """What memory and disk depend on; `key_value` is the width of a layer's keys, which its values share."""
+    """What memory and disk depend on; `key_value` is the width of a layer's keys, which its values share.
+
+    `adapter` counts the parameters of an adapter, which alone are trained and stored; None if all are.
+    """
 
     parameters: int
     layers: int
@@ -19,6 +24,12 @@ class ModelSize:
     intermediate: int
     key_value: int
     vocabulary: int
+    adapter: int | None = None
+
+    @property
+    def trained(self) -> int:
+        """The parameters that are trained."""
+        return self.parameters if self.adapter is None else self.adapter
 
 
 def read_config(path: Path) -> PretrainedConfig:
@@ -37,10 +48,11 @@ def read_config(path: Path) -> PretrainedConfig:
         ) from error
 
 
-def model_size(config: PretrainedConfig) -> ModelSize:
-    """Counts the parameters of the model on torch's meta device, tied embeddings once.
+def model_size(config: PretrainedConfig, lora: Lora | None = None) -> ModelSize:
+    """Counts the parameters of the model on torch's meta device, tied embeddings once, and those of its adapter.
 
-    Raises MtpipeError if the configuration is not that of a decoder with attention in every layer.
+    Raises MtpipeError if the configuration is not that of a decoder with attention in every layer, or if the model has
+    no layers for such an adapter.
     """
     try:
         with torch.device("meta"):
@@ -54,6 +66,12 @@ def model_size(config: PretrainedConfig) -> ModelSize:
             intermediate=config.intermediate_size,
             key_value=head_width * (getattr(config, "num_key_value_heads", None) or heads),
             vocabulary=config.vocab_size,
+            adapter=None if lora is None else _adapter(model, lora),
         )
     except (AttributeError, ValueError) as error:
         raise MtpipeError(f"the budget cannot size a model of type {config.model_type!r}: {error}") from error
+
+
+def _adapter(model: PreTrainedModel, lora: Lora) -> int:
+    """A has the rank's rows as wide as what a layer reads, B its columns as high as what it gives."""
+    return sum(lora.rank * (layer.in_features + layer.out_features) for layer in target_layers(model, lora).values())

@@ -167,3 +167,13 @@ def adapter_off(model: nn.Module) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.set_scale(_NAME, 1.0)
+
+
+def merge_adapter(model: PreTrainedModel) -> None:
+    """Adds an adapter to its base's weights, in place, and leaves the model's own layers alone behind."""
+    layers = [(name, module) for name, module in model.named_modules() if hasattr(module, "lora_A")]
+    for name, layer in layers:
+        layer.merge()  # type: ignore[operator]
+        parent, _, own = name.rpartition(".")
+        setattr(model.get_submodule(parent), own, layer.get_base_layer())  # type: ignore[operator]
+    del model.peft_config

@@ -27,10 +27,10 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mtpipe.errors import MtpipeError
-from mtpipe.model.adapter import adapter_parameters, add_adapter, read_adapter, target_layers, write_adapter
+from mtpipe.model.adapter import adapter_parameters, read_adapter, write_adapter
 from mtpipe.model.adapter_folder import WEIGHTS, AdapterBase, is_adapter
 from mtpipe.model.probe import check_scoring, reads_padding
-from mtpipe.settings.model import Compute, Lora, StartingModel
+from mtpipe.settings.model import Compute, StartingModel
 
 transformers_logging.disable_progress_bar()
 
@@ -210,30 +210,6 @@ def save_policy(
     for name in copied:
         if (tokenizer_from / name).is_file():
             shutil.copyfile(tokenizer_from / name, folder / name)
-
-
-def new_adapter(base: Path, folder: Path, lora: Lora, seed: int) -> None:
-    """Makes a new policy folder of a base's: its files but the weights, in whose place is an adapter of no effect.
-
-    Raises MtpipeError if the base cannot be loaded or has no layers for such an adapter.
-    """
-    model = load_policy(base).model
-    config = add_adapter(model, lora, seed)
-    shutil.copytree(base, folder, ignore=shutil.ignore_patterns("model*.safetensors*"))
-    write_adapter(dict(adapter_parameters(model)), config, AdapterBase.of(base), folder)
-
-
-def check_lora(start: StartingModel, lora: Lora, characters: str | None, max_positions: int) -> None:
-    """Raises MtpipeError if the model that params.yaml asks for has no layers for such an adapter.
-
-    It is built of its configuration, without weights.
-    """
-    if start.checkpoint is None:
-        config = new_config(start, characters, max_positions)
-    else:
-        config = AutoConfig.from_pretrained(start.checkpoint, local_files_only=True, trust_remote_code=False)
-    with torch.device("meta"):
-        target_layers(AutoModelForCausalLM.from_config(config, trust_remote_code=False), lora)
 
 
 def new_config(sizes: StartingModel, vocabulary: str | None, max_positions: int) -> Qwen2Config:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mtpipe.errors import MtpipeError
+from mtpipe.model.adapter_folder import is_adapter
 from mtpipe.model.policy import pick_device, prepare_torch
 from mtpipe.owner import engine_socket
 from mtpipe.sampling.engine import Engine
@@ -29,9 +30,11 @@ INSTALL = "install it with `make setup-vllm`"
 def open_engine(folder: Path, settings: EngineSettings, compute: Compute, ray: Ray) -> Iterator[Engine]:
     """The engine that `sampling.engine` names, with the policy in a folder loaded; several of them if `ray` asks.
 
-    vLLM, which takes long to start, stays for the following stages, if the launcher has started this one.
+    vLLM, which takes long to start, stays for the following stages, if the launcher has started this one. On a GPU it
+    does so for all weights only: a sleeping vLLM would have to read the base again under its adapters' layers.
     """
-    address = engine_socket() if uses_vllm(settings, compute) else None
+    may_stay = uses_vllm(settings, compute) and not (is_adapter(folder) and pick_device(compute).type == "cuda")
+    address = engine_socket() if may_stay else None
     if ray.workers is not None:
         engine = _open_workers(folder, settings, compute, ray, ray.workers)
     elif address is not None and find_spec("vllm"):

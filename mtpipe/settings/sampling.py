@@ -6,6 +6,9 @@ from pydantic import Field
 
 from mtpipe.settings.base import Settings
 
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM 0.32 takes for max_lora_rank; it is the rank of an adapter, or the next larger one."""
+
 
 class Vllm(Settings):
     """What the vLLM engine is started with; sampling.engine torch reads none of it."""

@@ -20,8 +20,10 @@ from mtpipe.budget.model_size import model_size, read_config
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json
 from mtpipe.learn.state.optimizer import Optimizer, write_state
-from mtpipe.model.policy import save_policy
+from mtpipe.model.adapter_policy import new_adapter
+from mtpipe.model.policy import load_policy, save_policy
 from mtpipe.sampling.drawing.draw import draw_tokens
+from mtpipe.settings.model import Lora
 from mtpipe.settings.sampling import Refill
 from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.rules.uniform import ResolvedUniform
@@ -64,6 +66,30 @@ def test_a_policy_takes_the_predicted_bytes_on_disk(policy, policy_folder, param
     write_state(Optimizer(policy.model, 1e-3, 0).tensors(), tmp_path / "policy")
     found = sum(file.stat().st_size for file in (tmp_path / "policy").rglob("*.safetensors"))
     assert found == pytest.approx(costs.policy_bytes(params, model_size(policy.model.config)), rel=0.15)
+
+
+def test_an_adapter_and_its_state_are_what_is_written_and_the_base_is_counted_once(
+    policy, policy_folder, params, tmp_path, qwen
+):
+    lora = Lora(rank=8)
+    save_policy(policy, tmp_path / "base", tokenizer_from=policy_folder)
+    new_adapter(tmp_path / "base", tmp_path / "run" / "round0", lora, seed=0)
+    adapted = load_policy(tmp_path / "run" / "round0")
+    size = model_size(policy.model.config, lora)
+    assert size.trained == sum(each.numel() for each in adapted.model.parameters() if each.requires_grad)
+    save_policy(adapted, tmp_path / "run" / "round1", tokenizer_from=policy_folder)
+    write_state(Optimizer(adapted.model, 1e-3, 0).tensors(), tmp_path / "run" / "round1")
+    found = sum(file.stat().st_size for file in (tmp_path / "run" / "round1").rglob("*.safetensors"))
+    assert found == pytest.approx(costs.policy_bytes(params, size), rel=0.15)
+
+    large, lengths = model_size(read_config(qwen), Lora(rank=32)), Lengths(0, 0)
+    assert large.trained == 36_929_536
+    policies = len(params.arms) * len(params.rounds)
+    disk = costs.study_disk(params, large, lengths)
+    assert disk == 2 * 4 * large.parameters + (2 * 12 * policies + 4 * len(params.arms)) * large.trained
+    full = replace(large, adapter=None)
+    saved = costs.update_memory(params, full) - costs.update_memory(params, large)
+    assert saved == 12 * large.parameters - 16 * large.trained
 
 
 @pytest.mark.parametrize(

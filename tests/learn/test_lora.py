@@ -18,7 +18,8 @@ from mtpipe.learn.state.optimizer import Optimizer, write_state
 from mtpipe.learn.state.resume import ResumePoint
 from mtpipe.learn.update import update_policy
 from mtpipe.model.adapter import adapter_parameters, target_layers
-from mtpipe.model.policy import Policy, load_policy, new_adapter, new_checkpoint, save_policy
+from mtpipe.model.adapter_policy import new_adapter
+from mtpipe.model.policy import Policy, load_policy, new_checkpoint, save_policy
 from mtpipe.settings.model import Lora
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 

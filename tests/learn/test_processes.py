@@ -19,7 +19,8 @@ from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json, write_text
 from mtpipe.learn.state.optimizer import STATE_FILE
-from mtpipe.model.policy import load_policy, new_adapter, save_policy
+from mtpipe.model.adapter_policy import new_adapter
+from mtpipe.model.policy import load_policy, save_policy
 from mtpipe.params import load_params
 from mtpipe.records import VERDICTS, read_rollouts, read_rows, write_rollouts, write_rows
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan

@@ -11,7 +11,8 @@ from transformers import AutoModelForCausalLM
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json
 from mtpipe.model.adapter import adapter_off, adapter_parameters, target_layers
-from mtpipe.model.policy import Policy, check_lora, load_policy, new_adapter, save_policy
+from mtpipe.model.adapter_policy import check_lora, new_adapter
+from mtpipe.model.policy import Policy, load_policy, save_policy
 from mtpipe.settings.model import Lora, Model
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 

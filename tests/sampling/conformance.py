@@ -74,3 +74,18 @@ def assert_lists_are_aligned(responses: list[Rollout], stop_ids: tuple[int, ...]
         assert not set(response.response_ids[:-1]) & set(stop_ids)
         assert (response.response_ids[-1] in stop_ids) == (response.finish_reason == "stop")
         assert length == max_new_tokens or response.finish_reason == "stop"
+
+
+def by_identity(responses):
+    return {(response.problem_id, response.sample): response for response in responses}
+
+
+def assert_same_rollouts(responses, others) -> None:
+    """The same tokens throughout, and log-probs that differ by rounding."""
+    ones, others = by_identity(responses), by_identity(others)
+    assert ones.keys() == others.keys()
+    for identity, one in ones.items():
+        other = others[identity]
+        assert one.response_ids == other.response_ids
+        assert one.finish_reason == other.finish_reason
+        torch.testing.assert_close(one.behaviour_logprobs, other.behaviour_logprobs, atol=2e-5, rtol=0)

@@ -8,7 +8,9 @@ from conformance import (
     assert_lists_are_aligned,
     assert_logprobs_are_those_of_a_forward_pass,
     assert_replay_gives_the_recorded_logprobs,
+    assert_same_rollouts,
     assert_temperatures_follow_from_entropies,
+    by_identity,
     token_logits,
 )
 from rule_examples import EXAMPLES
@@ -38,21 +40,6 @@ SLOTS = 8
 
 def plan(top_p=1.0) -> SamplingPlan:
     return SamplingPlan(1, "round 0", max_new_tokens=LENGTH, batch_size=1000, truncation=Truncation(top_p=top_p))
-
-
-def by_identity(responses):
-    return {(response.problem_id, response.sample): response for response in responses}
-
-
-def assert_same_rollouts(responses, others) -> None:
-    """The same tokens throughout, and log-probs that differ by rounding."""
-    ones, others = by_identity(responses), by_identity(others)
-    assert ones.keys() == others.keys()
-    for identity, one in ones.items():
-        other = others[identity]
-        assert one.response_ids == other.response_ids
-        assert one.finish_reason == other.finish_reason
-        torch.testing.assert_close(one.behaviour_logprobs, other.behaviour_logprobs, atol=2e-5, rtol=0)
 
 
 @pytest.fixture(scope="module")

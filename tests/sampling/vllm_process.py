@@ -72,13 +72,16 @@ def load(engine, folder):
     engine.load(folder)
 
 
-def sample_among(engine, requests, plan, neighbours):
+def sample_among(engine, requests, plan, neighbours, adapter=None):
     """Samples while vLLM has other requests too, given as (prompt_ids, arguments of SamplingParams).
+
+    Those are to be sampled with the adapter in a folder, where one is given.
 
     Returns the responses, each neighbour's tokens with vLLM's own log-probs, and how often a request was preempted.
     """
     from vllm import SamplingParams
     from vllm.inputs.engine import tokens_input
+    from vllm.lora.request import LoRARequest
 
     scheduler = engine.llm.engine_core.engine_core.scheduler
     step, preempt = engine.llm.step, scheduler._preempt_request
@@ -97,7 +100,8 @@ def sample_among(engine, requests, plan, neighbours):
     try:
         for index, (prompt_ids, arguments) in enumerate(neighbours):
             sampling = SamplingParams(logprobs=0, detokenize=False, ignore_eos=True, **arguments)
-            engine.llm.add_request(f"neighbour {index}", tokens_input(prompt_ids), sampling)
+            lora = LoRARequest("neighbour", 1000, str(adapter)) if adapter else None
+            engine.llm.add_request(f"neighbour {index}", tokens_input(prompt_ids), sampling, lora_request=lora)
         responses = list(engine.sample(requests, plan))
         while engine.llm.has_unfinished_requests():
             keeping_step()

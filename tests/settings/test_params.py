@@ -75,6 +75,9 @@ def test_every_profile_is_valid(profile):
         ("sweep: []", "sweep: [0.6, 0.6]", "more than once"),
         ("baseline: uniform", "baseline: unifrm", "report.baseline is 'unifrm'"),
         ("processes: 1 ", "processes: 0 ", "update.processes: Input should be greater than or equal to 1; found 0"),
+        ("lora: null", "lora: {rank: 0}", "model.lora.rank: Input should be greater than or equal to 1; found 0"),
+        ("lora: null", "lora: {ranks: 8}", "model.lora: unknown key 'ranks'; did you mean 'rank'?"),
+        ("lora: null", "lora: {targets: []}", "model.lora.targets"),
         ("workers: null", "workers: 0", "ray.workers: Input should be greater than or equal to 1; found 0"),
         (
             "{kind: linear, start: 1.0, end: 1.4, over: 4}\n  spike",
@@ -142,6 +145,14 @@ def test_all_faults_are_listed_at_once(tmp_path):
     message = fault(tmp_path, SHIPPED, SHIPPED.replace("heads: 2", "heads: 0").replace("threads: 1", "threads: 0"))
     assert "model.heads" in message
     assert "compute.threads" in message
+
+
+@pytest.mark.parametrize(("rank", "engine_args"), [(600, {}), (32, {"max_lora_rank": 16})])
+def test_an_adapter_that_vllm_has_no_room_for_is_refused(rank, engine_args):
+    changes = {"model.lora": {"rank": rank}, "sampling": {"engine": "vllm"}, "sampling.vllm.engine_args": engine_args}
+    with pytest.raises(ValidationError, match=rf"model\.lora\.rank is {rank}, and vLLM takes adapters of at most"):
+        Params.model_validate(changed_params(changes))
+    assert Params.model_validate(changed_params({**changes, "sampling": {"engine": "torch"}})).model.lora.rank == rank
 
 
 def test_the_8_bit_optimizer_and_several_processes_exclude_each_other(params):

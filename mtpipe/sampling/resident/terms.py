@@ -11,7 +11,7 @@ from typing import Any
 
 import mtpipe
 from mtpipe.files import read_json
-from mtpipe.model.adapter_folder import CONFIG, is_adapter
+from mtpipe.model.adapter_folder import CONFIG, AdapterBase, is_adapter
 from mtpipe.settings.model import Compute
 from mtpipe.settings.sampling import EngineSettings
 
@@ -56,10 +56,10 @@ def identity(folder: Path) -> Identity:
 
 
 def _model(folder: Path) -> str:
-    """Vocabulary, sizes and adapter, which all policies of one running engine share; not weights, and not the path."""
+    """What all policies of one running engine share: vocabulary, sizes, and of adapters their sizes and the base."""
     config = read_json(folder / "config.json")
     sizes = {key: value for key, value in config.items() if key not in _NOT_OF_THE_MODEL}
-    adapter = read_json(folder / CONFIG) if is_adapter(folder) else None
+    adapter = [read_json(folder / CONFIG), AdapterBase.read(folder).sha256] if is_adapter(folder) else None
     text = json.dumps([sizes, adapter], sort_keys=True).encode()
     return hashlib.sha256((folder / "tokenizer.json").read_bytes() + text).hexdigest()
 

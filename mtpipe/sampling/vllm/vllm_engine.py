@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mtpipe.errors import MtpipeError
+from mtpipe.model.adapter_folder import is_adapter
 from mtpipe.model.policy import Vocabulary, load_vocabulary
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan, refuse_batch_dependent
+from mtpipe.sampling.vllm.lora import RunningAdapter, base_of, lora_arguments
 from mtpipe.sampling.vllm.memory import PolicyMemory
 from mtpipe.sampling.vllm.records import Record, join
 from mtpipe.sampling.vllm.request import DRAW, OWN_ENGINE, SETTING
@@ -21,7 +23,7 @@ _STEPS_PER_FETCH = 64
 _NOT_OF_THE_MODEL = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache")
 """Entries of config.json in which two checkpoints of one model may differ."""
 
-_REFUSED = {"speculative_config", "runner", "tokenizer", "skip_tokenizer_init"}
+_REFUSED = {"speculative_config", "runner", "tokenizer", "skip_tokenizer_init", "enable_lora"}
 """Arguments of vLLM under which the rule, or the record of it, would not hold."""
 
 
@@ -60,18 +62,31 @@ class VllmEngine:
         self.vocabulary: Vocabulary = load_vocabulary(folder)
         self._model = _model_of(folder)
         self._calls = 0
-        self.llm, sleeps = _start(folder, options, batch_size, resting)
+        base = base_of(folder)
+        start = base.folder if base else folder
+        self.llm, sleeps = _start(start, options, batch_size, resting, lora_arguments(folder))
         self._memory = PolicyMemory(self.llm, sleeps)
+        self._adapter = RunningAdapter(self.llm, base) if base else None
+        if self._adapter:
+            self._adapter.load(folder)
         self._max_model_len: int = self.llm.model_config.max_model_len
 
     def load(self, folder: Path) -> None:
         """Reads another checkpoint of the same model into the running engine, and forgets the prefixes it has cached.
 
-        Raises MtpipeError, and goes on with the old weights, where the checkpoint is of another model.
+        Where the engine runs with a base, the folder has another adapter for it, and the base's weights stay.
+
+        Raises MtpipeError, and goes on with the old weights, where the checkpoint is of another model, or the adapter
+        of another base.
         """
         vocabulary = load_vocabulary(folder)
         _check_same_model(self._model, folder)
-        self._memory.load(folder)
+        if is_adapter(folder) != (self._adapter is not None):
+            raise MtpipeError(
+                f"{folder} holds {'an adapter' if is_adapter(folder) else 'all weights'}, unlike {self._model.folder}, "
+                f"which vLLM runs with; start a new engine"
+            )
+        (self._adapter or self._memory).load(folder)
         self.vocabulary = vocabulary
 
     def rest(self) -> bool:
@@ -117,6 +132,7 @@ class VllmEngine:
         from vllm.sampling_params import RequestOutputKind
 
         submitted: list[str] = []
+        lora = self._adapter.request if self._adapter else None
         for name, request in requests.items():
             params = SamplingParams(
                 temperature=0.0,  # to vLLM: it takes the token that the processor has raised
@@ -134,7 +150,7 @@ class VllmEngine:
                 extra_args=_extra_args(request, plan, name),
             )
             try:
-                self.llm.add_request(name, tokens_input(request.prompt_ids), params)
+                self.llm.add_request(name, tokens_input(request.prompt_ids), params, lora_request=lora)
             except (ValueError, VLLMValidationError) as error:
                 self.llm.abort_request(submitted)
                 raise MtpipeError(f"vLLM refuses the request for problem {request.problem_id!r}: {error}") from error
@@ -191,8 +207,12 @@ def _response(request: Request, output: Any, records: list[Record], with_masks: 
     )
 
 
-def _start(folder: Path, options: Vllm, batch_size: int, resting: bool) -> tuple[Any, bool]:
-    """vLLM's engine, and whether it can sleep; raises MtpipeError with the setting to change if it does not start."""
+def _start(folder: Path, options: Vllm, batch_size: int, resting: bool, lora: dict[str, Any]) -> tuple[Any, bool]:
+    """vLLM's engine, and whether it can sleep; raises MtpipeError with the setting to change if it does not start.
+
+    Args:
+        lora: `lora_arguments`, of which engine_args may change the sizes.
+    """
     from vllm.engine.arg_utils import EngineArgs
     from vllm.platforms import current_platform
     from vllm.v1.engine.llm_engine import LLMEngine
@@ -222,7 +242,7 @@ def _start(folder: Path, options: Vllm, batch_size: int, resting: bool) -> tuple
     }
     if taken := sorted(options.engine_args.keys() & arguments.keys() | options.engine_args.keys() & _REFUSED):
         raise MtpipeError(f"params.yaml: sampling.vllm.engine_args may not set {', '.join(taken)}")
-    arguments = {"max_num_batched_tokens": max(8192, batch_size), **arguments, **options.engine_args}
+    arguments = {"max_num_batched_tokens": max(8192, batch_size), **lora, **arguments, **options.engine_args}
     try:
         engine = LLMEngine.from_engine_args(EngineArgs(**arguments))
     except Exception as error:  # vLLM has no common class for what can go wrong here

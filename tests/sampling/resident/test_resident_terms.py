@@ -25,6 +25,19 @@ def edit(file, **changes) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
+def adapt(folder, base: str) -> None:
+    (folder / "adapter_config.json").write_text('{"r": 8}')
+    (folder / "base.json").write_text(json.dumps({"folder": "../base", "sha256": base}))
+
+
+def test_adapters_of_another_base_have_other_terms(project, copy, params):
+    found = []
+    for base in "112":
+        adapt(copy, base)
+        found.append(terms_for(copy, params.sampling, params.compute))
+    assert found[0] == found[1] != found[2]
+
+
 def test_policies_of_one_model_have_the_same_terms_whatever_their_weights_and_place(
     project, copy, policy_folder, params
 ):
@@ -41,7 +54,7 @@ def test_policies_of_one_model_have_the_same_terms_whatever_their_weights_and_pl
         ("model", lambda folder: edit(folder / "config.json", num_hidden_layers=9)),
         ("model", lambda folder: edit(folder / "config.json", dtype="bfloat16")),
         ("model", lambda folder: (folder / "tokenizer.json").write_bytes(b"another")),
-        ("model", lambda folder: (folder / "adapter_config.json").write_text('{"r": 8}')),
+        ("model", lambda folder: adapt(folder, base="1")),
         ("code", lambda folder: (folder.parent / "plugins" / "mine.py").write_text("x = 1")),
         ("environment", lambda folder: os.environ.update(VLLM_BATCH_INVARIANT="1")),
     ],

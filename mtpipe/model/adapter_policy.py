@@ -1,0 +1,43 @@
+"""Policies with an adapter: made from a base, refused where the model has no layers for it, and merged."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from mtpipe.model.adapter import adapter_parameters, add_adapter, merge_adapter, target_layers, write_adapter
+from mtpipe.model.adapter_folder import AdapterBase
+from mtpipe.model.policy import Policy, load_policy, new_config
+from mtpipe.settings.model import Lora, StartingModel
+
+
+def merged(policy: Policy) -> Policy:
+    """The same policy with all weights of its own: its adapter is added to its model's, in place."""
+    merge_adapter(policy.model)
+    return replace(policy, adapter=None)
+
+
+def new_adapter(base: Path, folder: Path, lora: Lora, seed: int) -> None:
+    """Makes a new policy folder of a base's: its files but the weights, in whose place is an adapter of no effect.
+
+    Raises MtpipeError if the base cannot be loaded or has no layers for such an adapter.
+    """
+    model = load_policy(base).model
+    config = add_adapter(model, lora, seed)
+    shutil.copytree(base, folder, ignore=shutil.ignore_patterns("model*.safetensors*"))
+    write_adapter(dict(adapter_parameters(model)), config, AdapterBase.of(base), folder)
+
+
+def check_lora(start: StartingModel, lora: Lora, characters: str | None, max_positions: int) -> None:
+    """Raises MtpipeError if the model that params.yaml asks for has no layers for such an adapter.
+
+    It is built of its configuration, without weights.
+    """
+    if start.checkpoint is None:
+        config = new_config(start, characters, max_positions)
+    else:
+        config = AutoConfig.from_pretrained(start.checkpoint, local_files_only=True, trust_remote_code=False)
+    with torch.device("meta"):
+        target_layers(AutoModelForCausalLM.from_config(config, trust_remote_code=False), lora)
