@@ -48,7 +48,7 @@ def describe_differences(params: Path) -> str:
 def list_profiles() -> str:
     """Each profile with the first sentence of its comment."""
     lines = [f"{DEFAULT}: the settings as they are shipped"]
-    for path in sorted(PROFILES.glob("*.yaml")):
+    for path in sorted(PROFILES.glob("*.yaml"), key=lambda path: path.stem):
         comment = " ".join(line.strip("# ") for line in split(read_text(path))[0].comments)
         lines.append(f"{path.stem}: {comment.partition('. ')[0]}")
     return "\n".join(lines)
