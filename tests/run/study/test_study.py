@@ -75,7 +75,7 @@ def test_chosen_chains_leave_the_others_and_the_report_for_later(new, by_dvc):
 
 
 def outside_dvc(project) -> list:
-    """The project's files, but for those of .dvc, where DVC keeps what it has looked at, and logs, which tests remove."""
+    """The project's files, but for those of .dvc, and logs, which these tests remove."""
     return sorted(path for path in project.folder.rglob("*") if not {".dvc", "__pycache__", "log"} & set(path.parts))
 
 
