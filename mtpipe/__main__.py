@@ -1,11 +1,17 @@
-"""Commands beside the pipeline: `python -m mtpipe --help`. Each is a file of mtpipe/commands/, found by its name."""
+"""Commands beside the pipeline: `python -m mtpipe --help`, or `mtpipe --help` where it is installed.
+
+Each is a file of mtpipe/commands/, found by its name.
+"""
 
 import argparse
 import os
 import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from pkgutil import iter_modules
+
+import shtab
 
 from mtpipe import commands
 from mtpipe.errors import MtpipeError
@@ -13,7 +19,9 @@ from mtpipe.errors import MtpipeError
 
 def main() -> None:
     """Runs one command; an MtpipeError is printed without a traceback and ends with status 1."""
-    parser = argparse.ArgumentParser(prog="python -m mtpipe", description="Commands beside the pipeline.")
+    program = "mtpipe" if Path(sys.argv[0]).name == "mtpipe" else "python -m mtpipe"
+    parser = argparse.ArgumentParser(prog=program, description="Commands beside the pipeline.")
+    shtab.add_argument_to(parser, help="print what makes a shell complete `mtpipe`, and exit")
     parser.add_argument("--version", action="version", version=f"mtpipe {_version()}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for module in iter_modules(commands.__path__):

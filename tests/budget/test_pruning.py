@@ -69,7 +69,7 @@ def of_rounds(params: Params, rounds: int) -> Params:
 
 def disk(project: Path) -> int:
     """Bytes of all policies, in the workspace and in the cache."""
-    folders = (project / "data", project / ".dvc" / "cache" / "files")
+    folders = (project / paths.POLICIES, project / ".dvc" / "cache" / "files")
     return sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
 
 

@@ -27,7 +27,7 @@ def claim_by(process: subprocess.Popen) -> None:
 def test_a_process_at_work_keeps_its_claim_and_a_killed_one_loses_it_before_its_parent_collects_it(project):
     process = subprocess.Popen(["sleep", "60"])
     claim_by(process)
-    with pytest.raises(MtpipeError, match=f"PID {process.pid}"), project.claimed([project.stage("make")]):
+    with pytest.raises(MtpipeError, match=f"process {process.pid} "), project.claimed([project.stage("make")]):
         pass
     process.kill()
     while Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":

@@ -240,10 +240,21 @@ def test_a_second_run_at_the_same_time_says_so_or_waits(new, by_dvc):
     assert new.lock == by_dvc.lock
 
 
-@pytest.mark.parametrize("content", ["", "schema: '2.0'\nstages:\n  plan:\n    cmd: [", "<<<<<<< HEAD\n", "{}\n"])
-def test_a_broken_lock_is_named_with_its_remedy_and_after_that_nothing_runs_again(finished, content):
+@pytest.mark.parametrize("content", ["", "schema: '2.0'\nstages:\n  plan:\n    cmd: [", "{}\n"])
+def test_a_lock_that_is_not_whole_is_replaced_by_the_last_whole_one_and_nothing_runs_again(finished, content):
     good = finished.lock
     (finished.folder / "dvc.lock").write_text(content)
+    ended = finished.try_to_run()
+    assert ended.returncode == 0
+    assert "took the last whole one, dvc.lock.whole" in ended.stdout + ended.stderr
+    assert finished.lock == good
+    assert finished.run() <= {"track"}
+    assert finished.lock == good
+
+
+def test_a_lock_with_the_marks_of_a_conflict_is_named_with_its_remedy(finished):
+    good = finished.lock
+    (finished.folder / "dvc.lock").write_text("<<<<<<< HEAD\na\n=======\nb\n>>>>>>> other\n")
     ended = finished.try_to_run()
     assert ended.returncode == 1
     assert "dvc.lock" in ended.stderr
