@@ -206,6 +206,7 @@ EDIT_OF_THE_UPDATE = """
 """
 
 
+@pytest.mark.exhaustive
 def test_live_metrics_run_no_training_again_and_change_no_output(project):
     edit_params({"tracking.live": True}, project / "params.yaml")
     assert repro(project) == {"plan", "report", "track"}
@@ -267,6 +268,7 @@ def kill_when(project: Path, reached: list[str]) -> None:
         started.wait()
 
 
+@pytest.mark.exhaustive
 def test_a_run_killed_at_several_moments_ends_with_the_same_lock(finished, tmp_path):
     project = make_project(tmp_path / "killed")
     for moment in (
