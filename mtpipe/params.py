@@ -181,6 +181,17 @@ class Params(Settings):
         tolerance = own.logprob_tolerance or tolerance_of(own.precision, *self.sampling.precisions)
         return own.model_copy(update={"logprob_tolerance": tolerance})
 
+    def policy_round(self, arm: str, seed: int, round: int | None) -> int:
+        """The round that a policy samples, by default the last; raises MtpipeError if the run has no such policy."""
+        last = len(self.rounds)
+        round = last if round is None else round
+        if arm not in self.arms or seed not in self.seeds or not 0 <= round <= last:
+            raise MtpipeError(
+                f"no policy of arm {arm!r}, seed {seed}, round {round}; params.yaml has the arms "
+                f"{', '.join(self.arms)}, the seeds {', '.join(map(str, self.seeds))}, and policies of rounds 0 to {last}"
+            )
+        return round
+
     def plans(self) -> list[RoundPlan]:
         """The resolved temperatures of every listed arm and round, arm by arm."""
         return [

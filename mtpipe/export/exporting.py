@@ -22,13 +22,7 @@ def export(params: Params, arm: str, seed: int, target: Path, round: int | None 
     Raises MtpipeError if arm, seed or round are not in params.yaml, if the policy or its base is missing or the base
     another one, or if the folder is there.
     """
-    last = len(params.rounds)
-    round = last if round is None else round
-    if arm not in params.arms or seed not in params.seeds or not 0 <= round <= last:
-        raise MtpipeError(
-            f"no policy of arm {arm!r}, seed {seed}, round {round}; params.yaml has the arms {', '.join(params.arms)}, "
-            f"the seeds {', '.join(map(str, params.seeds))}, and policies of rounds 0 to {last}"
-        )
+    round = params.policy_round(arm, seed, round)
     if target.exists():
         raise MtpipeError(f"{target} is there; give a folder that is not, or remove it")
     policy = paths.policy(arm, seed, round)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from mtpipe.settings.base import Settings
-from mtpipe.settings.templates import PLACE
+from mtpipe.settings.templates import CHAT, PLACE
 
 
 class Columns(Settings):
@@ -86,6 +86,11 @@ class Chat(Settings):
     thinking: bool | None = Field(
         default=None, description="the template's switch enable_thinking; null: as the template has it"
     )
+
+    def check_used(self, template: str) -> None:
+        """Raises ValueError if something is set here that the template does not ask for."""
+        if template != CHAT and self != type(self)():
+            raise ValueError(f"chat is for template: {CHAT}, and template is {template!r}")
 
     @field_validator("user")
     @classmethod

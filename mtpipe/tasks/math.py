@@ -55,8 +55,7 @@ class MathTask(Task):
 
     @model_validator(mode="after")
     def _chat_is_used(self) -> "MathTask":
-        if self.template != CHAT and self.chat != Chat():
-            raise ValueError(f"chat is for template: {CHAT}, and template is {self.template!r}")
+        self.chat.check_used(self.template)
         return self
 
     @property

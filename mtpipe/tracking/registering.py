@@ -38,13 +38,7 @@ def register(params: Params, arm: str, seed: int, round: int | None = None, name
     Raises MtpipeError if arm, seed or round are not in params.yaml, if the policy is not the one in dvc.lock,
     or where its run has not been published.
     """
-    last = len(params.rounds)
-    round = last if round is None else round
-    if arm not in params.arms or seed not in params.seeds or not 0 <= round <= last:
-        raise MtpipeError(
-            f"no policy of arm {arm!r}, seed {seed}, round {round}; params.yaml has the arms {', '.join(params.arms)}, "
-            f"the seeds {', '.join(map(str, params.seeds))}, and policies of rounds 0 to {last}"
-        )
+    round = params.policy_round(arm, seed, round)
     folder = paths.policy(arm, seed, round)
     lineage = read_lineage(folder)
     record = read_record(params, arm, seed)

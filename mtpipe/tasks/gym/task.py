@@ -92,8 +92,7 @@ class GymTask(Task):
 
     @model_validator(mode="after")
     def _chat_is_used(self) -> "GymTask":
-        if self.template != CHAT and self.chat != GymChat():
-            raise ValueError(f"chat is for template: {CHAT}, and template is {self.template!r}")
+        self.chat.check_used(self.template)
         return self
 
     @model_validator(mode="after")
