@@ -188,7 +188,8 @@ class Params(Settings):
         if arm not in self.arms or seed not in self.seeds or not 0 <= round <= last:
             raise MtpipeError(
                 f"no policy of arm {arm!r}, seed {seed}, round {round}; params.yaml has the arms "
-                f"{', '.join(self.arms)}, the seeds {', '.join(map(str, self.seeds))}, and policies of rounds 0 to {last}"
+                f"{', '.join(self.arms)}, the seeds {', '.join(map(str, self.seeds))}, and policies of "
+                f"rounds 0 to {last}"
             )
         return round
 
