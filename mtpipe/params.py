@@ -213,15 +213,17 @@ def load_params(path: Path | str = PARAMS) -> Params:
         raise MtpipeError(f"{path}:\n" + "\n".join(f"  {line}" for line in faults(error))) from None
 
 
-def differences(params: Params, sections: Collection[str] | None = None) -> list[tuple[str, str, str]]:
-    """How settings differ from the shipped ones: the key, the shipped value (– for none), and the value here.
+def differences(
+    params: Params, sections: Collection[str] | None = None, others: Params | None = None
+) -> list[tuple[str, str, str]]:
+    """How settings differ from others, the shipped ones: the key, the other value (– for none), and the value here.
 
     Values are compared, not their spelling. An arm is one setting. Arms that are not listed in `arms` do not count.
     """
-    shipped, here = Params(), params
+    others, here = others or Params(), params
     found = []
     for name in Params.model_fields if sections is None else sections:
-        theirs, ours = _entries(shipped, name), _entries(here, name)
+        theirs, ours = _entries(others, name), _entries(here, name)
         for key, (value, text) in ours.items():
             value_there, text_there = theirs.get(key, (None, "–"))
             if key not in theirs or value != value_there:

@@ -1,5 +1,7 @@
 """The differences to the baseline at a glance: one picture a benchmark, one line an arm."""
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 
 from mtpipe.report.benchmark_names import spoken
@@ -23,32 +25,39 @@ def forest_pictures(study: Study, comparison: Comparison) -> list[Picture]:
         ]
         for benchmark in study.benchmarks
     }
+    everything = [difference for lines in found.values() for _, _, difference in lines]
     return [
-        _picture(
-            number, spoken(study, benchmark), lines, found, baseline, comparison.arms[baseline][benchmark].between_seeds
+        forest(
+            number,
+            f"Difference to {baseline} on {spoken(study, benchmark)}.",
+            f"points better than {baseline}",
+            lines,
+            everything,
+            comparison.arms[baseline][benchmark].between_seeds,
         )
         for number, (benchmark, lines) in enumerate(found.items())
     ]
 
 
 Line = tuple[int, str, Difference | None]
+"""The arm's place among all, which decides its look, its name, and what is drawn."""
 
 
-def _picture(
+def forest(
     number: int,
-    name: str,
-    lines: list[Line],
-    found: dict[str, list[Line]],
-    baseline: str,
-    between_seeds: float | None,
+    caption: str,
+    unit: str,
+    lines: Sequence[Line],
+    everything: Sequence[Difference | None],
+    between_seeds: float | None = None,
 ) -> Picture:
-    ends = [
-        100 * end
-        for others in found.values()
-        for _, _, difference in others
-        if difference
-        for end in (difference.estimate.low, difference.estimate.high)
-    ]
+    """One picture: a line an arm, wide enough for `everything` that is drawn beside it.
+
+    Args:
+        number: of the picture on the page.
+        between_seeds: half the width of a band around 0, as a share; None: no band.
+    """
+    ends = [100 * end for one in everything if one for end in (one.estimate.low, one.estimate.high)]
     reach = 1.08 * max([1.0, *map(abs, ends)])
 
     def plot(axes: Axes) -> None:
@@ -76,9 +85,8 @@ def _picture(
         axes.set_ylim(len(lines) - 0.4, -0.6)
         axes.set_xlim(-reach, reach)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(f"points better than {baseline}")
+        axes.set_xlabel(unit)
 
-    caption = f"Difference to {baseline} on {name}."
     parts = (
         f"{arm} {100 * difference.estimate.mean:+.1f} from {100 * difference.estimate.low:+.1f} "
         f"to {100 * difference.estimate.high:+.1f}"

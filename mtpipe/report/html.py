@@ -13,8 +13,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 
-def render(package: str, name: str, **values: Any) -> str:
-    """A page made of name.html.j2, name.css and name.js of a package; the template puts them in their places."""
+def render(package: str, name: str, template: str | None = None, **values: Any) -> str:
+    """A page made of name.css, name.js and template.html.j2 of a package, which puts them in their places.
+
+    Args:
+        template: where two pages share their style and script; by default it is called as they are.
+    """
     script, style = _text(package, f"{name}.js"), _text("mtpipe.report", "common.css") + _text(package, f"{name}.css")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
@@ -31,7 +35,7 @@ def render(package: str, name: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(f"{name}.html.j2").render(
+    return environment.get_template(f"{template or name}.html.j2").render(
         head=head,
         script=Markup(f"<script>{script}</script>"),
         **values,

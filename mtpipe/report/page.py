@@ -44,6 +44,7 @@ from mtpipe.report.problem_tables import problem_table, solved_table
 from mtpipe.report.profile_pictures import profile_pictures
 from mtpipe.report.provenance import differences_table, settings_table, versions_table
 from mtpipe.report.refill import refill_table
+from mtpipe.report.story_pictures import story_rows
 from mtpipe.report.strip import token_strip
 from mtpipe.report.svg import WARM_START_LOOK, Picture, look
 from mtpipe.report.tables import pass_table, results_table, seeds_table, sweep_table
@@ -87,6 +88,7 @@ def render_page(study: Study, comparison: Comparison) -> str:
         differences=differences_table(params),
         versions=versions_table(),
         settings=settings_table(params),
+        story=[(arm, _marked(row)) for arm, row in story_rows(study, comparison)],
         rewards=_marked(reward_curves(study, comparison)),
         groups=_marked(group_pictures(study)),
         optimizer=_marked(optimizer_pictures(study)),

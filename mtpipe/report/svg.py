@@ -15,6 +15,7 @@ from typing import NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import StepPatch
@@ -104,7 +105,8 @@ def draw(name: str, description: str, plot: Callable[[Axes], None], height: floa
         axes = figure.add_subplot()
         plot(axes)
         written = io.StringIO()
-        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
+        FigureCanvasSVG(figure).print_svg(written, metadata=metadata)  # `savefig` draws everything twice
         points = _points(axes, height)
     return _inline(written.getvalue(), name, description, height, points)
 

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +16,7 @@ from mtpipe.records import EVALUATION, read_table
 from mtpipe.report.claims import difference_cell
 from mtpipe.report.differences import Difference, judge_differences
 from mtpipe.settings.outputs import Report
-from mtpipe.statistics.intervals import estimate_means
+from mtpipe.statistics.intervals import Estimate, estimate_means
 from mtpipe.text_table import aligned
 
 CACHE = Path(".dvc") / "cache" / "files" / "md5"
@@ -23,34 +24,75 @@ WORKSPACE = "."
 """Names the version in the working directory."""
 
 _OUTPUT = re.compile(r"path: data/evaluation/([^/\s]+)/seed(\d+)/after(\d+)\.parquet\n\s+hash: md5\n\s+md5: (\w{32})\n")
-Scores = dict[tuple[str, str], dict[int, dict[str, float]]]
-"""The share of correct responses by (arm, benchmark), seed and problem."""
+BySeed = dict[int, dict[str, float]]
+"""The share of correct responses by seed and problem."""
+Scores = dict[tuple[str, str], dict[int, BySeed]]
+"""The scores by (arm, benchmark), and by the number of rounds before the evaluation."""
 
 
-def compare_versions(before: str, after: str, report: Report) -> str:
-    """The table that is printed: after − before of each arm and benchmark that both have, after each one's last round.
+@dataclass(frozen=True)
+class Compared:
+    """One arm on one benchmark in two versions, over the seeds that both have.
+
+    Attributes:
+        before, after: the share of correct responses after the last round, over seeds and problems.
+        difference: after − before, paired by seed and problem, with its test among all rows.
+        curves: for each version by number of rounds the share of correct responses with its interval.
+    """
+
+    arm: str
+    benchmark: str
+    before: float
+    after: float
+    difference: Difference
+    curves: tuple[dict[int, Estimate], dict[int, Estimate]]
+
+
+def compare_versions(before: str, after: str, report: Report) -> list[Compared]:
+    """Each arm and benchmark that both versions have, each after its last round.
 
     Raises MtpipeError if a version is unknown, has no dvc.lock with evaluations, or DVC's cache has lost one; and if
     the two share nothing, or were not evaluated on the same problems.
     """
     old, new = scores(before), scores(after)
-    keys = [key for key in old if key in new and old[key].keys() & new[key].keys()]
+    last = {key: (_last(old[key]), _last(new[key])) for key in old if key in new}
+    keys = [key for key, (first, second) in last.items() if first.keys() & second.keys()]
     if not keys:
         raise MtpipeError(f"{before} and {after} have no arm, seed and benchmark in common")
-    pairs = {key: _paired(old[key], new[key], f"{key[0]} on {key[1]}") for key in keys}
+    pairs = {key: _paired(*last[key], f"{key[0]} on {key[1]}") for key in keys}
     tables = {key: pair[1] - pair[0] for key, pair in pairs.items()}
     estimates = {key: estimate_means(table[None], report.confidence)[0] for key, table in tables.items()}
     found = judge_differences(tables, estimates, report)
+    return [
+        Compared(
+            *key,
+            before=float(first.mean()),
+            after=float(second.mean()),
+            difference=found[key],
+            curves=(_curve(old[key], report.confidence), _curve(new[key], report.confidence)),
+        )
+        for key, (first, second) in pairs.items()
+    ]
+
+
+def said_of(found: list[Compared]) -> str:
+    """What is compared, and by which test: a sentence."""
+    several = found[0].difference.estimate.seeds > 1
+    return "methods, over seeds and problems" if several else "single policies, over problems: no claim about settings"
+
+
+def as_text(before: str, after: str, found: list[Compared], report: Report) -> str:
+    """The table that is printed."""
     rows: list[tuple[str, ...]] = [("arm", "benchmark", before, after, "difference", "p", "Holm", "detectable")]
-    for key, (first, second) in pairs.items():
-        rows.append((*key, f"{100 * first.mean():.1f}", f"{100 * second.mean():.1f}", *_cells(found[key])))
-    several = next(iter(estimates.values())).seeds > 1
-    what = "methods, over seeds and problems" if several else "single policies, over problems: no claim about settings"
+    for one in found:
+        scores = (f"{100 * one.before:.1f}", f"{100 * one.after:.1f}")
+        rows.append((one.arm, one.benchmark, *scores, *_cells(one.difference)))
     return "\n".join(
         [
             *aligned(rows),
             "",
-            f"Percentage points of correct responses with {100 * report.confidence:g} % intervals; tests of {what}.",
+            f"Percentage points of correct responses with {100 * report.confidence:g} % intervals; "
+            f"tests of {said_of(found)}.",
             "Holm: corrected over all rows. Detectable: what would be marked with a chance of 80 %.",
         ]
     )
@@ -67,9 +109,26 @@ def _cells(found: Difference) -> tuple[str, ...]:
     )
 
 
-def _paired(
-    old: dict[int, dict[str, float]], new: dict[int, dict[str, float]], what: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _last(by_round: dict[int, BySeed]) -> BySeed:
+    """Each seed's scores after its last round."""
+    found: BySeed = {}
+    for rounds in sorted(by_round):
+        found |= by_round[rounds]
+    return found
+
+
+def _curve(by_round: dict[int, BySeed], confidence: float) -> dict[int, Estimate]:
+    """The mean score by number of rounds, where all seeds were evaluated on the same problems."""
+    found = {}
+    for rounds in sorted(by_round):
+        of_seeds = list(by_round[rounds].values())
+        if all(each.keys() == of_seeds[0].keys() for each in of_seeds):
+            table = np.array([[each[problem] for problem in sorted(each)] for each in of_seeds])
+            found[rounds] = estimate_means(table[None], confidence)[0]
+    return found
+
+
+def _paired(old: BySeed, new: BySeed, what: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Both versions' scores, [seeds, problems], of the seeds that both have."""
     seeds = sorted(old.keys() & new.keys())
     problems = sorted(old[seeds[0]])
@@ -80,30 +139,30 @@ def _paired(
 
 
 def scores(version: str) -> Scores:
-    """What a version's last evaluations say; raises MtpipeError as `compare_versions` does."""
-    last: dict[tuple[str, int], tuple[int, str]] = {}
-    for arm, seed, after, md5 in _OUTPUT.findall(_lock(version)):
-        last[arm, int(seed)] = max(last.get((arm, int(seed)), (-1, "")), (int(after), md5))
-    if not last:
+    """What a version's evaluations say; raises MtpipeError as `compare_versions` does."""
+    outputs = _OUTPUT.findall(file_of(version, "dvc.lock"))
+    if not outputs:
         raise MtpipeError(f"dvc.lock of {version} has no evaluations; `dvc repro` makes them")
-    found: Scores = defaultdict(dict)
-    for (arm, seed), (_, md5) in last.items():
+    found: Scores = defaultdict(lambda: defaultdict(dict))
+    for arm, seed, after, md5 in outputs:
         for benchmark, of_problems in _of_file(CACHE / md5[:2] / md5[2:], version).items():
-            found[arm, benchmark][seed] = of_problems
-    return dict(found)
+            found[arm, benchmark][int(after)][int(seed)] = of_problems
+    return {key: dict(by_round) for key, by_round in found.items()}
 
 
-def _lock(version: str) -> str:
+def file_of(version: str, name: str) -> str:
+    """The text of a file in a version; nothing if the workspace has none.
+
+    Raises MtpipeError if the version is neither a commit nor an experiment that has the file.
+    """
     if version == WORKSPACE:
-        path = Path("dvc.lock")
+        path = Path(name)
         return path.read_text(encoding="utf-8") if path.exists() else ""
-    for name in (version, *_experiments(version)):
-        shown = _git("show", f"{name}:dvc.lock")
+    for commit in (version, *_experiments(version)):
+        shown = _git("show", f"{commit}:{name}")
         if shown is not None:
             return shown
-    raise MtpipeError(
-        f"{version} is no commit or DVC experiment with a dvc.lock; `dvc exp show` and `git log` list them"
-    )
+    raise MtpipeError(f"{version} is no commit or DVC experiment with a {name}; `dvc exp show` and `git log` list them")
 
 
 def _experiments(name: str) -> list[str]:

@@ -20,6 +20,7 @@ from mtpipe.records import EVALUATION, read_rows, write_rows
 from mtpipe.report.collect import collect
 from mtpipe.report.comparison import compare
 from mtpipe.report.page import render_markdown, render_page
+from mtpipe.report.story_pictures import story_rows
 
 REPORT = "import stages.report; from mtpipe.params import load_params; stages.report.main(params=load_params())"
 HOSTILE = "</script><script>document.title='owned'</script><img src=http://attacker.invalid/x onerror=alert(1)>|`x`"
@@ -96,6 +97,18 @@ def test_the_difference_is_the_difference_of_the_means_and_each_p_value_is_corre
             assert score.avg.mean == pytest.approx(sum(score.by_seed.values()) / 4)
     smallest = min(found, key=lambda one: one.p_value)
     assert smallest.adjusted == pytest.approx(min(1, 6 * smallest.p_value))
+
+
+def test_each_arm_has_its_row_from_temperature_to_accuracy_and_a_column_has_one_scale(inside):
+    study = collect(load_params())
+    rows = dict(story_rows(study, compare(study)))
+    assert list(rows) == ["uniform", "token", "spread"]
+    assert [len(row) for row in rows.values()] == [4, 4, 4]
+    place = re.compile(r'cy="([\d.]+)"[^>]*data-y="([\d.]+)"')
+    for column in zip(*rows.values(), strict=True):
+        points = [(float(y), float(cy)) for picture in column for cy, y in place.findall(picture.svg)]
+        values, heights = zip(*sorted(points), strict=True)
+        assert list(heights) == sorted(heights, reverse=True), "a higher value of another arm stands higher"
 
 
 def test_what_differs_from_the_shipped_settings_is_listed(project):

@@ -3,12 +3,15 @@
 import hashlib
 import re
 import subprocess
+from dataclasses import replace
 
 import pytest
+from builders import write_params
 
 from mtpipe.errors import MtpipeError
 from mtpipe.records import EVALUATION, write_rows
-from mtpipe.report.versions import CACHE, compare_versions
+from mtpipe.report.versions import CACHE, as_text, compare_versions
+from mtpipe.report.versions_page import versions_page
 from mtpipe.settings.outputs import Report
 
 PROBLEMS = 40
@@ -57,12 +60,17 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
+def told(before: str, after: str) -> str:
+    report = Report()
+    return as_text(before, after, compare_versions(before, after, report), report)
+
+
 def row(said: str, arm: str) -> list[str]:
     return re.split(r"  +", next(line for line in said.splitlines() if line.startswith(arm)))
 
 
 def test_arms_of_both_are_compared_after_their_last_round_over_the_seeds_of_both(project):
-    said = compare_versions("first", "warm-rooks", Report())
+    said = told("first", "warm-rooks")
     assert "gone" not in said
     arm = row(said, "token")
     assert arm[2:4] == ["25.0", "62.5"]
@@ -97,3 +105,40 @@ def test_a_file_that_the_cache_has_lost_is_named_with_its_version(project):
             cached.unlink()
     with pytest.raises(MtpipeError, match="cache has lost an evaluation of first"):
         compare_versions("first", "warm-rooks", Report())
+
+
+def test_the_page_has_both_versions_side_by_side_and_a_hostile_arm_stays_text(project, browser):
+    lock = project / "dvc.lock"
+    lock.write_text("".join(entry("token", seed, after, after * seed) for seed in (1, 2, 3) for after in (2, 5)))
+    write_params({"arms": ["uniform", "token"], "update.learning_rate": 1e-4}, project / "params.yaml")
+    git("add", "params.yaml")
+    git("commit", "-qam", "slow")
+    git("tag", "slow")
+    lock.write_text("".join(entry("token", seed, after, after * seed + 9) for seed in (1, 2, 3) for after in (2, 5)))
+    write_params({"arms": ["uniform", "token"], "update.learning_rate": 3e-4}, project / "params.yaml")
+    report = Report()
+    found = compare_versions("slow", ".", report)
+    assert [sorted(curve) for curve in found[0].curves] == [[2, 5], [2, 5]]
+    assert found[0].difference.estimate.mean == pytest.approx(9 / PROBLEMS)
+    found = [replace(found[0], benchmark="<script>document.title = 'owned'</script>")]
+    page = project / "compared.html"
+    page.write_text(versions_page("slow", ".", found, report))
+    browser.open(page, width=390)
+    assert browser.complaints() == []
+    assert browser.run("return document.title") == "mtpipe: slow and ."
+    assert browser.run("return [document.documentElement.scrollWidth, innerWidth]") == [390, 390]
+    assert browser.run("return document.querySelectorAll('figure svg').length") == 2
+    told = browser.run("return document.body.textContent")
+    assert "update.learning_rate" in told
+    assert "1.0e-4" in told or "0.0001" in told
+
+
+def test_settings_that_this_version_cannot_read_are_said_so_and_cost_nothing_else(project):
+    (project / "params.yaml").write_text("arms: [token]\nupdate: {gone: 1}\n")
+    git("add", "params.yaml")
+    git("commit", "-qm", "old")
+    git("tag", "old")
+    (project / "dvc.lock").write_text(entry("token", 1, 5, 20))
+    page = versions_page("old", ".", compare_versions("old", ".", Report()), Report())
+    assert "Not compared" in page
+    assert "gone" in page
