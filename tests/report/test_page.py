@@ -107,8 +107,8 @@ def test_each_arm_has_its_row_from_temperature_to_accuracy_and_a_column_has_one_
     place = re.compile(r'cy="([\d.]+)"[^>]*data-y="([\d.]+)"')
     for column in zip(*rows.values(), strict=True):
         points = [(float(y), float(cy)) for picture in column for cy, y in place.findall(picture.svg)]
-        values, heights = zip(*sorted(points), strict=True)
-        assert list(heights) == sorted(heights, reverse=True), "a higher value of another arm stands higher"
+        heights = [height for _, height in sorted(points)]
+        assert heights == sorted(heights, reverse=True), "a higher value of another arm stands higher"
 
 
 def test_what_differs_from_the_shipped_settings_is_listed(project):
