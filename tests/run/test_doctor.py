@@ -51,6 +51,15 @@ def test_a_study_that_does_not_fit_is_told_what_to_lower(project):
     assert "prune" in wrong()["disk"].remedy
 
 
+def test_the_logs_are_named(project):
+    for log in ("data/run.log", "data/engines/one.log"):
+        Path(log).parent.mkdir(parents=True, exist_ok=True)
+        Path(log).touch()
+    found = {finding.about: finding.found for finding in diagnose(Path("params.yaml"))}
+    assert found["log"].startswith("data/run.log")
+    assert found["logs of vLLM"] == "data/engines/one.log"
+
+
 def test_missing_outputs_are_counted(project):
     Path("dvc.lock").write_text("stages:\n  one: {outs: [{path: one.txt, md5: abc}]}\n")
     assert wrong()["dvc.lock"].found == "1 of 1 outputs are missing"

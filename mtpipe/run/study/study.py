@@ -114,7 +114,9 @@ class StudyRun:
     def _run(self, parts: Sequence[str], slots: Sequence[Slot], start: Start, watch: Watch) -> None:
         lock = DvcLock()
         waiting = [part for part in parts if not self._take_up(part, lock)]
-        watch.expect({part: self.parts.stages(part) for part in waiting})
+        of_study = len(self.parts.order) if self._merges else 0
+        done = sum(progress.done for progress in self.outcome.ended.values())
+        watch.expect({part: self.parts.stages(part) for part in waiting}, of_study, done)
         run_parts(waiting, slots, start, watch.look, lambda part: self._end(part, watch))
 
     def _take_up(self, part: str, lock: DvcLock) -> bool:

@@ -10,14 +10,14 @@ from typing import TextIO
 from tqdm import tqdm
 
 from mtpipe import paths
+from mtpipe.run.run_log import write_line
 from mtpipe.run.study.part import Progress
 
-LOG = paths.CHAINS / "log"
 _SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class Watch:
-    """Reads the progress of parts at work. data/chains/log has every change.
+    """Reads the progress of parts at work. data/run.log has every change.
 
     On a terminal it redraws a line for each part at work; elsewhere it prints each change.
     """
@@ -29,10 +29,17 @@ class Watch:
         self._bars: dict[str, tqdm] = {}
         self._pace = Pace()
         self._looked = 0.0
+        self._of_study, self._done = 0, 0
 
-    def expect(self, parts: Mapping[str, Sequence[str]]) -> None:
-        """Names the parts that come next, with their stages."""
+    def expect(self, parts: Mapping[str, Sequence[str]], of_study: int = 0, done: int = 0) -> None:
+        """Names the parts that come next, with their stages.
+
+        Args:
+            of_study: how many stages the whole study has; 0 if other machines run some of them.
+            done: how many of these were up to date before these parts.
+        """
         self._stages, self._seen = dict(parts), {}
+        self._of_study, self._done = of_study, done
 
     def look(self) -> None:
         """Tells what has changed since the last look, if that is a while ago."""
@@ -50,6 +57,8 @@ class Watch:
         if progress.part in self._bars:
             self._bars.pop(progress.part).close()
         self._stages.pop(progress.part, None)
+        self._seen.pop(progress.part, None)
+        self._done += progress.done
         done = f"{len(progress.ran)} of {len(progress.stages)} stages had to run"
         took = f"{done}, {duration(sum(progress.ran.values()))}"
         what = took if progress.state == "done" else f"in {progress.stage}: {progress.message}"
@@ -68,13 +77,15 @@ class Watch:
             self._bars[progress.part].set_description_str(line)
 
     def _line(self, progress: Progress) -> str:
-        """`token-1: rollout round3, 12 of 18 stages, reward 0.41, 3 min left`."""
+        """`token-1: rollout round3, 12 of 18 stages, 40 of 96 in all, reward 0.41, 3 min left`."""
         kind, _, name = progress.stage.partition("@")
         where = name.removeprefix(progress.part).lstrip("-")
         left = self._pace.left(progress)
+        in_all = self._done + sum(each.done for each in self._seen.values())
         found = [
             f"{kind} {where}".strip(),
             f"{progress.done} of {len(progress.stages)} stages",
+            f"{in_all} of {self._of_study} in all" if self._of_study else "",
             reward(progress.part, progress.stage),
             f"{duration(left)} left" if left is not None else "",
         ]
@@ -82,9 +93,7 @@ class Watch:
 
     def _write(self, line: str, passing: bool = False) -> None:
         """Into the log, and to the output; what is `passing` stands in a live line if that is a terminal."""
-        LOG.parent.mkdir(parents=True, exist_ok=True)
-        with open(LOG, "a", encoding="utf-8") as log:
-            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        write_line(line)
         if not (passing and self._output.isatty()):
             tqdm.write(line, file=self._output)
 

@@ -24,6 +24,14 @@ def test_the_lock_is_that_of_dvc_repro_to_the_letter(by_run, by_dvc):
     assert by_run.lock == by_dvc.lock
 
 
+def test_lines_say_how_much_of_the_whole_study_is_done(by_run):
+    told = re.findall(r"(\d+) of (\d+) in all", (by_run.folder / "data" / "run.log").read_text())
+    done, stages = [int(done) for done, _ in told], len(entries(by_run))
+    assert {int(of) for _, of in told} == {stages}
+    assert done == sorted(done)
+    assert stages - len(CLOSING) <= done[-1] < stages
+
+
 def test_one_job_and_more_jobs_than_chains_make_the_same_lock(new, by_dvc, tmp_path):
     other = new.copy(tmp_path / "other")
     new.run("--jobs", "1")
