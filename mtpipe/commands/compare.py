@@ -9,7 +9,9 @@ from mtpipe.commands import add_command
 
 def add_parser(parsers: Any) -> argparse.ArgumentParser:
     parser = add_command(parsers, "compare", "compare the scores of two commits or DVC experiments, arm by arm")
-    parser.add_argument("before", metavar="A", help="a commit, branch or experiment; . is the workspace")
+    parser.add_argument(
+        "before", metavar="A", help="a commit, branch, experiment or file of scores; . is the workspace"
+    )
     parser.add_argument("after", metavar="B", help="likewise")
     parser.add_argument(
         "--page", type=Path, metavar="FILE", help="also write both side by side as a page, for example compared.html"

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from mtpipe.errors import MtpipeError
 from mtpipe.records import EVALUATION, read_table
 from mtpipe.report.claims import difference_cell
-from mtpipe.report.differences import Difference, judge_differences
+from mtpipe.report.differences import Difference, Key, judge_differences
+from mtpipe.report.kept_scores import BySeed, Scores, read_scores
 from mtpipe.settings.outputs import Report
 from mtpipe.statistics.intervals import Estimate, estimate_means
 from mtpipe.text_table import aligned
@@ -24,10 +26,6 @@ WORKSPACE = "."
 """Names the version in the working directory."""
 
 _OUTPUT = re.compile(r"path: data/evaluation/([^/\s]+)/seed(\d+)/after(\d+)\.parquet\n\s+hash: md5\n\s+md5: (\w{32})\n")
-BySeed = dict[int, dict[str, float]]
-"""The share of correct responses by seed and problem."""
-Scores = dict[tuple[str, str], dict[int, BySeed]]
-"""The scores by (arm, benchmark), and by the number of rounds before the evaluation."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +53,25 @@ def compare_versions(before: str, after: str, report: Report) -> list[Compared]:
     the two share nothing, or were not evaluated on the same problems.
     """
     old, new = scores(before), scores(after)
-    last = {key: (_last(old[key]), _last(new[key])) for key in old if key in new}
+    last = {key: (last_round(old[key]), last_round(new[key])) for key in old if key in new}
     keys = [key for key, (first, second) in last.items() if first.keys() & second.keys()]
     if not keys:
         raise MtpipeError(f"{before} and {after} have no arm, seed and benchmark in common")
-    pairs = {key: _paired(*last[key], f"{key[0]} on {key[1]}") for key in keys}
-    tables = {key: pair[1] - pair[0] for key, pair in pairs.items()}
+    curves = {key: (_curve(old[key], report.confidence), _curve(new[key], report.confidence)) for key in keys}
+    return compare_pairs({key: last[key] for key in keys}, curves, report)
+
+
+def compare_pairs(
+    pairs: Mapping[Key, tuple[BySeed, BySeed]],
+    curves: Mapping[Key, tuple[dict[int, Estimate], dict[int, Estimate]]],
+    report: Report,
+) -> list[Compared]:
+    """The second of each pair minus the first, over the seeds that both have: one family for Holm's correction.
+
+    Raises MtpipeError if the two were not evaluated on the same problems.
+    """
+    both = {key: _paired(*pair, f"{key[0]} on {key[1]}") for key, pair in pairs.items()}
+    tables = {key: second - first for key, (first, second) in both.items()}
     estimates = {key: estimate_means(table[None], report.confidence)[0] for key, table in tables.items()}
     found = judge_differences(tables, estimates, report)
     return [
@@ -69,9 +80,9 @@ def compare_versions(before: str, after: str, report: Report) -> list[Compared]:
             before=float(first.mean()),
             after=float(second.mean()),
             difference=found[key],
-            curves=(_curve(old[key], report.confidence), _curve(new[key], report.confidence)),
+            curves=curves.get(key, ({}, {})),
         )
-        for key, (first, second) in pairs.items()
+        for key, (first, second) in both.items()
     ]
 
 
@@ -109,7 +120,7 @@ def _cells(found: Difference) -> tuple[str, ...]:
     )
 
 
-def _last(by_round: dict[int, BySeed]) -> BySeed:
+def last_round(by_round: dict[int, BySeed]) -> BySeed:
     """Each seed's scores after its last round."""
     found: BySeed = {}
     for rounds in sorted(by_round):
@@ -139,7 +150,12 @@ def _paired(old: BySeed, new: BySeed, what: str) -> tuple[NDArray[np.float64], N
 
 
 def scores(version: str) -> Scores:
-    """What a version's evaluations say; raises MtpipeError as `compare_versions` does."""
+    """What a version's evaluations say; raises MtpipeError as `compare_versions` does.
+
+    A version is also a file that `python -m mtpipe scores` wrote.
+    """
+    if version.endswith(".json"):
+        return read_scores(Path(version))
     outputs = _OUTPUT.findall(file_of(version, "dvc.lock"))
     if not outputs:
         raise MtpipeError(f"dvc.lock of {version} has no evaluations; `dvc repro` makes them")

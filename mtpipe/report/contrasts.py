@@ -1,0 +1,51 @@
+"""Comparisons of arms that were named beforehand: one family, however many arms the study has."""
+
+from statistics import stdev
+
+import numpy as np
+
+from mtpipe.errors import MtpipeError
+from mtpipe.report.cells import bracket, listing, percent
+from mtpipe.report.versions import as_text, compare_pairs, last_round, scores
+from mtpipe.settings.outputs import Report
+from mtpipe.statistics.intervals import estimate_means
+from mtpipe.text_table import aligned
+
+
+def contrast_arms(version: str, contrasts: list[str], benchmarks: list[str], report: Report) -> str:
+    """Every arm's score after its last round, and of each contrast `ARM:OTHER` the difference ARM − OTHER, with tests.
+
+    Args:
+        version: a commit, an experiment, the workspace, or a file of scores.
+        benchmarks: those that count; none: all. Holm's correction is over contrasts times benchmarks.
+
+    Raises MtpipeError if the version has no scores, or no such arm or benchmark.
+    """
+    found = {key: last_round(by_round) for key, by_round in scores(version).items()}
+    arms, known = (list(dict.fromkeys(key[place] for key in found)) for place in (0, 1))
+    _check("benchmark", benchmarks, known)
+    pairs = {}
+    for contrast in contrasts:
+        arm, _, other = contrast.partition(":")
+        _check("arm", [arm, other], arms)
+        for name in benchmarks or known:
+            pairs[f"{arm} − {other}", name] = found[other, name], found[arm, name]
+    rows: list[tuple[str, ...]] = [("arm", "benchmark", "seeds", "% correct", "between seeds")]
+    for (arm, name), by_seed in found.items():
+        if name in (benchmarks or known):
+            table = np.array([[share for _, share in sorted(by_seed[seed].items())] for seed in sorted(by_seed)])
+            [one] = estimate_means(table[None], report.confidence)
+            means = table.mean(axis=1).tolist()
+            interval = bracket(percent(max(0.0, one.low)), percent(min(1.0, one.high)))
+            spread = percent(stdev(means)) if len(means) > 1 else ""
+            rows.append((arm, name, str(len(means)), f"{percent(one.mean)} {interval}", spread))
+    parts = aligned(rows)
+    if pairs:
+        parts += ["", as_text("second", "first", compare_pairs(pairs, {}, report), report)]
+    return "\n".join(parts)
+
+
+def _check(what: str, names: list[str], known: list[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise MtpipeError(f"there is no {what} {name!r}; there are {listing(known)}")

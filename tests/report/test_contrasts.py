@@ -1,0 +1,80 @@
+"""`python -m mtpipe contrast` and the file of scores that it and `compare` read."""
+
+import re
+
+import numpy as np
+import pytest
+
+from mtpipe.errors import MtpipeError
+from mtpipe.report.contrasts import contrast_arms
+from mtpipe.report.kept_scores import read_scores, write_scores
+from mtpipe.report.versions import as_text, compare_versions
+from mtpipe.settings.outputs import Report
+from mtpipe.statistics.intervals import estimate_means, p_values
+from mtpipe.statistics.paired_tests import holm
+
+SEEDS, PROBLEMS, SAMPLES = 5, 40, 4
+CHANCES = {"uniform": 0.4, "token": 0.6, "hot": 0.45}
+
+
+@pytest.fixture
+def counts():
+    draw = np.random.default_rng(0)
+    return {arm: draw.binomial(SAMPLES, chance, (SEEDS, PROBLEMS)) for arm, chance in CHANCES.items()}
+
+
+@pytest.fixture
+def file(tmp_path, counts):
+    scores = {
+        (arm, "same"): {
+            2: {1: {f"same-{problem}": 0.0 for problem in range(PROBLEMS)}},
+            5: {
+                seed + 1: {f"same-{problem}": right / SAMPLES for problem, right in enumerate(row)}
+                for seed, row in enumerate(table.tolist())
+            },
+        }
+        for arm, table in counts.items()
+    }
+    write_scores(tmp_path / "scores.json", scores)
+    assert read_scores(tmp_path / "scores.json") == scores
+    return str(tmp_path / "scores.json")
+
+
+def row(said: str, start: str) -> list[str]:
+    return re.split(r"  +", next(line for line in said.splitlines() if line.startswith(start)))
+
+
+def test_the_family_is_the_contrasts_that_are_named_and_their_numbers_are_the_reports(file, counts):
+    named = [("token", "uniform"), ("token", "hot")]
+    said = contrast_arms(file, [":".join(pair) for pair in named], ["same"], Report())
+    values = np.array([(counts[arm] - counts[other]) / SAMPLES for arm, other in named])
+    estimates = estimate_means(values, 0.95)
+    p = p_values(estimates)
+    for (arm, other), one, raw, corrected in zip(named, estimates, p, holm(p), strict=True):
+        cells = row(said, f"{arm} − {other}")
+        assert cells[4].startswith(f"{100 * one.mean:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]")
+        assert cells[5:7] == [f"{raw:.4f}", f"{corrected:.4f}"]
+    means = counts["hot"].mean(axis=1) / SAMPLES
+    assert row(said, "hot")[4] == f"{100 * means.std(ddof=1):.1f}"
+
+
+def test_a_file_of_scores_is_a_version_for_compare(file):
+    said = as_text("a", "b", compare_versions(file, file, Report()), Report())
+    assert row(said, "token")[4].startswith("0.0")
+
+
+def test_what_is_not_there_is_named_with_what_is(file, tmp_path):
+    with pytest.raises(MtpipeError, match="no arm 'cold'; there are hot, token and uniform"):
+        contrast_arms(file, ["cold:hot"], [], Report())
+    with pytest.raises(MtpipeError, match="no benchmark 'longer'; there are same"):
+        contrast_arms(file, [], ["longer"], Report())
+    (tmp_path / "other.json").write_text('{"same": 3}')
+    with pytest.raises(MtpipeError, match="holds no scores"):
+        read_scores(tmp_path / "other.json")
+
+
+def test_scores_that_a_digit_cannot_hold_or_of_other_problems_are_refused(tmp_path):
+    with pytest.raises(MtpipeError, match="same has more samples a problem than 9"):
+        write_scores(tmp_path / "a.json", {("uniform", "same"): {5: {1: {"p": 3 / 16}}}})
+    with pytest.raises(MtpipeError, match="uniform/5/2 answered other problems of same than uniform/5/1"):
+        write_scores(tmp_path / "a.json", {("uniform", "same"): {5: {1: {"p": 0.5}, 2: {"q": 0.5}}}})
