@@ -24,8 +24,10 @@ from mtpipe import paths
 from mtpipe.files import write_json
 from mtpipe.params import Params
 from mtpipe.tracking.colours import ASIDE, COLOUR, run_colour
+from mtpipe.tracking.naming import run_name
 from mtpipe.tracking.record import DatasetFile, RunRecord, read_record
 from mtpipe.tracking.store import Store, in_temporary_copy, open_experiment
+from mtpipe.tracking.table_view import TAG, table_view
 
 IDENTITY, CONTENT, ARTIFACTS, CURRENT = (f"mtpipe.{name}" for name in ("identity", "content", "artifacts", "current"))
 EXPERIMENT = "dvc.experiment"
@@ -58,10 +60,14 @@ def publish(params: Params) -> Published:
             known.setdefault(run.data.tags[IDENTITY], []).append(run)
         for record in records:
             colour = run_colour(params.arms, record.arm, params.seeds, record.seed)
-            done[record.name] = _bring_up_to_date(client, experiment, record, known.pop(record.identity, []), colour)
+            same = known.pop(record.identity, [])
+            name = _former_name(same) or run_name(record.name, record.params, _before(record, known))
+            done[record.name] = _bring_up_to_date(client, experiment, record, name, same, colour)
         if not in_temporary_copy():
             for run in (run for runs in known.values() for run in runs):
                 _set_aside(client, run)
+            metrics = dict.fromkeys(each.key for each in records[0].values)
+            client.set_experiment_tag(experiment, TAG, table_view(metrics))
     write_json(
         RECEIPT,
         {
@@ -82,11 +88,31 @@ def _runs(client: MlflowClient, experiment: str) -> Iterator[Run]:
             return
 
 
-def _bring_up_to_date(client: MlflowClient, experiment: str, record: RunRecord, found: list[Run], colour: str) -> str:
+def _former_name(found: list[Run]) -> str | None:
+    """The name that the project's own complete run of some settings has, to be kept."""
+    complete = (run for run in found if CONTENT in run.data.tags and EXPERIMENT not in run.data.tags)
+    return next((run.info.run_name for run in complete), None)
+
+
+def _before(record: RunRecord, known: dict[str, list[Run]]) -> dict[str, str] | None:
+    """The settings of the newest complete run of the same arm and seed that has others, current ones first."""
+    found = [
+        run
+        for runs in known.values()
+        for run in runs
+        if CONTENT in run.data.tags and (run.data.tags["arm"], run.data.tags["seed"]) == (record.arm, str(record.seed))
+    ]
+    found.sort(key=lambda run: (run.data.tags.get(CURRENT) == "true", run.info.start_time), reverse=True)
+    return found[0].data.params if found else None
+
+
+def _bring_up_to_date(
+    client: MlflowClient, experiment: str, record: RunRecord, name: str, found: list[Run], colour: str
+) -> str:
     kept = next((run for run in found if run.data.tags.get(CONTENT) == record.content), None)
     done = "unchanged"
     if kept is None:
-        _create(client, experiment, record, colour)
+        _create(client, experiment, record, name, colour)
         done = "replaced" if found else "new"
     elif not in_temporary_copy():
         if kept.data.tags.get(ARTIFACTS) != record.artifacts_digest:
@@ -116,13 +142,12 @@ def _set_tags(client: MlflowClient, run: Run, tags: dict[str, str]) -> None:
             client.set_tag(run.info.run_id, tag, value)
 
 
-def _create(client: MlflowClient, experiment: str, record: RunRecord, colour: str) -> None:
+def _create(client: MlflowClient, experiment: str, record: RunRecord, name: str, colour: str) -> None:
     tags = {COLOUR: colour, "arm": record.arm, "seed": str(record.seed), IDENTITY: record.identity, **_provenance()}
     tags |= {CURRENT: "false" if in_temporary_copy() else "true", "mlflow.note.content": record.description}
-    name = record.name
     if from_experiment := _dvc_experiment():
         tags[EXPERIMENT] = from_experiment
-        name += f" ({from_experiment})"
+        name = f"{record.name} ({from_experiment})"
     run = client.create_run(experiment, start_time=record.started, tags=tags, run_name=name).info.run_id
     for params in _chunks(list(record.params.items()), _PARAMS_PER_CALL):
         client.log_batch(run, params=[Param(key, value) for key, value in params])

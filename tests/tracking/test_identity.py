@@ -10,6 +10,7 @@ from published import client, history, run_of, runs, state, write_data, write_ev
 from mtpipe import paths
 from mtpipe.files import write_json
 from mtpipe.params import load_params
+from mtpipe.tracking.naming import run_name
 from mtpipe.tracking.publishing import publish
 from mtpipe.tracking.record import read_record
 
@@ -49,13 +50,41 @@ def test_an_edited_temperature_makes_a_new_current_run_and_keeps_the_old(project
         return {
             run.data.params["token.high"]: run.data.tags["mtpipe.current"]
             for run in runs(project)
-            if run.info.run_name == "token-seed1"
+            if (run.data.tags["arm"], run.data.tags["seed"]) == ("token", "1")
         }
 
     assert heat(1.2) == {"1.2": "true"}
     assert heat(1.4) == {"1.2": "false", "1.4": "true"}
     assert heat(1.2) == {"1.2": "true", "1.4": "false"}
     assert {run.data.tags["mtpipe.current"] for run in runs(project) if run.data.tags["arm"] == "uniform"} == {"true"}
+
+
+def test_a_run_of_edited_settings_says_in_its_name_what_differs_from_the_one_before_and_keeps_that_name(project):
+    def names(changes):
+        edit_params(changes)
+        publish(load_params())
+        return [run.info.run_name for run in runs(project) if run.data.tags["seed"] == "1"]
+
+    assert names({}) == ["token-seed1", "uniform-seed1"]
+    edited = ["token-seed1", "token-seed1, token.high 1.4", "uniform-seed1"]
+    assert names({"temperature.token.token.high": 1.4}) == edited
+    write_evaluation(paths.evaluation("token", 1, 2), 9)
+    assert names({}) == edited, "another content of the same settings"
+    assert "uniform-seed1, update.clip_low 0.1" in names({"update.clip_low": 0.1})
+    assert "token-seed1, token.high 1.2" not in names({"temperature.token.token.high": 1.2, "update.clip_low": 0.2})
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "name"),
+    [
+        ({"a": "1", "data.x": "1"}, None, "token-seed1"),
+        ({"a": "1", "data.x": "1", "evaluate.samples": "4"}, {"a": "1"}, "token-seed1"),
+        ({"new": "2", "a": "1"}, {"a": "0", "old": "3"}, "token-seed1, a 1, new 2, 1 more"),
+        ({"a": "x" * 30}, {"a": "1"}, f"token-seed1, a {'x' * 23}…"),
+    ],
+)
+def test_the_name_has_what_shapes_training_and_no_more_than_two_of_it(now, before, name):
+    assert run_name("token-seed1", now, before) == name
 
 
 def test_an_arms_own_loss_and_controller_are_among_its_params_and_in_its_description(project):
@@ -87,8 +116,8 @@ def test_an_unfinished_run_of_earlier_settings_is_removed(project):
     client(project).delete_tag(run_of(project, "token-seed1").info.run_id, "mtpipe.content")
     edit_params({"temperature.token.token.high": 1.4})
     publish(load_params())
-    assert [run.info.run_name for run in runs(project)].count("token-seed1") == 1
-    assert [run.info.run_name for run in runs(project)].count("token-seed2") == 2
+    of_seeds = [run.data.tags["seed"] for run in runs(project) if run.data.tags["arm"] == "token"]
+    assert (of_seeds.count("1"), of_seeds.count("2")) == (1, 2)
 
 
 def test_a_run_of_the_users_own_is_left_alone(project):
