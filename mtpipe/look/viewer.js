@@ -138,7 +138,8 @@ function show({ data, place, values, first, heat, groups }) {
     const responses = make("div", "responses");
     responses.append(...section.rows.map(responseOf));
     const about = make("p", "", `${id} · ${right} of ${section.rows.length} correct${gold === null ? "" : ` · right answer: ${gold}`}`);
-    for (const number of data.also[section.problem]) about.append(" ", linkTo(number, id));
+    for (const [number, [name]] of data.siblings.entries())
+      about.append(" ", data.also[section.problem].includes(number) ? linkTo(number, id) : make("span", "sibling lacks", `not drawn in ${name}`));
     section.replaceChildren(make("h2", "", prompt), about, responses);
     section.style.minHeight = "";
     section.filled = true;
@@ -180,6 +181,8 @@ function show({ data, place, values, first, heat, groups }) {
   const goTo = () => {
     const id = decodeURIComponent(location.hash.slice(1));
     const section = id && [...main.children].find(section => data.problems[section.problem]?.[0] === id);
+    const drawn = data.problems.some(([problem]) => problem === id);
+    byId("lost").textContent = !id || section ? "" : `${id} ${drawn ? "does not pass these filters." : "is not on this page, which has other problems."}`;
     if (!section) return;
     section.scrollIntoView();
     setTimeout(() => section.scrollIntoView(), 250); // the groups above it have taken their real heights by then
@@ -212,7 +215,15 @@ function show({ data, place, values, first, heat, groups }) {
   addEventListener("click", tell);
   addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
 
-  byId("siblings").append(...data.siblings.flatMap((_, number) => [" ", linkTo(number)]));
+  byId("siblings").append(...data.siblings.flatMap((_, number) => {
+    const link = linkTo(number);
+    link.onclick = () => { // to the prompt that is read here; the other page says so if it has other problems
+      const above = Math.max(120, controls.getBoundingClientRect().bottom + 20);
+      const top = [...main.children].find(section => section.rows && section.getBoundingClientRect().bottom > above);
+      if (scrollY && top) link.href = linkTo(number, data.problems[top.problem][0]).href;
+    };
+    return [" ", link];
+  }));
   paintScale();
   list();
   goTo();

@@ -56,7 +56,7 @@ def test_a_token_at_temperature_1_has_no_colour_whatever_the_others_have(browser
     assert len({neutral, hot, cold}) == 3
 
 
-def test_a_prompt_links_to_the_pages_that_have_it_too(browser, folder):
+def test_a_prompt_links_to_the_pages_that_have_it_too_and_says_which_have_not(browser, folder):
     others = [
         Sibling("uniform, round 0", "b.html", frozenset(["problem/00001"])),
         Sibling("token, round 1", "c.html", frozenset()),
@@ -66,8 +66,35 @@ def test_a_prompt_links_to_the_pages_that_have_it_too(browser, folder):
     browser.open(folder / "a.html")
     settled(browser)
     links = "return [...document.querySelectorAll('main .sibling')].map(link => link.getAttribute('href'))"
-    assert browser.run(links) == ["b.html#problem%2F00001"]
+    assert browser.run(links) == [None, None, "b.html#problem%2F00001", None, None, None]
+    second = "return [...document.querySelectorAll('.group')[1].querySelectorAll('.lacks')].map(one => one.textContent)"
+    assert browser.run(second) == ["not drawn in token, round 1"]
     assert browser.run("return document.querySelectorAll('#siblings .sibling').length") == 2
+
+
+def test_the_way_to_another_page_keeps_the_prompt_or_says_that_it_was_not_drawn_there(browser, folder):
+    others = [Sibling("token, round 1", "b.html", frozenset())]
+    write_viewer(folder / "rollouts.parquet", folder / "a.html", siblings=others)
+    browser.open(folder / "a.html", width=390)  # so that it is longer than the window
+    settled(browser)
+    leads = (
+        "document.querySelectorAll('.group')[arguments[0]].scrollIntoView();"
+        "const link = document.querySelector('#siblings a');"
+        "link.addEventListener('click', event => event.preventDefault()); link.click();"
+        "return link.getAttribute('href').split('/').pop()"
+    )
+    assert browser.run(leads, 1) == "b.html#problem%2F00001"
+    arrives = "location.hash = arguments[0]; dispatchEvent(new HashChangeEvent('hashchange')); return null"
+    lost = "return document.getElementById('lost').textContent"
+    for prompt, told in (
+        ("problem%2F00001", ""),
+        ("problem%2F00007", "problem/00007 is not on this page, which has other problems."),
+    ):
+        browser.run(arrives, prompt)
+        assert browser.run(lost) == told
+    choose(browser, "prompt", "problem/00002")
+    browser.run(arrives, "problem%2F00001")
+    assert browser.run(lost) == "problem/00001 does not pass these filters."
 
 
 def test_an_evaluation_opens_as_text_with_verdicts_and_right_answers(browser, tmp_path):
