@@ -26,8 +26,8 @@ document.addEventListener("click", event => {
 const tip = document.getElementById("tip");
 const told = element => {
   if (element.dataset.tip) return element.dataset.tip;
-  const { x, y } = element.parentNode.dataset;
-  return `${element.dataset.series}: ${y} ${element.dataset.y}, ${x} ${element.dataset.x}`;
+  const value = element.dataset, { x, y } = element.parentNode.dataset;
+  return `${value.series}: ${[[y, value.y], [x, value.x]].filter(([name]) => name).map(parts => parts.join(" ")).join(", ")}`;
 };
 const tell = event => {
   const found = event.target.closest?.(".points circle, [data-tip]");

@@ -1,8 +1,8 @@
 """Matplotlib figures as SVG elements that stand inside an HTML page and follow its colours.
 
 A figure is drawn in stand-in colours; in the SVG each becomes a CSS colour, so one drawing serves the light and the
-dark theme. The same figure gives the same bytes on every run. Each value of a line or a histogram that has a label is
-also a transparent circle with its numbers, which the page's script shows on hover and writes as CSV.
+dark theme. The same figure gives the same bytes on every run. Each value of a line, a bar or a histogram that has a
+label is also a transparent circle with its numbers, which the page's script shows on hover and writes as CSV.
 """
 
 import html
@@ -16,10 +16,11 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.container import BarContainer, Container
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import StepPatch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.patches import Patch, StepPatch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 INK, MUTED = "#010203", "#010204"
@@ -115,6 +116,7 @@ def _points(axes: Axes, height: float) -> str:
     """A transparent circle over each value of what has a label, with the numbers of the axes."""
     to_figure = axes.transData + axes.figure.transFigure.inverted()
     (left, right), (bottom, top) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
+    named = _named_numbers(axes)
     circles = []
     for series, values in _labelled(axes):
         for x, y in values.tolist():
@@ -122,16 +124,23 @@ def _points(axes: Axes, height: float) -> str:
                 continue
             across, up = to_figure.transform((x, y))
             place = f'cx="{across * _WIDTH * 72:.1f}" cy="{(1 - up) * height * 72:.1f}"'
-            told = {"series": series, "x": f"{x:.6g}", "y": f"{y:.6g}"}
+            told = {"series": series, "x": named.get(x, f"{x:.6g}"), "y": f"{y:.6g}"}
             data = " ".join(f'data-{key}="{html.escape(value)}"' for key, value in told.items())
             circles.append(f'<circle {place} r="6" {data}/>')
     names = f'data-x="{html.escape(axes.get_xlabel())}" data-y="{html.escape(axes.get_ylabel())}"'
     return f'<g class="points" fill="transparent" {names}>{"".join(circles)}</g>' if circles else ""
 
 
+def _named_numbers(axes: Axes) -> dict[float, str]:
+    """The numbers that stand at places of the x axis, if they were named one by one: temperatures at 0, 1, 2, say."""
+    names, places = axes.xaxis.get_major_formatter(), axes.get_xticks().tolist()
+    return dict(zip(places, names.format_ticks(places), strict=True)) if isinstance(names, FuncFormatter) else {}
+
+
 def _labelled(axes: Axes) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """The label and the values [values, 2] of each line and histogram that has a label."""
-    for artist in (*axes.get_lines(), *axes.patches):
+    """The label and the values [values, 2] of all lines, bars and histograms that have a label."""
+    artists: list[Line2D | Patch | Container] = [*axes.get_lines(), *axes.patches, *axes.containers]
+    for artist in artists:
         label = str(artist.get_label())
         if not label or label.startswith("_"):
             continue
@@ -140,6 +149,9 @@ def _labelled(axes: Axes) -> Iterator[tuple[str, NDArray[np.float64]]]:
         elif isinstance(artist, StepPatch):
             values, edges, _ = artist.get_data()
             yield label, np.stack([(edges[:-1] + edges[1:]) / 2, values], axis=1)
+        elif isinstance(artist, BarContainer):
+            middles = [bar.get_x() + bar.get_width() / 2 for bar in artist]
+            yield label, np.stack([np.round(middles, 9), np.asarray(artist.datavalues, dtype=float)], axis=1)
 
 
 def _inline(document: str, name: str, description: str, height: float, points: str) -> str:

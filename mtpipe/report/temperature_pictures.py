@@ -6,6 +6,8 @@ from matplotlib.axes import Axes
 from mtpipe.report.collect import Study
 from mtpipe.report.svg import INK, MUTED, Picture, draw, listed, look, round_axis
 
+ADVANTAGE, RESPONSES = "share of the positive advantage", "share of the responses"
+
 
 def temperature_pictures(study: Study) -> list[Picture]:
     """The temperatures of each arm by round, as planned or as a controller set them: lines, and their range."""
@@ -83,8 +85,10 @@ def _contribution(
 
     def plot(axes: Axes) -> None:
         at = np.arange(len(temperatures))
-        axes.bar(at, share.mean(axis=1), width=0.55, color=style.colour, alpha=0.28, linewidth=0)
-        axes.plot(at, responses / responses.sum(), color=MUTED, marker="_", markersize=16, linestyle="none")
+        axes.bar(at, share.mean(axis=1), width=0.55, color=style.colour, alpha=0.28, linewidth=0, label=ADVANTAGE)
+        axes.plot(
+            at, responses / responses.sum(), color=MUTED, marker="_", markersize=16, linestyle="none", label=RESPONSES
+        )
         axes.plot(at, np.nanmean(reward, axis=1), color=style.colour, marker=style.marker, label="mean reward")
         if len(runs) > 1:
             axes.fill_between(
@@ -93,6 +97,7 @@ def _contribution(
         axes.set_xticks(at, [f"{value:g}" for value in temperatures])
         axes.set_ylim(bottom=0)
         axes.set_xlabel("planned temperature of the response")
+        axes.set_ylabel("reward, or share")
 
     caption = (
         f"{arm}: mean reward (line) and share of the positive advantage (bars) by temperature, last round. "

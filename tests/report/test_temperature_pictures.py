@@ -1,6 +1,7 @@
+import re
 from types import SimpleNamespace
 
-from mtpipe.report.temperature_pictures import planned_temperatures
+from mtpipe.report.temperature_pictures import ADVANTAGE, RESPONSES, contribution_pictures, planned_temperatures
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.planning import plan_round
 
@@ -16,3 +17,22 @@ def test_what_a_controller_set_is_shown_as_it_was_sampled():
         ],
     )
     assert planned_temperatures(study, "arm")["set by the controller"].tolist() == [[1.0, 1.0], [0.9, 1.3]]
+
+
+def test_bars_tell_their_values_and_the_temperatures_below_them():
+    shares = [
+        {"temperature": 0.7, "reward": 0.5, "positive_advantage_share": 0.75, "responses": 6},
+        {"temperature": 1.3, "reward": 0.25, "positive_advantage_share": 0.25, "responses": 2},
+    ]
+    params = SimpleNamespace(arms=["spread"])
+    study = SimpleNamespace(params=params, last_round=4, over_seeds=lambda arm, round: [{"temperatures": shares}])
+    (picture,) = contribution_pictures(study)
+    told = set(re.findall(r'data-series="([^"]+)" data-x="([^"]+)" data-y="([^"]+)"', picture.svg))
+    assert told == {
+        ("mean reward", "0.7", "0.5"),
+        ("mean reward", "1.3", "0.25"),
+        (ADVANTAGE, "0.7", "0.75"),
+        (ADVANTAGE, "1.3", "0.25"),
+        (RESPONSES, "0.7", "0.75"),
+        (RESPONSES, "1.3", "0.25"),
+    }
