@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from builders import ROOT
+from builders import ROOT, edit_params
 from projects import ENVIRONMENT, PUBLISHING, make_project, repro
 
 from mtpipe.params import load_params
@@ -19,16 +19,40 @@ pytestmark = [
     pytest.mark.pipeline,
     pytest.mark.skipif(not SHARED.is_dir(), reason="needs the benchmark files in ../shared/data"),
 ]
+TASK = {
+    "train": {
+        "math": {
+            "file": "inputs/verl_math_train.parquet",
+            "difficulty": {"column": "level", "min": 1, "max": 3},
+            "count": 48,
+        },
+        "gsm8k": {"file": "inputs/gsm8k_train.jsonl", "count": 16},
+    },
+    "benchmarks": {
+        name: {"file": f"inputs/{file}", "count": 6}
+        for name, file in {
+            "aime24": "aime24_test.jsonl",
+            "aime25": "skywork_aime25.parquet",
+            "amc23": "amc23.jsonl",
+            "math500": "math500_test.jsonl",
+            "minerva": "minerva_math_test.jsonl",
+            "olympiadbench": "olympiadbench_test.jsonl",
+            "gsm8k": "gsm8k_main_test.jsonl",
+        }.items()
+    },
+}
+"""The data sets of the field."""
 EVALUATIONS = {"evaluate@uniform-1-1", "evaluate@token-1-1", "evaluate_start", "measure@uniform-1", "measure@token-1"}
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """profiles/math-smoke.yaml, run on the files it asks for."""
+    """profiles/math-smoke.yaml, run on data sets of the field."""
     project = make_project(tmp_path_factory.mktemp("math") / "finished")
     shutil.copy(ROOT / "params.yaml", project / "params.yaml")
     use(str(ROOT / "profiles" / "math-smoke.yaml"), project / "params.yaml")
-    for name in re.findall(r"file: inputs/(\S+?)[,}]", (project / "params.yaml").read_text()):
+    edit_params({f"task.{key}": value for key, value in TASK.items()}, project / "params.yaml")
+    for name in (Path(source["file"]).name for part in TASK.values() for source in part.values()):
         found = next(file for folder in ("native", "benchmarks") for file in (SHARED / folder).glob(name))
         shutil.copyfile(found, project / "inputs" / name)
     ran = repro(project)
