@@ -56,7 +56,7 @@ def run_logged(stage: str, arguments: list[str]) -> None:
 def _copied(name: str) -> Iterator[None]:
     """Has standard output and standard error copied into the log, line by line."""
     before = sys.stdout, sys.stderr
-    copies = [_Copied(stream, name) for stream in before]
+    copies = [CopiedStream(stream, name) for stream in before]
     sys.stdout, sys.stderr = (cast(TextIO, copy) for copy in copies)
     try:
         yield
@@ -66,7 +66,7 @@ def _copied(name: str) -> Iterator[None]:
             copy.end()
 
 
-class _Copied:
+class CopiedStream:
     """A stream whose lines are also written into the log; all else is the stream's own."""
 
     def __init__(self, stream: TextIO, name: str) -> None:

@@ -27,9 +27,9 @@ from mtpipe.tracking.colours import ASIDE, COLOUR, run_colour
 from mtpipe.tracking.naming import run_name
 from mtpipe.tracking.record import DatasetFile, RunRecord, read_record
 from mtpipe.tracking.store import Store, in_temporary_copy, open_experiment
-from mtpipe.tracking.table_view import TAG, table_view
+from mtpipe.tracking.table_view import CURRENT, TAG, table_view
 
-IDENTITY, CONTENT, ARTIFACTS, CURRENT = (f"mtpipe.{name}" for name in ("identity", "content", "artifacts", "current"))
+IDENTITY, CONTENT, ARTIFACTS = (f"mtpipe.{name}" for name in ("identity", "content", "artifacts"))
 EXPERIMENT = "dvc.experiment"
 RECEIPT = paths.MLFLOW / "receipt.json"
 _METRICS_PER_CALL, _PARAMS_PER_CALL = 1000, 100

@@ -7,6 +7,8 @@ server is a view that someone shares: a tag of the experiment, to which an addre
 import json
 from collections.abc import Iterable
 
+CURRENT = "mtpipe.current"
+"""The tag of runs: whether they are of params.yaml as it stands."""
 VIEW = "mtpipe"
 TAG = f"mlflow.sharedViewState.{VIEW}"
 
@@ -14,7 +16,7 @@ TAG = f"mlflow.sharedViewState.{VIEW}"
 def table_view(metrics: Iterable[str]) -> str:
     """The tag's value: current runs, with the arm's temperatures in words and the benchmarks' scores of `metrics`."""
     columns = ["params.`temperature`", *(f"metrics.`{name}`" for name in metrics if name.startswith("eval/"))]
-    return json.dumps({"searchFilter": "tags.`mtpipe.current` = 'true'", "selectedColumns": columns})
+    return json.dumps({"searchFilter": f"tags.`{CURRENT}` = 'true'", "selectedColumns": columns})
 
 
 def table_link(experiment: str, server: str) -> str:

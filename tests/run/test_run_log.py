@@ -84,7 +84,7 @@ def test_a_long_bar_leaves_a_line_now_and_then(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seconds = [0.0]
     monkeypatch.setattr(run_log.time, "monotonic", lambda: seconds[0])
-    stream = run_log._Copied(io.StringIO(), "rollout-token-1-0")
+    stream = run_log.CopiedStream(io.StringIO(), "rollout-token-1-0")
     for percent in range(101):
         seconds[0] += 1.0
         stream.write(f"\r{percent} %")
