@@ -3,7 +3,8 @@
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtpipe.errors import MtpipeError
+from mtpipe.params import Params
 from mtpipe.records import EVALUATION, read_table
 from mtpipe.report.claims import difference_cell
 from mtpipe.report.differences import Difference, Key, judge_differences
 from mtpipe.report.kept_scores import BySeed, Scores, read_scores
+from mtpipe.settings.base import read_yaml
 from mtpipe.settings.outputs import Report
 from mtpipe.statistics.intervals import Estimate, estimate_means
 from mtpipe.text_table import aligned
@@ -150,13 +153,19 @@ def _paired(old: BySeed, new: BySeed, what: str) -> tuple[NDArray[np.float64], N
 
 
 def scores(version: str) -> Scores:
-    """What a version's evaluations say; raises MtpipeError as `compare_versions` does.
+    """What the evaluations say that a version's params.yaml asks for; raises MtpipeError as `compare_versions` does.
 
-    A version is also a file that `python -m mtpipe scores` wrote.
+    dvc.lock also has those of settings that were there before. A version is also a file that `python -m mtpipe scores`
+    wrote.
     """
     if version.endswith(".json"):
         return read_scores(Path(version))
-    outputs = _OUTPUT.findall(file_of(version, "dvc.lock"))
+    lock, (arms, seeds, rounds) = file_of(version, "dvc.lock"), _asked_for(version)
+    outputs = [
+        (arm, seed, after, md5)
+        for arm, seed, after, md5 in _OUTPUT.findall(lock)
+        if arm in arms and int(seed) in seeds and int(after) in rounds
+    ]
     if not outputs:
         raise MtpipeError(f"dvc.lock of {version} has no evaluations; `dvc repro` makes them")
     found: Scores = defaultdict(lambda: defaultdict(dict))
@@ -164,6 +173,24 @@ def scores(version: str) -> Scores:
         for benchmark, of_problems in _of_file(CACHE / md5[:2] / md5[2:], version).items():
             found[arm, benchmark][int(after)][int(seed)] = of_problems
     return {key: dict(by_round) for key, by_round in found.items()}
+
+
+def _asked_for(version: str) -> tuple[list[str], list[int], list[int]]:
+    """The arms, the seeds and the evaluated numbers of rounds; of an older params.yaml nothing else has to be known."""
+    shipped = Params()
+    with settings_file(version) as path:
+        found = read_yaml(path)
+    after = found.get("evaluate", {}).get("after", shipped.evaluate.after)
+    return found.get("arms", shipped.arms), found.get("seeds", shipped.seeds), after
+
+
+@contextmanager
+def settings_file(version: str) -> Iterator[Path]:
+    """A version's params.yaml, in a file whose name says so; raises MtpipeError if it has none."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"params.yaml of {version.replace('/', '-')}"
+        path.write_text(file_of(version, "params.yaml"), encoding="utf-8")
+        yield path
 
 
 def file_of(version: str, name: str) -> str:

@@ -1,8 +1,5 @@
 """Two versions of a study on one page, side by side: differences, accuracy by round, and the settings that differ."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -14,7 +11,7 @@ from mtpipe.report.claims import BETTER, MARKS, OTHER_POLICY, WORSE, difference_
 from mtpipe.report.forest import forest
 from mtpipe.report.html import render
 from mtpipe.report.svg import Picture, draw, listed, look, round_axis
-from mtpipe.report.versions import Compared, file_of, said_of
+from mtpipe.report.versions import Compared, said_of, settings_file
 from mtpipe.settings.outputs import Report
 
 
@@ -103,7 +100,5 @@ def _settings(before: str, after: str) -> Table:
 
 def _params(version: str) -> Params:
     """A version's settings; MtpipeError if it has none, or they are those of another version of the package."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"params.yaml of {version.replace('/', '-')}"
-        path.write_text(file_of(version, "params.yaml"), encoding="utf-8")
+    with settings_file(version) as path:
         return load_params(path)

@@ -10,7 +10,7 @@ from builders import write_params
 
 from mtpipe.errors import MtpipeError
 from mtpipe.records import EVALUATION, write_rows
-from mtpipe.report.versions import CACHE, as_text, compare_versions
+from mtpipe.report.versions import CACHE, as_text, compare_versions, scores
 from mtpipe.report.versions_page import versions_page
 from mtpipe.settings.outputs import Report
 
@@ -46,10 +46,11 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     git("init", "-q")
     lock = tmp_path / "dvc.lock"
+    (tmp_path / "params.yaml").write_text("arms: [token, uniform, gone]\nseeds: [1, 2]\n")
     lock.write_text(
         entry("token", 1, 2, 0) + entry("token", 1, 5, 10) + entry("uniform", 1, 5, 10) + entry("gone", 1, 5, 1)
     )
-    git("add", "dvc.lock")
+    git("add", "dvc.lock", "params.yaml")
     git("commit", "-qm", "first")
     git("tag", "first")
     lock.write_text(entry("token", 1, 5, 25) + entry("uniform", 1, 5, 10) + entry("token", 2, 5, 40))
@@ -82,6 +83,13 @@ def test_arms_of_both_are_compared_after_their_last_round_over_the_seeds_of_both
     assert "no claim about settings" in said, "one seed is in both"
 
 
+def test_what_dvc_lock_still_has_of_earlier_settings_takes_no_part(project):
+    (project / "params.yaml").write_text("arms: [token]\nseeds: [2]\nevaluate: {after: [5]}\n")
+    earlier = entry("token", 1, 5, 40) + entry("token", 2, 10, 40) + entry("uniform", 2, 5, 40)
+    (project / "dvc.lock").write_text(earlier + entry("token", 2, 5, 10))
+    assert scores(".") == {("token", "same"): {5: {2: {f"p{index}": float(index < 10) for index in range(PROBLEMS)}}}}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
@@ -110,12 +118,16 @@ def test_a_file_that_the_cache_has_lost_is_named_with_its_version(project):
 def test_the_page_has_both_versions_side_by_side_and_a_hostile_arm_stays_text(project, browser):
     lock = project / "dvc.lock"
     lock.write_text("".join(entry("token", seed, after, after * seed) for seed in (1, 2, 3) for after in (2, 5)))
-    write_params({"arms": ["uniform", "token"], "update.learning_rate": 1e-4}, project / "params.yaml")
+    write_params(
+        {"arms": ["uniform", "token"], "seeds": [1, 2, 3], "update.learning_rate": 1e-4}, project / "params.yaml"
+    )
     git("add", "params.yaml")
     git("commit", "-qam", "slow")
     git("tag", "slow")
     lock.write_text("".join(entry("token", seed, after, after * seed + 9) for seed in (1, 2, 3) for after in (2, 5)))
-    write_params({"arms": ["uniform", "token"], "update.learning_rate": 3e-4}, project / "params.yaml")
+    write_params(
+        {"arms": ["uniform", "token"], "seeds": [1, 2, 3], "update.learning_rate": 3e-4}, project / "params.yaml"
+    )
     report = Report()
     found = compare_versions("slow", ".", report)
     assert [sorted(curve) for curve in found[0].curves] == [[2, 5], [2, 5]]
