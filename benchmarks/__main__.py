@@ -27,6 +27,7 @@ NAMES = (
     "study",
     "models",
     "lora",
+    "qlora",
 )
 
 

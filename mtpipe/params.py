@@ -14,7 +14,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.settings.base import PARAMS, Settings, faults, read_yaml
 from mtpipe.settings.evaluate import Evaluate
 from mtpipe.settings.flow import flow
-from mtpipe.settings.model import Compute, Model, WarmStart
+from mtpipe.settings.model import NF4, Compute, Model, WarmStart
 from mtpipe.settings.outputs import Report, Tracking
 from mtpipe.settings.plugins import own_code
 from mtpipe.settings.reward import RefillJudge, Reward
@@ -124,6 +124,7 @@ class Params(Settings):
                     f"(sampling.vllm.engine_args.max_lora_rank: one of {', '.join(map(str, LORA_RANKS))}); lower the "
                     f"rank, or raise that"
                 )
+        self._check_base()
         if self.update.prompts_per_step > self.sampling.prompts:
             raise ValueError(
                 f"update.prompts_per_step is {self.update.prompts_per_step}; "
@@ -145,6 +146,23 @@ class Params(Settings):
             )
         self.plans()
         return self
+
+    def _check_base(self) -> None:
+        """Refuses a base in 4 bits that update or engine cannot have, or that one of the two has alone."""
+        base, engine = self.model.lora and self.model.lora.base, self.sampling.vllm.quantization
+        if base and self.update.processes > 1:
+            raise ValueError(
+                f"model.lora.base is {base}, which one process keeps whole, and update.processes is "
+                f"{self.update.processes}; set the one to null or the other to 1"
+            )
+        if self.sampling.engine == "torch" or NF4 not in (base, engine) or base == engine:
+            return
+        if engine == NF4 or self.update.logprob_tolerance is None:
+            raise ValueError(
+                f"model.lora.base is {base or 'null'} and sampling.vllm.quantization {engine or 'null'}: vLLM would "
+                f"sample from another base than the adapter is trained on; set both to {NF4}, or neither"
+                + ("" if engine == NF4 else ", or say in update.logprob_tolerance how far apart they may be")
+            )
 
     def _check_arm(self, where: str, arm: Arm) -> None:
         """Refuses what an arm asks for and another section cannot give."""

@@ -59,6 +59,32 @@ def policy(policy_folder):
     return loaded
 
 
+@pytest.fixture
+def base(policy, policy_folder, tmp_path) -> Path:
+    """That policy in a folder, as the base of adapters."""
+    from mtpipe.model.policy import save_policy
+
+    save_policy(policy, tmp_path / "base", tokenizer_from=policy_folder)
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def lora():
+    """What `adapter_folder` has; a test file may have another in its place."""
+    from mtpipe.settings.model import Lora
+
+    return Lora(rank=4, alpha=6.0)
+
+
+@pytest.fixture
+def adapter_folder(base, lora, tmp_path) -> Path:
+    """A policy folder with a new adapter on that base, which changes nothing yet."""
+    from mtpipe.model.adapter_policy import new_adapter
+
+    new_adapter(base, tmp_path / "run" / "round0", lora, seed=3)
+    return tmp_path / "run" / "round0"
+
+
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """A headless Chromium; the test skips where none is installed."""

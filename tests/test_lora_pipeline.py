@@ -1,12 +1,15 @@
 """The real pipeline with adapters: two rounds are made once, and an edit of the adapter leaves the warm start alone."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from builders import edit_params
-from projects import PUBLISHING, make_project, repro
+from projects import ENVIRONMENT, PUBLISHING, make_project, repro
 
 from mtpipe.model.adapter_folder import AdapterBase, weights_digest
+from mtpipe.model.policy import load_policy
 
 pytestmark = pytest.mark.pipeline
 
@@ -26,3 +29,9 @@ def test_two_rounds_of_an_adapter_are_made_once_and_an_edit_of_it_leaves_the_war
     edit_params({"model": {"lora": {"rank": 4}}}, project / "params.yaml")
     again = repro(project)
     assert {"start@uniform-1", "rollout@uniform-1-round0", "update@uniform-1-round0"} <= again <= OF_THE_RUN
+
+    command = [sys.executable, "-m", "mtpipe", "prune", "--keep", "1"]
+    subprocess.run(command, cwd=project, env={**ENVIRONMENT, "PYTHONPATH": str(project)}, check=True)
+    assert [folder.name for folder in policies.iterdir()] == ["round2"]
+    assert repro(project, "--allow-missing") == set()
+    assert load_policy(policies / "round2").adapter is not None, "the base stays"

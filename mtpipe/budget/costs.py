@@ -14,6 +14,9 @@ from mtpipe.params import Params
 WEIGHT_BYTES = 4
 """A parameter on disk and in memory: float32."""
 
+FOUR_BIT_BYTES = 0.5 + 4 / 64
+"""A parameter in nf4 in memory, with its share of its block's scale."""
+
 ROLLOUT_BYTES = 20
 """A response token in a rollouts file before compression: its id, three float32 numbers, about four characters."""
 
@@ -126,6 +129,11 @@ def study_disk(params: Params, size: ModelSize, lengths: Lengths, keep: int | No
     return 2 * weights + runs(params) * (start + 2 * (policies * policy_bytes(params, size) + rollouts))
 
 
+def model_bytes(size: ModelSize, number: int) -> float:
+    """A loaded model with its adapter, `number` bytes a parameter but for those in 4 bits."""
+    return number * (size.parameters - size.in_four_bits + (size.adapter or 0)) + FOUR_BIT_BYTES * size.in_four_bits
+
+
 def sampling_memory(params: Params, size: ModelSize, lengths: Lengths) -> float:
     """Peak bytes of one sampling process of the embedded engine.
 
@@ -135,7 +143,7 @@ def sampling_memory(params: Params, size: ModelSize, lengths: Lengths) -> float:
     number = 2 if params.sampling.torch_dtype == "bfloat16" else 4
     rows = min(params.sampling.batch_size, round_responses(params))
     cache = rows * (lengths.prompt + params.sampling.max_new_tokens) * 2 * size.layers * size.key_value
-    return number * (size.parameters + (size.adapter or 0) + cache) + rows * size.vocabulary * DRAW_BYTES
+    return model_bytes(size, number) + number * cache + rows * size.vocabulary * DRAW_BYTES
 
 
 def activation_bytes(size: ModelSize, checkpointing: bool = False) -> int:
@@ -161,8 +169,8 @@ def update_memory(params: Params, size: ModelSize) -> float:
     of `update.tokens_per_micro_batch` needs: its layers' activations, and the logits of one chunk of its tokens. Of an
     adapter and its base, the adapter alone has gradients and state.
     """
-    numbers = size.parameters + (size.adapter or 0) + size.trained
-    sharded = (WEIGHT_BYTES * numbers + state_bytes(params, size)) / params.update.processes
+    numbers = model_bytes(size, WEIGHT_BYTES) + WEIGHT_BYTES * size.trained
+    sharded = (numbers + state_bytes(params, size)) / params.update.processes
     tokens = params.update.tokens_per_micro_batch
     logits = min(LOGITS_PER_CHUNK, tokens * size.vocabulary)
     return sharded + tokens * activation_bytes(size, params.update.gradient_checkpointing) + logits * LOGIT_BYTES

@@ -8,6 +8,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.adapter import target_layers
+from mtpipe.model.linear_layers import linear_layers
 from mtpipe.settings.model import Lora
 
 
@@ -15,7 +16,8 @@ from mtpipe.settings.model import Lora
 class ModelSize:
     """What memory and disk depend on; `key_value` is the width of a layer's keys, which its values share.
 
-    `adapter` counts the parameters of an adapter, which alone are trained and stored; None if all are.
+    `adapter` counts the parameters of an adapter, which alone are trained and stored; None if all are. `in_four_bits`
+    are the parameters that sampling and update hold in 4 bits.
     """
 
     parameters: int
@@ -25,6 +27,7 @@ class ModelSize:
     key_value: int
     vocabulary: int
     adapter: int | None = None
+    in_four_bits: int = 0
 
     @property
     def trained(self) -> int:
@@ -67,9 +70,14 @@ def model_size(config: PretrainedConfig, lora: Lora | None = None) -> ModelSize:
             key_value=head_width * (getattr(config, "num_key_value_heads", None) or heads),
             vocabulary=config.vocab_size,
             adapter=None if lora is None else _adapter(model, lora),
+            in_four_bits=_linear_weights(model) if lora is not None and lora.base else 0,
         )
     except (AttributeError, ValueError) as error:
         raise MtpipeError(f"the budget cannot size a model of type {config.model_type!r}: {error}") from error
+
+
+def _linear_weights(model: PreTrainedModel) -> int:
+    return sum(layer.weight.numel() for layer in linear_layers(model).values())
 
 
 def _adapter(model: PreTrainedModel, lora: Lora) -> int:

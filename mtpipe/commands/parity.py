@@ -11,7 +11,11 @@ from mtpipe.commands import add_command, positive
 def add_parser(parsers: Any) -> argparse.ArgumentParser:
     summary = "sample with the engine, score with the update, and say whether these two can train together"
     parser = add_command(parsers, "parity", summary)
-    parser.add_argument("--policy", type=Path, help="a folder with a policy; default: the warm start")
+    parser.add_argument(
+        "--policy",
+        type=Path,
+        help="a folder with a policy; default: the warm start, with model.lora under a new adapter",
+    )
     parser.add_argument("--url", help="of a running `vllm serve` of that policy, in the place of sampling.engine")
     parser.add_argument("--prompts", type=positive(int), default=64, help="training problems; default: 64")
     parser.add_argument(
@@ -26,29 +30,30 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from mtpipe import paths
-    from mtpipe.model.policy import load_policy, prepare_torch
+    from mtpipe.model.policy import load_vocabulary, prepare_torch
     from mtpipe.params import load_params
-    from mtpipe.parity.parity import compare, described, parity_requests
+    from mtpipe.parity.parity import compare, described, parity_requests, policy_to_try
     from mtpipe.parity.served import sample_served
+    from mtpipe.paths import TRAIN
     from mtpipe.records import PROBLEMS, read_rows
     from mtpipe.sampling.drawing.requests import SamplingPlan
     from mtpipe.sampling.opening import open_engine
     from mtpipe.sampling.rounds import stop_strings
     from mtpipe.settings.update import tolerance_of
 
-    params, folder = load_params(arguments.params), arguments.policy or paths.WARM_START / "policy"
+    params = load_params(arguments.params)
     device, sampling = prepare_torch(params.compute), params.sampling
-    problems = read_rows(paths.TRAIN, PROBLEMS)[: arguments.prompts]
-    requests = list(parity_requests(problems, load_policy(folder), arguments.temperatures))
-    if arguments.url:
-        rollouts = list(sample_served(arguments.url, requests, sampling.max_new_tokens))
-        tolerance = params.update.logprob_tolerance or tolerance_of("bfloat16")
-    else:
-        plan = SamplingPlan(0, "parity", sampling.max_new_tokens, sampling.batch_size, stop=stop_strings(problems))
-        with open_engine(folder, sampling, params.compute, params.ray) as engine:
-            rollouts = list(engine.sample(requests, plan))
-        tolerance = params.update_of(params.arms[0]).tolerance
-    parity = compare(rollouts, folder, params.update, device, tolerance)
+    problems = read_rows(TRAIN, PROBLEMS)[: arguments.prompts]
+    with policy_to_try(arguments.policy, params.model.lora) as folder:
+        requests = list(parity_requests(problems, load_vocabulary(folder), arguments.temperatures))
+        if arguments.url:
+            rollouts = list(sample_served(arguments.url, requests, sampling.max_new_tokens))
+            tolerance = params.update.logprob_tolerance or tolerance_of("bfloat16")
+        else:
+            plan = SamplingPlan(0, "parity", sampling.max_new_tokens, sampling.batch_size, stop=stop_strings(problems))
+            with open_engine(folder, sampling, params.compute, params.ray) as engine:
+                rollouts = list(engine.sample(requests, plan))
+            tolerance = params.update_of(params.arms[0]).tolerance
+        parity = compare(rollouts, folder, params.update, device, tolerance)
     print(described(parity, tolerance))
     sys.exit(bool(parity.fault))

@@ -12,6 +12,7 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--arm", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--round", type=int, help="the policy that this round samples from; default: the last policy")
+    parser.add_argument("--merge", action="store_true", help="an adapter as a policy with all weights")
     parser.add_argument("--name", help="of the registered model; default: EXPERIMENT-ARM")
     return parser
 
@@ -21,5 +22,5 @@ def main(arguments: argparse.Namespace) -> None:
     from mtpipe.tracking.registering import register
 
     params = load_params(arguments.params)
-    done = register(params, arguments.arm, arguments.seed, arguments.round, arguments.name)
+    done = register(params, arguments.arm, arguments.seed, arguments.round, arguments.name, arguments.merge)
     print(f"{done.name} version {done.version}: {'registered' if done.is_new else 'was there already'}")

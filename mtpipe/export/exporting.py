@@ -33,10 +33,9 @@ def export(params: Params, arm: str, seed: int, target: Path, round: int | None 
         if as_adapter:
             _copy_adapter(policy, folder)
         elif is_adapter(policy):
-            from mtpipe.model.adapter_policy import merged
-            from mtpipe.model.policy import load_policy, save_policy
+            from mtpipe.model.adapter_policy import write_merged
 
-            save_policy(merged(load_policy(policy)), folder, tokenizer_from=policy)
+            write_merged(policy, folder)
         else:
             _copy(policy, folder, "model*.safetensors*", "config.json", "generation_config.json", *_TOKENIZER)
         (folder / "README.md").write_text(model_card(params, arm, seed, round, policy, as_adapter), encoding="utf-8")

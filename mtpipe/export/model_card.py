@@ -54,8 +54,10 @@ def _origin(params: Params, arm: str, policy: Path) -> Iterator[tuple[str, str]]
     steps = params.warm_start.steps
     yield "warm start", f"{steps} supervised steps on worked answers" if steps else "none"
     if is_adapter(policy):
-        yield "adapter", f"LoRA of rank {adapter_rank(policy)}"
-        yield "SHA-256 of the adapter's base", AdapterBase.read(policy).sha256
+        its_base = AdapterBase.read(policy)
+        in_four_bits = f", on a base in {its_base.quantization}" if its_base.quantization else ""
+        yield "adapter", f"LoRA of rank {adapter_rank(policy)}{in_four_bits}"
+        yield "SHA-256 of the adapter's base", its_base.sha256
     yield "temperatures", describe_temperatures(params.temperature[arm].model_dump(mode="json", exclude_none=True))
     responses = params.sampling.prompts * params.sampling.group_size
     yield "a round", f"{responses:,} responses to {params.sampling.prompts:,} problems"
@@ -129,17 +131,23 @@ def _settings(params: Params, arm: str) -> Iterator[str]:
 
 
 def _use(policy: Path, as_adapter: bool) -> Iterator[str]:
+    in_four_bits = as_adapter and AdapterBase.read(policy).quantization is not None
     yield "```python"
-    yield "from transformers import AutoModelForCausalLM, AutoTokenizer"
+    yield f"from transformers import AutoModelForCausalLM, AutoTokenizer{', BitsAndBytesConfig' * in_four_bits}"
     yield ""
-    yield 'model = AutoModelForCausalLM.from_pretrained("DIR")'
+    if in_four_bits:
+        yield 'base = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")'
+    yield f'model = AutoModelForCausalLM.from_pretrained("DIR"{", quantization_config=base" * in_four_bits})'
     yield 'tokenizer = AutoTokenizer.from_pretrained("DIR")'
     yield "```"
     yield ""
     if as_adapter:
         rank = adapter_rank(policy)
         yield "The base is looked for where adapter_config.json says; on another machine, write its place there."
-        yield f"`vllm serve BASE --enable-lora --max-lora-rank {rank} --lora-modules policy=DIR` serves both."
+        if in_four_bits:
+            yield "On a base in another type than this it is another policy; one exported with --merge is the same."
+        else:
+            yield f"`vllm serve BASE --enable-lora --max-lora-rank {rank} --lora-modules policy=DIR` serves both."
     else:
         yield "`vllm serve DIR` serves it."
 

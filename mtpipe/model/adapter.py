@@ -19,6 +19,8 @@ from transformers import PreTrainedModel
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json
 from mtpipe.model.adapter_folder import CONFIG, WEIGHTS, AdapterBase
+from mtpipe.model.linear_layers import linear_layers
+from mtpipe.model.nf4 import dequantize
 from mtpipe.settings.model import ALL_LINEAR, Lora
 
 _NAME = "default"
@@ -35,15 +37,12 @@ class _AdapterLayer(Protocol):
 def target_layers(model: PreTrainedModel, lora: Lora) -> dict[str, nn.Linear]:
     """The layers that an adapter is put on, by their names.
 
-    `all-linear` are all linear layers but the output head, whose weights scoring reads by itself and which many models
-    share with their embedding. Otherwise a target is a layer's name, or how it ends: q_proj, say.
+    `all-linear` are all linear layers but the output head. Otherwise a target is a layer's name, or how it ends, such
+    as q_proj.
 
     Raises MtpipeError for a target that is none of them, and for a rank above a layer's size.
     """
-    head = model.get_output_embeddings()
-    linear = {
-        name: module for name, module in model.named_modules() if isinstance(module, nn.Linear) and module is not head
-    }
+    linear = linear_layers(model)
     wanted = _endings(linear) if lora.targets == ALL_LINEAR else lora.targets
     found: dict[str, nn.Linear] = {}
     for target in wanted:
@@ -170,10 +169,16 @@ def adapter_off(model: nn.Module) -> Iterator[None]:
 
 
 def merge_adapter(model: PreTrainedModel) -> None:
-    """Adds an adapter to its base's weights, in place, and leaves the model's own layers alone behind."""
-    layers = [(name, module) for name, module in model.named_modules() if hasattr(module, "lora_A")]
-    for name, layer in layers:
-        layer.merge()  # type: ignore[operator]
-        parent, _, own = name.rpartition(".")
-        setattr(model.get_submodule(parent), own, layer.get_base_layer())  # type: ignore[operator]
+    """Adds an adapter to its base's weights, in place, and leaves the model's own layers alone behind.
+
+    A base in 4 bits comes out of them first: rounded again, the sum would be another policy.
+    """
+    changes: dict[str, Tensor] = {}
+    for name, layer in [(name, module) for name, module in model.named_modules() if hasattr(module, "lora_A")]:
+        changes[name] = layer.get_delta_weight(_NAME)  # type: ignore[operator]
+        model.set_submodule(name, layer.get_base_layer())  # type: ignore[operator]
+    dequantize(model)
+    with torch.no_grad():
+        for name, change in changes.items():
+            model.get_parameter(f"{name}.weight").add_(change)
     del model.peft_config

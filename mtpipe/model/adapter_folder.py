@@ -1,7 +1,8 @@
 """A policy folder that holds an adapter (LoRA): what is in it, and the base that it belongs to. Imports no torch.
 
 The folder has what every policy's has but for the weights. In their place stand peft's `adapter_config.json` and
-`adapter_model.safetensors`, and `base.json`: where the base's weights are, and their digest.
+`adapter_model.safetensors`, and `base.json`: where the base's weights are, their digest, and whether the adapter
+belongs to these weights in 4 bits.
 """
 
 import hashlib
@@ -29,25 +30,31 @@ def adapter_rank(folder: Path) -> int:
 
 @dataclass(frozen=True)
 class AdapterBase:
-    """The checkpoint that an adapter was trained on: its folder, and `weights_digest` of it."""
+    """The checkpoint that an adapter was trained on: its folder, and `weights_digest` of it.
+
+    `quantization` is nf4 if it was trained on these weights in 4 bits (`mtpipe.model.nf4`), else None.
+    """
 
     folder: Path
     sha256: str
+    quantization: str | None = None
 
     @classmethod
-    def of(cls, folder: Path) -> "AdapterBase":
+    def of(cls, folder: Path, quantization: str | None = None) -> "AdapterBase":
         """The base as it lies in a folder now."""
-        return cls(folder, weights_digest(folder))
+        return cls(folder, weights_digest(folder), quantization)
 
     @classmethod
     def read(cls, adapter: Path) -> "AdapterBase":
         """The base of the adapter in a folder, whose `base.json` names it relative to that folder."""
         found = read_json(adapter / _BASE)
-        return cls(Path(os.path.normpath(adapter / found["folder"])), found["sha256"])
+        folder = Path(os.path.normpath(adapter / found["folder"]))
+        return cls(folder, found["sha256"], found.get("quantization"))
 
     def write(self, adapter: Path) -> None:
         """Writes `base.json` into an adapter's folder."""
-        write_json(adapter / _BASE, {"folder": os.path.relpath(self.folder, adapter), "sha256": self.sha256})
+        folder = os.path.relpath(self.folder, adapter)
+        write_json(adapter / _BASE, {"folder": folder, "sha256": self.sha256, "quantization": self.quantization})
 
     def check(self, adapter: Path) -> None:
         """Raises MtpipeError if the base is missing, or is another one than the adapter was trained on."""

@@ -9,7 +9,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from mtpipe.model.adapter import adapter_parameters, add_adapter, merge_adapter, target_layers, write_adapter
 from mtpipe.model.adapter_folder import AdapterBase
-from mtpipe.model.policy import Policy, load_policy, new_config
+from mtpipe.model.nf4 import check_nf4
+from mtpipe.model.policy import Policy, load_policy, new_config, save_policy
 from mtpipe.settings.model import Lora, StartingModel
 
 
@@ -17,6 +18,11 @@ def merged(policy: Policy) -> Policy:
     """The same policy with all weights of its own: its adapter is added to its model's, in place."""
     merge_adapter(policy.model)
     return replace(policy, adapter=None)
+
+
+def write_merged(adapter: Path, folder: Path) -> None:
+    """Writes the policy of an adapter's folder into a new one, with all weights of its own."""
+    save_policy(merged(load_policy(adapter)), folder, tokenizer_from=adapter)
 
 
 def new_adapter(base: Path, folder: Path, lora: Lora, seed: int) -> None:
@@ -27,14 +33,16 @@ def new_adapter(base: Path, folder: Path, lora: Lora, seed: int) -> None:
     model = load_policy(base).model
     config = add_adapter(model, lora, seed)
     shutil.copytree(base, folder, ignore=shutil.ignore_patterns("model*.safetensors*"))
-    write_adapter(dict(adapter_parameters(model)), config, AdapterBase.of(base), folder)
+    write_adapter(dict(adapter_parameters(model)), config, AdapterBase.of(base, lora.base), folder)
 
 
 def check_lora(start: StartingModel, lora: Lora, characters: str | None, max_positions: int) -> None:
     """Raises MtpipeError if the model that params.yaml asks for has no layers for such an adapter.
 
-    It is built of its configuration, without weights.
+    Or if what the base's quantization needs is missing. The model is built of its configuration, without weights.
     """
+    if lora.base is not None:
+        check_nf4()
     if start.checkpoint is None:
         config = new_config(start, characters, max_positions)
     else:

@@ -29,6 +29,7 @@ from transformers.utils import logging as transformers_logging
 from mtpipe.errors import MtpipeError
 from mtpipe.model.adapter import adapter_parameters, read_adapter, write_adapter
 from mtpipe.model.adapter_folder import WEIGHTS, AdapterBase, is_adapter
+from mtpipe.model.nf4 import quantize
 from mtpipe.model.probe import check_scoring, reads_padding
 from mtpipe.settings.model import Compute, StartingModel
 
@@ -172,15 +173,16 @@ def load_policy(
     if is_adapter(folder):
         base = AdapterBase.read(folder)
         base.check(folder)
-    source = base.folder if base else folder
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            source, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
-        )
-    except (OSError, ValueError, SafetensorError) as error:
-        raise MtpipeError(f"{source} is not readable as a checkpoint: {error}") from error
+    if base and base.quantization:
+        model = _read_model(base.folder, torch.float32)  # codes of weights rounded to another type would be others
+        quantize(model)
+    else:
+        model = _read_model(base.folder if base else folder, dtype)
     if base:
         adapter = PolicyAdapter(read_adapter(model, folder), base)
+    for parameter in model.parameters():
+        if parameter.is_floating_point():  # all but codes of 4 bits
+            parameter.data = parameter.data.to(dtype)
     policy = Policy(**vars(vocabulary), model=model.to(device).eval(), adapter=adapter)
     try:
         if dtype == torch.float32:  # no other type is scored or trained
@@ -190,6 +192,16 @@ def load_policy(
     except MtpipeError as error:
         raise MtpipeError(f"{folder}: {error}") from None
     return policy
+
+
+def _read_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+    try:
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
+        )
+    except (OSError, ValueError, SafetensorError) as error:
+        raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}") from error
+    return model
 
 
 def save_policy(

@@ -1,21 +1,26 @@
 """Responses that an engine samples and the update scores: how far their log-probs differ, and whether too far."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
+from mtpipe import paths
 from mtpipe.learn.batching.steps import TrainingSample
 from mtpipe.learn.distributed.ranks import ALONE
 from mtpipe.learn.objective import flatten
 from mtpipe.learn.rollout_checks import RecordedLogprobs, check_tokens
 from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
 from mtpipe.learn.scoring.shared_prompts import laid_out
+from mtpipe.model.adapter_policy import new_adapter
 from mtpipe.model.policy import Vocabulary, load_policy
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.requests import Request
+from mtpipe.settings.model import Lora
 from mtpipe.settings.update import Update
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.text_table import aligned
@@ -27,6 +32,18 @@ class Parity:
 
     table: list[dict[str, Any]]
     fault: str
+
+
+@contextmanager
+def policy_to_try(folder: Path | None, lora: Lora | None) -> Iterator[Path]:
+    """A given policy, else what the first round samples from: the warm start, under a new adapter if one is trained."""
+    warm_start = paths.WARM_START / "policy"
+    if folder is not None or lora is None:
+        yield folder or warm_start
+    else:
+        with TemporaryDirectory() as place:
+            new_adapter(warm_start, Path(place) / "round0", lora, seed=0)
+            yield Path(place) / "round0"
 
 
 def parity_requests(

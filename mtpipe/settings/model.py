@@ -8,6 +8,8 @@ from mtpipe.settings.base import Settings
 
 ALL_LINEAR: Literal["all-linear"] = "all-linear"
 """The targets of an adapter that is put on every linear layer but the output head."""
+NF4: Literal["nf4"] = "nf4"
+"""A base in 4 bits, for the update (model.lora.base) and for vLLM (sampling.vllm.quantization)."""
 
 
 class Lora(Settings):
@@ -17,6 +19,9 @@ class Lora(Settings):
     alpha: float = Field(default=32.0, gt=0, description="over rank, what B A is multiplied by")
     targets: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)] = Field(
         default=ALL_LINEAR, description="layers by how their names end; all-linear: all but head and embedding"
+    )
+    base: Literal["nf4"] | None = Field(
+        default=None, description="nf4: the base's linear layers in 4 bits (QLoRA); null: as the warm start has them"
     )
 
 

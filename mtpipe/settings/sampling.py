@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from mtpipe.settings.base import Settings
+from mtpipe.settings.model import NF4
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM 0.32 takes for max_lora_rank; it is the rank of an adapter, or the next larger one."""
@@ -16,7 +17,9 @@ class Vllm(Settings):
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field(
         default="float32", description="of weights and activations"
     )
-    quantization: str | None = Field(default=None, description="one of vLLM's methods, fp8 say; null for none")
+    quantization: str | None = Field(
+        default=None, description="one of vLLM's methods, fp8 say, or nf4 for an adapter's base; null for none"
+    )
     tensor_parallel_size: int = Field(default=1, ge=1, description="processes that share each layer, one a GPU")
     max_model_len: int | None = Field(
         default=None, description="tokens of prompt and response; null takes the model's own limit"
@@ -49,9 +52,10 @@ class EngineSettings(Settings):
 
     @property
     def precisions(self) -> set[str]:
-        """What the engine may compute in: float32, or another type."""
+        """What the engine may compute in: float32, or another type; weights in nf4 are the update's too."""
         of_torch: str = self.torch_dtype
-        of_vllm = self.vllm.quantization or self.vllm.dtype
+        quantization = self.vllm.quantization
+        of_vllm = self.vllm.dtype if quantization in (None, NF4) else str(quantization)
         return {"torch": {of_torch}, "vllm": {of_vllm}, "auto": {of_torch, of_vllm}}[self.engine]
 
 

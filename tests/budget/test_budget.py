@@ -92,6 +92,17 @@ def test_an_adapter_and_its_state_are_what_is_written_and_the_base_is_counted_on
     assert saved == 12 * large.parameters - 16 * large.trained
 
 
+def test_a_base_in_4_bits_takes_4_and_a_half_bits_a_linear_weight_in_sampling_and_update(params, qwen):
+    lengths, config = Lengths(0, 0), read_config(qwen)
+    plain, in_four_bits = (model_size(config, Lora(rank=32, base=base)) for base in (None, "nf4"))
+    embedding = config.vocab_size * config.hidden_size
+    assert 0.99 * (plain.parameters - embedding) < in_four_bits.in_four_bits < plain.parameters - embedding
+    saved = (4 - 4.5 / 8) * in_four_bits.in_four_bits
+    assert costs.update_memory(params, plain) - costs.update_memory(params, in_four_bits) == saved
+    assert costs.sampling_memory(params, plain, lengths) - costs.sampling_memory(params, in_four_bits, lengths) == saved
+    assert costs.study_disk(params, plain, lengths) == costs.study_disk(params, in_four_bits, lengths)
+
+
 @pytest.mark.parametrize(
     ("hidden", "intermediate", "heads", "key_values", "layers"),
     [(64, 256, 4, 4, 3), (128, 512, 4, 2, 4), (96, 560, 6, 1, 2), (192, 512, 6, 2, 6)],

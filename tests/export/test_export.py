@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from adapters import needs_bitsandbytes
 from builders import ROOT, run_stage, write_params
 from peft import PeftModel
 from ruamel.yaml import YAML
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
@@ -19,6 +20,7 @@ from mtpipe.export.exporting import export
 from mtpipe.model.adapter import adapter_parameters
 from mtpipe.model.policy import load_policy, save_policy
 from mtpipe.params import load_params
+from mtpipe.settings.model import NF4
 from stages import evaluate, evaluate_start, plan, prepare, start
 
 IDS = torch.arange(2, 12)[None]
@@ -29,8 +31,10 @@ def logprobs(model: torch.nn.Module) -> torch.Tensor:
         return model(input_ids=IDS).logits.log_softmax(-1)
 
 
-@pytest.fixture(params=["adapter", "weights"])
+@pytest.fixture(params=["adapter", "adapter in nf4", "weights"])
 def kind(request) -> str:
+    if request.param.endswith(NF4):
+        needs_bitsandbytes()
     return request.param
 
 
@@ -38,6 +42,7 @@ def kind(request) -> str:
 def project(kind, policy, policy_folder, tmp_path, monkeypatch) -> Path:
     """A finished study of one round, in which the update is a change by hand."""
     monkeypatch.chdir(tmp_path)
+    lora = {"rank": 4, "base": NF4 if kind.endswith(NF4) else None}
     temperature = {"token": {"schedule": {"kind": "linear", "start": 1.0, "end": 1.25, "over": 3}}}
     write_params(
         {
@@ -45,7 +50,7 @@ def project(kind, policy, policy_folder, tmp_path, monkeypatch) -> Path:
             "rounds": 1,
             "report.baseline": "token",
             "temperature": temperature,
-            "model": {"hidden_size": 32, "layers": 2, "lora": {"rank": 4} if kind == "adapter" else None},
+            "model": {"hidden_size": 32, "layers": 2, "lora": None if kind == "weights" else lora},
             "task": {"warm_start_problems": 20, "train_problems": 40, "benchmark_problems": 6},
             "sampling": {"group_size": 4, "prompts": 8, "max_new_tokens": 12},
             "update": {"prompts_per_step": 4, "learning_rate": 0.0123},
@@ -84,8 +89,8 @@ def test_a_checkpoint_has_the_policys_logprobs_also_after_an_adapter_was_merged(
     assert "lora" not in str(list(found.state_dict()))
 
 
-@pytest.mark.parametrize("kind", ["adapter"], indirect=True)
-def test_an_adapter_loads_with_transformers_and_with_peft_wherever_one_is(project, monkeypatch):
+@pytest.mark.parametrize("kind", ["adapter", "adapter in nf4"], indirect=True)
+def test_an_adapter_loads_with_transformers_and_with_peft_wherever_one_is(project, kind, monkeypatch):
     own = load_policy(paths.policy("token", 1, 1))
     target = project / "out" / "adapter"
     export(load_params(), "token", 1, target)
@@ -93,11 +98,15 @@ def test_an_adapter_loads_with_transformers_and_with_peft_wherever_one_is(projec
         "adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json", "README.md",
     }  # fmt: skip
     monkeypatch.chdir(project.parent)
-    found = AutoModelForCausalLM.from_pretrained(target, dtype=torch.float32)
-    assert torch.equal(logprobs(found), logprobs(own.model))
-    base = AutoModelForCausalLM.from_pretrained(project / paths.WARM_START / "policy", dtype=torch.float32)
+    as_the_card_says = {"dtype": torch.float32}
+    if kind.endswith(NF4):
+        as_the_card_says["quantization_config"] = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+    found = AutoModelForCausalLM.from_pretrained(target, **as_the_card_says)
+    torch.testing.assert_close(logprobs(found), logprobs(own.model), atol=1e-5, rtol=0)
+    base = AutoModelForCausalLM.from_pretrained(project / paths.WARM_START / "policy", **as_the_card_says)
     assert not torch.allclose(logprobs(base), logprobs(own.model))
-    assert torch.equal(logprobs(PeftModel.from_pretrained(base, target)), logprobs(own.model))
+    peer = PeftModel.from_pretrained(base, target)
+    torch.testing.assert_close(logprobs(peer), logprobs(own.model), atol=1e-5, rtol=0)
 
 
 def test_the_card_states_base_data_arm_settings_and_scores_with_intervals(project, kind):
@@ -105,8 +114,8 @@ def test_the_card_states_base_data_arm_settings_and_scores_with_intervals(projec
     text = (project / "out" / "README.md").read_text()
     _, front, body = text.split("---\n", 2)
     head = YAML(typ="safe").load(front)
-    assert head["library_name"] == {"adapter": "peft", "weights": "transformers"}[kind]
-    assert ("lora" in head["tags"]) == (kind == "adapter")
+    assert head["library_name"] == ("transformers" if kind == "weights" else "peft")
+    assert ("lora" in head["tags"]) == (kind != "weights")
     for stated in (
         "arm token, seed 1, after 1 rounds",
         "a new Qwen2, hidden size 32, 2 layers",
@@ -119,7 +128,9 @@ def test_the_card_states_base_data_arm_settings_and_scores_with_intervals(projec
     scores = re.findall(r"^\| (\w+) \| 6 \| 2 \| 1 \| (\S+) \[(\S+), (\S+)\] \| (\S+) \[", body, re.MULTILINE)
     assert [name for name, *_ in scores] == ["same", "longer", "larger"]
     assert all(float(low) <= float(mean) <= float(high) for _, mean, low, high, _ in scores)
-    assert ("SHA-256 of the adapter's base" in body) == (kind == "adapter")
+    assert ("SHA-256 of the adapter's base" in body) == (kind != "weights")
+    assert ("LoRA of rank 4, on a base in nf4" in body) == kind.endswith(NF4)
+    assert ('("DIR", quantization_config=base)' in body) == kind.endswith(NF4)
     assert str(project) not in text, "paths of this machine mean nothing elsewhere"
 
 

@@ -1,10 +1,10 @@
 """A policy folder that holds an adapter: peft's own format, with a base that has to be the one it was trained on."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
+from adapters import moved
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
@@ -12,12 +12,11 @@ from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json
 from mtpipe.model.adapter import adapter_off, adapter_parameters, target_layers
 from mtpipe.model.adapter_policy import check_lora, new_adapter
-from mtpipe.model.policy import Policy, load_policy, save_policy
+from mtpipe.model.policy import load_policy
 from mtpipe.settings.model import Lora, Model
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 
 IDS = torch.arange(2, 12)[None]
-LORA = Lora(rank=4, alpha=8.0)
 
 
 def logits(model: torch.nn.Module) -> torch.Tensor:
@@ -25,47 +24,25 @@ def logits(model: torch.nn.Module) -> torch.Tensor:
         return model(input_ids=IDS).logits
 
 
-@pytest.fixture
-def base(policy, policy_folder, tmp_path) -> Path:
-    save_policy(policy, tmp_path / "base", tokenizer_from=policy_folder)
-    return tmp_path / "base"
-
-
-@pytest.fixture
-def folder(base, tmp_path) -> Path:
-    """A policy folder with a new adapter, which changes nothing yet."""
-    new_adapter(base, tmp_path / "run" / "round0", LORA, seed=3)
-    return tmp_path / "run" / "round0"
-
-
-def moved(folder: Path, target: Path) -> Policy:
-    """The policy of a folder with other weights in its adapter, written into another folder."""
-    policy = load_policy(folder)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in adapter_parameters(policy.model).values():
-            parameter.add_(torch.randn(parameter.shape, generator=generator))
-    save_policy(policy, target, tokenizer_from=folder)
-    return policy
-
-
-def test_a_new_adapter_has_the_bases_logits_and_the_same_seed_gives_the_same_files(base, folder, tmp_path):
-    assert torch.equal(logits(load_policy(folder).model), logits(load_policy(base).model))
-    new_adapter(base, tmp_path / "run" / "twin", LORA, seed=3)
-    names = {path.name for path in folder.iterdir()}
+def test_a_new_adapter_has_the_bases_logits_and_the_same_seed_gives_the_same_files(
+    base, adapter_folder, lora, tmp_path
+):
+    assert torch.equal(logits(load_policy(adapter_folder).model), logits(load_policy(base).model))
+    new_adapter(base, tmp_path / "run" / "twin", lora, seed=3)
+    names = {path.name for path in adapter_folder.iterdir()}
     assert names == {path.name for path in base.iterdir()} - {"model.safetensors"} | {
         "adapter_config.json", "adapter_model.safetensors", "base.json",
     }  # fmt: skip
     for name in names:
-        assert (folder / name).read_bytes() == (tmp_path / "run" / "twin" / name).read_bytes()
-    new_adapter(base, tmp_path / "run" / "other", LORA, seed=4)
-    assert (folder / "adapter_model.safetensors").read_bytes() != (
+        assert (adapter_folder / name).read_bytes() == (tmp_path / "run" / "twin" / name).read_bytes()
+    new_adapter(base, tmp_path / "run" / "other", lora, seed=4)
+    assert (adapter_folder / "adapter_model.safetensors").read_bytes() != (
         tmp_path / "run" / "other" / "adapter_model.safetensors"
     ).read_bytes()
 
 
-def test_what_is_written_is_what_is_read_and_what_peft_reads(base, folder, tmp_path):
-    policy = moved(folder, tmp_path / "run" / "round1")
+def test_what_is_written_is_what_is_read_and_what_peft_reads(base, adapter_folder, tmp_path):
+    policy = moved(adapter_folder, tmp_path / "run" / "round1")
     own = logits(policy.model)
     assert (own - logits(load_policy(base).model)).abs().max() > 0.1
     assert torch.equal(logits(load_policy(tmp_path / "run" / "round1").model), own)
@@ -76,14 +53,14 @@ def test_what_is_written_is_what_is_read_and_what_peft_reads(base, folder, tmp_p
     torch.testing.assert_close(logits(merged).log_softmax(-1), own.log_softmax(-1), atol=1e-5, rtol=0)
 
 
-def test_peft_keeps_names_in_sets_and_the_file_has_them_sorted(folder):
-    targets = read_json(folder / "adapter_config.json")["target_modules"]
+def test_peft_keeps_names_in_sets_and_the_file_has_them_sorted(adapter_folder):
+    targets = read_json(adapter_folder / "adapter_config.json")["target_modules"]
     assert targets == sorted(targets)
     assert len(targets) == 7
 
 
-def test_the_adapter_alone_has_gradients_and_off_it_is_the_base(base, folder, tmp_path):
-    policy = moved(folder, tmp_path / "run" / "round1")
+def test_the_adapter_alone_has_gradients_and_off_it_is_the_base(base, adapter_folder, tmp_path):
+    policy = moved(adapter_folder, tmp_path / "run" / "round1")
     own = logits(policy.model)
     trained = {name for name, parameter in policy.model.named_parameters() if parameter.requires_grad}
     assert trained == adapter_parameters(policy.model).keys()
@@ -93,26 +70,26 @@ def test_the_adapter_alone_has_gradients_and_off_it_is_the_base(base, folder, tm
     assert torch.equal(logits(policy.model), own)
 
 
-def test_an_adapter_is_sampled_in_bfloat16(folder):
-    policy = load_policy(folder, dtype=torch.bfloat16, sampled=True)
+def test_an_adapter_is_sampled_in_bfloat16(adapter_folder):
+    policy = load_policy(adapter_folder, dtype=torch.bfloat16, sampled=True)
     assert {parameter.dtype for parameter in policy.model.parameters()} == {torch.bfloat16}
 
 
-def test_the_folders_may_move_together(folder, tmp_path):
+def test_the_folders_may_move_together(adapter_folder, tmp_path):
     shutil.copytree(tmp_path, tmp_path.parent / "moved")
     shutil.rmtree(tmp_path / "base")
     load_policy(tmp_path.parent / "moved" / "run" / "round0")
     with pytest.raises(MtpipeError, match=r"its base .*base has no weights"):
-        load_policy(folder)
+        load_policy(adapter_folder)
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "config.json"])
-def test_a_base_that_changed_since_is_refused(base, folder, file):
+def test_a_base_that_changed_since_is_refused(base, adapter_folder, file):
     content = bytearray((base / file).read_bytes())
     content[-2] ^= 32
     (base / file).write_bytes(content)
     with pytest.raises(MtpipeError, match=r"round0 holds an adapter of another base: .* The base changed after"):
-        load_policy(folder)
+        load_policy(adapter_folder)
 
 
 @pytest.mark.parametrize(
@@ -123,21 +100,21 @@ def test_a_base_that_changed_since_is_refused(base, folder, file):
         ("base.json", b"{", r"base\.json is not readable as JSON"),
     ],
 )
-def test_a_torn_adapter_is_refused(folder, name, content, expected):
-    (folder / name).write_bytes(content)
+def test_a_torn_adapter_is_refused(adapter_folder, name, content, expected):
+    (adapter_folder / name).write_bytes(content)
     with pytest.raises(MtpipeError, match=expected):
-        load_policy(folder)
+        load_policy(adapter_folder)
 
 
-def test_an_adapter_of_another_rank_than_its_configuration_is_refused(base, folder, tmp_path):
-    new_adapter(base, tmp_path / "run" / "wider", LORA.model_copy(update={"rank": 8}), seed=3)
-    shutil.copy(tmp_path / "run" / "wider" / "adapter_model.safetensors", folder)
+def test_an_adapter_of_another_rank_than_its_configuration_is_refused(base, adapter_folder, lora, tmp_path):
+    new_adapter(base, tmp_path / "run" / "wider", lora.model_copy(update={"rank": 8}), seed=3)
+    shutil.copy(tmp_path / "run" / "wider" / "adapter_model.safetensors", adapter_folder)
     with pytest.raises(MtpipeError, match="has other layers, or another rank, than adapter_config"):
-        load_policy(folder)
+        load_policy(adapter_folder)
 
 
 @pytest.mark.parametrize(
-    ("lora", "expected"),
+    ("changes", "expected"),
     [
         ({"targets": ["q_proj", "query"]}, r"targets has 'query', and no layer .* or some of down_proj, .*, v_proj"),
         ({"targets": ["lm_head"]}, "targets has 'lm_head', and no layer"),
@@ -146,9 +123,9 @@ def test_an_adapter_of_another_rank_than_its_configuration_is_refused(base, fold
         ({"rank": 33}, r"rank is 33, and model\.layers\.0\.mlp\.down_proj is a layer from 128 to 32, "),
     ],
 )
-def test_a_target_without_layers_and_a_rank_above_them_are_refused(policy_folder, lora, expected):
+def test_a_target_without_layers_and_a_rank_above_them_are_refused(policy_folder, changes, expected):
     """By the model itself, and by the configuration alone, before anything is sampled."""
-    wanted = Lora.model_validate(lora)
+    wanted = Lora.model_validate(changes)
     with pytest.raises(MtpipeError, match=expected):
         target_layers(load_policy(policy_folder).model, wanted)
     for model in (Model(hidden_size=32, layers=1), Model(checkpoint=str(policy_folder))):

@@ -8,15 +8,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
+from adapters import needs_bitsandbytes
 from builders import write_params
 
 from mtpipe import paths
 from mtpipe.__main__ import main
 from mtpipe.model.policy import load_policy
-from mtpipe.parity.parity import parity_requests
+from mtpipe.params import load_params
+from mtpipe.parity.parity import compare, parity_requests, policy_to_try
 from mtpipe.records import PROBLEMS, write_rows
 from mtpipe.sampling.drawing.requests import SamplingPlan
 from mtpipe.sampling.torch_engine import sample
+from mtpipe.settings.model import Lora
 
 
 @pytest.fixture
@@ -90,6 +93,31 @@ def test_the_torch_engine_and_the_update_can_train_together(project, policy_fold
         "1.2",
         "1.4",
     ]
+
+
+def test_a_base_in_4_bits_is_tried_as_the_first_round_has_it_and_one_in_full_does_not_fit(
+    project, base, monkeypatch, capsys
+):
+    needs_bitsandbytes()
+    lora = Lora(rank=4, base="nf4")
+    write_params({"sampling": {"max_new_tokens": 12}, "model.lora": lora.model_dump()})
+    paths.WARM_START.mkdir(parents=True)
+    base.rename(paths.WARM_START / "policy")
+    code, said = parity(monkeypatch, capsys, "--prompts", 4)
+    assert not code
+    assert "and 1e-05 are allowed" in said
+
+    with policy_to_try(None, lora) as in_four_bits, policy_to_try(None, Lora(rank=4)) as in_full:
+        policy = load_policy(in_full)
+        requests = list(parity_requests([{"problem_id": "p", "prompt": "2+9*3-4>"}], policy, [0.8, 1.0, 1.2]))
+        rollouts = list(sample(policy, requests, SamplingPlan(0, "parity", 12, 8)))
+        found = [
+            compare(rollouts, folder, load_params().update, torch.device("cpu"), 1e-5)
+            for folder in (in_full, in_four_bits)
+        ]
+    assert not found[0].fault
+    assert found[1].table[0]["mean"] > 0.01
+    assert "differ by" in found[1].fault
 
 
 def test_a_server_in_bfloat16_can(project, policy_folder, served, monkeypatch, capsys):

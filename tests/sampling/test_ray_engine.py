@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from adapters import moved
 
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params
@@ -49,7 +50,11 @@ def sample_all(engine) -> list:
 
 
 @needs_ray
-def test_two_workers_sample_what_one_process_does_in_its_order(params, folder):
+@pytest.mark.parametrize("kind", ["weights", "adapter"])
+def test_two_workers_sample_what_one_process_does_in_its_order(params, folder, adapter_folder, kind, tmp_path):
+    if kind == "adapter":
+        folder = tmp_path / "run" / "round1"
+        moved(adapter_folder, folder)
     with open_workers(folder, params, None) as engine:
         expected = sample_all(engine)
     with open_workers(folder, params, 2) as engine:

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from adapters import trained_adapter
 from conformance import (
     assert_logprobs_are_those_of_a_forward_pass,
     assert_replay_gives_the_recorded_logprobs,
@@ -15,9 +16,7 @@ from vllm_process import load, needs_vllm, sample, sample_among, uneven_policy, 
 
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs
-from mtpipe.model.adapter import adapter_parameters
-from mtpipe.model.adapter_policy import new_adapter
-from mtpipe.model.policy import load_policy, save_policy
+from mtpipe.model.policy import load_policy
 from mtpipe.sampling import torch_engine
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.settings.model import Lora
@@ -29,18 +28,6 @@ pytestmark = [needs_vllm, pytest.mark.slow]
 RULES = [ResolvedEntropyThreshold(low=low, high=1.5, threshold=2.2) for low in (0.9, 1.0, 1.1)]
 PROMPTS = ["2+9*3-4>", "1+2>", "3*3*3*3*3>", *(f"{n}*{n}+{n}*{n}-{n}>" for n in range(1, 8))]
 PLAN = SamplingPlan(1, "round 0", max_new_tokens=24, batch_size=1000)
-
-
-def trained_adapter(base, folder, seed: int, rank: int = 12):
-    """An adapter as an update may leave it, which changes the base's distributions by much."""
-    new_adapter(base, folder.with_name(f".{folder.name}"), Lora(rank=rank), seed)
-    policy = load_policy(folder.with_name(f".{folder.name}"))
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in adapter_parameters(policy.model).values():
-            parameter.copy_(0.12 * torch.randn(parameter.shape, generator=generator))
-    save_policy(policy, folder, tokenizer_from=base)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -115,5 +102,5 @@ def test_what_does_not_fit_the_running_engine_is_refused_and_it_goes_on(engine, 
     with pytest.raises(MtpipeError, match="an adapter of another base than vLLM runs with"):
         engine(load, trained_adapter(other, tmp_path / "other", 1))
     with pytest.raises(MtpipeError, match=r"rank 24, and vLLM runs with max_lora_rank 16"):
-        engine(load, trained_adapter(folder, tmp_path / "wide", 1, rank=24))
+        engine(load, trained_adapter(folder, tmp_path / "wide", 1, Lora(rank=24)))
     assert_same_rollouts(engine(sample, requests[:4], PLAN), before)

@@ -1,18 +1,13 @@
 """`vllm serve` with mtpipe installed beside it, over HTTP on loopback: what docs/vllm.md shows with curl."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
-import urllib.request
 
 import pytest
 import torch
 from conformance import token_logits
 from vllm_process import needs_vllm
+from vllm_server import complete, vllm_server
 
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs
 from mtpipe.model.policy import load_policy
@@ -24,38 +19,9 @@ pytestmark = [needs_vllm, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def address(folder, tmp_path_factory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("log") / "server.log"
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]  # `vllm serve` looks for a package vllm
-    command += ["--model", str(folder), "--served-model-name", "policy", "--dtype", "float32", "--enforce-eager"]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
-    command += ["--max-num-seqs", "4", "--kv-cache-memory-bytes", "16M", "--logprobs-mode", "processed_logprobs"]
-    offline = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "TORCHDYNAMO_DISABLE": "1"}
-    with log.open("w") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **offline})
-    try:
-        deadline = time.monotonic() + 240
-        while True:
-            assert server.poll() is None, log.read_text()[-3000:]
-            assert time.monotonic() < deadline, log.read_text()[-3000:]
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}/v1/completions"
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
-
-
-def complete(address: str, **request):
-    body = json.dumps({"model": "policy", "max_tokens": 30, "temperature": 1.0, "top_p": 1.0, **request}).encode()
-    asked = urllib.request.Request(address, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=120) as answer:
-        return json.load(answer)["choices"][0]
+    arguments = ["--model", str(folder), "--served-model-name", "policy"]
+    with vllm_server(arguments, tmp_path_factory.mktemp("log") / "server.log") as address:
+        yield address
 
 
 def test_a_request_gets_its_own_temperatures_by_token(address, folder):

@@ -155,6 +155,30 @@ def test_an_adapter_that_vllm_has_no_room_for_is_refused(rank, engine_args):
     assert Params.model_validate(changed_params({**changes, "sampling": {"engine": "torch"}})).model.lora.rank == rank
 
 
+@pytest.mark.parametrize("engine", ["vllm", "auto"])
+def test_a_base_in_4_bits_is_the_updates_and_vllms_or_neithers(engine):
+    def base(in_update, in_vllm, **update):
+        changes = {"model.lora": {"rank": 8, "base": in_update}, "sampling": {"engine": engine}, "update": update}
+        return Params.model_validate(changed_params({**changes, "sampling.vllm.quantization": in_vllm}))
+
+    assert base("nf4", "nf4").update_of("uniform").tolerance == base(None, None).update_of("uniform").tolerance == 1e-5
+    for pair in (("nf4", None), (None, "nf4"), ("nf4", "fp8")):
+        with pytest.raises(ValidationError, match=r"model\.lora\.base is .* and sampling\.vllm\.quantization .*: vLLM"):
+            base(*pair)
+    assert base("nf4", None, logprob_tolerance=0.1).update_of("uniform").tolerance == 0.1
+    with pytest.raises(ValidationError, match="set both to nf4, or neither"):
+        base(None, "nf4", logprob_tolerance=0.1)
+
+
+def test_a_base_in_4_bits_is_one_process_s_and_the_torch_engine_has_it_by_itself():
+    changes = {"model.lora": {"rank": 8, "base": "nf4"}, "update": {"processes": 2}}
+    with pytest.raises(ValidationError, match=r"model\.lora\.base is nf4, .* update\.processes is 2; set"):
+        Params.model_validate(changed_params(changes))
+    assert Params.model_validate(changed_params({**changes, "update": {}})).model.lora.base == "nf4"
+    with pytest.raises(ValidationError, match=r"lora\.base"):
+        Params.model_validate(changed_params({"model.lora": {"base": "int4"}}))
+
+
 def test_the_8_bit_optimizer_and_several_processes_exclude_each_other(params):
     found = params.model_dump()
     found["update"] |= {"optimizer": "adamw_8bit", "processes": 2}

@@ -7,14 +7,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from adapters import moved
 from builders import ROOT, edit_params
 from mlflow.artifacts import download_artifacts
+from peft import PeftModel
 from published import client, history, run_of, runs
 from ruamel.yaml import YAML
+from transformers import AutoModelForCausalLM
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
-from mtpipe.files import write_text
+from mtpipe.files import read_json, write_text
+from mtpipe.model.policy import Policy
 from mtpipe.params import load_params
 from mtpipe.progress import Listener
 from mtpipe.tracking import live
@@ -88,10 +93,21 @@ def trained(project) -> Path:
     folder = paths.policy("token", 1, 2)
     write_text(folder / "model.safetensors", "weights")
     write_text(folder / "training" / "optimizer.safetensors", "moments")
-    listed = [
-        {"md5": md5(b"weights"), "relpath": "model.safetensors"},
-        {"md5": md5(b"moments"), "relpath": "training/optimizer.safetensors"},
-    ]
+    return described(folder)
+
+
+@pytest.fixture
+def adapted(project, adapter_folder) -> Policy:
+    """The same of an adapter; as it is loaded."""
+    policy = moved(adapter_folder, paths.policy("token", 1, 2))
+    described(paths.policy("token", 1, 2))
+    return policy
+
+
+def described(folder: Path) -> Path:
+    """Writes a dvc.lock with a policy as it lies there, and publishes the runs."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    listed = [{"md5": md5(path.read_bytes()), "relpath": path.relative_to(folder).as_posix()} for path in files]
     whole = md5(json.dumps(listed).encode()) + ".dir"
     before = paths.round_folder("token", 1, 1).as_posix()
     lock = {
@@ -142,6 +158,27 @@ def test_registering_twice_adds_no_version_and_another_name_does(project, traine
     assert not register(load_params(), "token", 1).is_new
     assert register(load_params(), "token", 1, name="best").is_new
     assert sorted(version.name for version in client(project).search_model_versions()) == ["best", "mtpipe-token"]
+
+
+def logprobs(model: torch.nn.Module) -> torch.Tensor:
+    with torch.no_grad():
+        return model(input_ids=torch.arange(2, 12)[None]).logits.log_softmax(-1)
+
+
+def test_an_adapter_is_registered_as_it_is_and_merged(project, adapted):
+    as_it_is, whole = register(load_params(), "token", 1), register(load_params(), "token", 1, merge=True)
+    assert (as_it_is.version, whole.version) == ("1", "2")
+    assert not register(load_params(), "token", 1).is_new
+    assert not register(load_params(), "token", 1, merge=True).is_new
+    versions = {str(version.version): version for version in client(project).search_model_versions()}
+    assert [versions[number].tags.get("merged") for number in "12"] == [None, "true"]
+    assert versions["1"].tags["dvc.policy"] == versions["2"].tags["dvc.policy"]
+    adapter, checkpoint = (Path(download_artifacts(versions[number].source)) for number in "12")
+    assert read_json(adapter / "base.json")["sha256"] == adapted.adapter.base.sha256
+    plain = AutoModelForCausalLM.from_pretrained(adapted.adapter.base.folder, dtype=torch.float32)
+    assert torch.equal(logprobs(PeftModel.from_pretrained(plain, adapter)), logprobs(adapted.model))
+    found = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
+    torch.testing.assert_close(logprobs(found), logprobs(adapted.model), atol=1e-5, rtol=0)
 
 
 def test_a_policy_that_dvc_lock_does_not_describe_is_refused(trained):
