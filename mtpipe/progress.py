@@ -1,8 +1,12 @@
 """Progress: bars on standard error, and metrics for whoever listens."""
 
+import os
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sized
+from functools import lru_cache
 from typing import Any
 
 from tqdm import tqdm
@@ -10,6 +14,7 @@ from tqdm import tqdm
 Listener = Callable[[str, Mapping[str, Any], int], None]
 """Takes some metrics: their section, the metrics, and the step they belong to."""
 
+_SECONDS_BETWEEN_ASKING = 10.0
 _listeners: list[Listener] = []
 
 
@@ -59,13 +64,29 @@ def show_tokens(bar: tqdm, tokens: int) -> None:
     if time.time() - bar.last_print_t < bar.mininterval:
         return
     seconds = max(bar.format_dict["elapsed"], 1e-3)
-    bar.set_postfix_str(f"{tokens:,} tokens, {tokens / seconds:,.0f} tokens/s{_gpu()}", refresh=False)
+    told = [f"{tokens:,} tokens", f"{tokens / seconds:,.0f} tokens/s", gpu_memory()]
+    bar.set_postfix_str(", ".join(filter(None, told)), refresh=False)
 
 
-def _gpu() -> str:
-    """Of the whole device, because an engine may be a process of its own; nothing without torch or a GPU."""
+def gpu_memory() -> str:
+    """`GPU 12.3 of 80.0 GB`: of the whole device, because an engine may be a process of its own; "" without a GPU."""
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
+    if torch is not None and torch.cuda.is_initialized():
+        free, total = torch.cuda.mem_get_info()
+        return f"GPU {(total - free) / 1e9:.1f} of {total / 1e9:.1f} GB"
+    return _gpu_of_others(int(time.monotonic() / _SECONDS_BETWEEN_ASKING))
+
+
+@lru_cache(maxsize=1)
+def _gpu_of_others(moment: int) -> str:
+    """The same for a device that another process computes on, where this one only waits; asked once in a while."""
+    device = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
+    if not device or shutil.which("nvidia-smi") is None:
         return ""
-    free, total = torch.cuda.mem_get_info()
-    return f", GPU {(total - free) / 1e9:.1f} of {total / 1e9:.1f} GB"
+    query = ["nvidia-smi", "-i", device, "--query-gpu=memory.used,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        ended = subprocess.run(query, capture_output=True, text=True, check=True, timeout=_SECONDS_BETWEEN_ASKING)
+        used, total = (float(each) * 2**20 / 1e9 for each in ended.stdout.split(","))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ""
+    return f"GPU {used:.1f} of {total:.1f} GB"

@@ -22,6 +22,7 @@ from mtpipe.learn.scoring.sequences import Sequences
 from mtpipe.learn.scoring.shared_prompts import laid_out, lay_out, read_prompts, shares_prompts
 from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.resume import ResumePoint
+from mtpipe.progress import gpu_memory
 from mtpipe.settings.mismatch import corrects
 from mtpipe.settings.update import Update
 
@@ -76,6 +77,7 @@ def update_policy(
             if resume_point:
                 resume_point.save(learner, metrics)
             after_step(len(metrics), {key: value for key, value in metrics[-1].items() if key != "mismatch"})
+            progress.set_postfix_str(gpu_memory(), refresh=False)
             progress.update(step.groups)
     return metrics
 
