@@ -16,7 +16,13 @@ TAG = f"mlflow.sharedViewState.{VIEW}"
 def table_view(metrics: Iterable[str]) -> str:
     """The tag's value: current runs, with the arm's temperatures in words and the benchmarks' scores of `metrics`."""
     columns = ["params.`temperature`", *(f"metrics.`{name}`" for name in metrics if name.startswith("eval/"))]
-    return json.dumps({"searchFilter": f"tags.`{CURRENT}` = 'true'", "selectedColumns": columns})
+    view = {
+        "searchFilter": f"tags.`{CURRENT}` = 'true'",
+        "selectedColumns": columns,
+        "columnOrder": ["attributes.`Run Name`", *columns],
+        "columnWidths": {"params.`temperature`": 420},
+    }
+    return json.dumps(view)
 
 
 def table_link(experiment: str, server: str) -> str:
