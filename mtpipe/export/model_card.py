@@ -10,6 +10,7 @@ from mtpipe.evaluate.judged import read_judged
 from mtpipe.files import read_json
 from mtpipe.model.adapter_folder import AdapterBase, adapter_rank, is_adapter
 from mtpipe.params import Params, differences
+from mtpipe.settings.sampling import max_lora_rank
 from mtpipe.statistics.intervals import Estimate, estimate_means
 from mtpipe.tracking.description import describe_temperatures
 
@@ -142,7 +143,7 @@ def _use(policy: Path, as_adapter: bool) -> Iterator[str]:
     yield "```"
     yield ""
     if as_adapter:
-        rank = adapter_rank(policy)
+        rank = max_lora_rank(adapter_rank(policy))
         yield "The base is looked for where adapter_config.json says; on another machine, write its place there."
         if in_four_bits:
             yield "On a base in another type than this it is another policy; one exported with --merge is the same."

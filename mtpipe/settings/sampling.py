@@ -8,7 +8,12 @@ from mtpipe.settings.base import Settings
 from mtpipe.settings.model import NF4
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""What vLLM 0.32 takes for max_lora_rank; it is the rank of an adapter, or the next larger one."""
+"""What vLLM 0.32 takes for max_lora_rank."""
+
+
+def max_lora_rank(rank: int) -> int:
+    """What vLLM has to be started with for an adapter of this rank; beyond the largest the rank, which vLLM refuses."""
+    return next((size for size in LORA_RANKS if size >= rank), rank)
 
 
 class Vllm(Settings):

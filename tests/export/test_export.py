@@ -130,6 +130,9 @@ def test_the_card_states_base_data_arm_settings_and_scores_with_intervals(projec
     assert all(float(low) <= float(mean) <= float(high) for _, mean, low, high, _ in scores)
     assert ("SHA-256 of the adapter's base" in body) == (kind != "weights")
     assert ("LoRA of rank 4, on a base in nf4" in body) == kind.endswith(NF4)
+    assert ("vllm serve BASE --enable-lora --max-lora-rank 8 " in body) == (kind == "adapter"), (
+        "vLLM takes no rank of 4"
+    )
     assert ('("DIR", quantization_config=base)' in body) == kind.endswith(NF4)
     assert str(project) not in text, "paths of this machine mean nothing elsewhere"
 

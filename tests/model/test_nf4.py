@@ -68,7 +68,7 @@ def rounded_by_us(weight: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("rows", [1, 7])
-def test_a_layer_computes_in_the_type_of_its_input_and_of_autocast(rows):
+def test_a_layer_computes_in_the_type_of_its_input_and_of_autocast(rows, monkeypatch):
     generator = torch.Generator().manual_seed(0)
     layer = nn.Linear(64, 32)
     four_bit, plain = Nf4Linear(layer), Nf4Linear(layer).as_linear()
@@ -76,9 +76,14 @@ def test_a_layer_computes_in_the_type_of_its_input_and_of_autocast(rows):
     torch.testing.assert_close(four_bit(x), plain(x), atol=1e-6, rtol=0)
     coarse = copy.deepcopy(plain).bfloat16()
     torch.testing.assert_close(four_bit(x.bfloat16()), coarse(x.bfloat16()), atol=0.02, rtol=0)
+    torch.testing.assert_close(four_bit(x), plain(x), atol=1e-6, rtol=0)  # no type of before is kept
+    types = []
+    monkeypatch.setattr(
+        "mtpipe.model.nf4.nf4_linear", lambda x, *others: types.append(x.dtype) or nf4_linear(x, *others)
+    )
     with torch.autocast("cpu", torch.bfloat16):
         assert four_bit(x).dtype == torch.bfloat16
-    torch.testing.assert_close(four_bit(x), plain(x), atol=1e-6, rtol=0)  # no type of before is kept
+    assert types == [torch.bfloat16], "a GPU's kernel knows nothing of autocast"
 
 
 def test_the_backward_pass_keeps_no_weight_in_full():

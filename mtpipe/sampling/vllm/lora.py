@@ -5,7 +5,7 @@ from typing import Any
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.adapter_folder import AdapterBase, adapter_rank, is_adapter
-from mtpipe.settings.sampling import LORA_RANKS
+from mtpipe.settings.sampling import max_lora_rank
 
 
 def base_of(folder: Path) -> AdapterBase | None:
@@ -21,8 +21,7 @@ def lora_arguments(folder: Path) -> dict[str, Any]:
     """What vLLM's EngineArgs need for the adapter in a folder; nothing for a policy with all weights."""
     if not is_adapter(folder):
         return {}
-    rank = adapter_rank(folder)
-    return {"enable_lora": True, "max_lora_rank": next((size for size in LORA_RANKS if size >= rank), rank)}
+    return {"enable_lora": True, "max_lora_rank": max_lora_rank(adapter_rank(folder))}
 
 
 class RunningAdapter:
