@@ -4,6 +4,7 @@ The rooms from the ground up. A room imports those that stand before it in this 
 tests/test_rooms.py holds every import to that, also those inside functions.
 
     errors paths files records            the ground: the one error, where files lie, how they are written, their rows
+    digests                               digests of files, those of large ones remembered
     pruned                                the marks that pruned policies leave
     differing                             which of a round's groups have something to teach
     alone owner progress text_table       one process at a time, whose it is, what a person sees of it, and its tables

@@ -22,6 +22,7 @@ LOCKS = DATA / "locks"
 CHAINS = DATA / "chains"
 ENGINES = DATA / "engines"
 CODE_CACHE = DATA / "code.json"
+DIGESTS = DATA / "digests.json"
 REPORT = Path("report")
 VIEWERS = REPORT / "viewer"
 MLFLOW = Path("mlflow")

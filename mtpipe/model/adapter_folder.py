@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from mtpipe.digests import file_sha256
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json, write_json
 
@@ -76,6 +77,5 @@ def weights_digest(folder: Path) -> str:
     """SHA-256 of a checkpoint's configuration and weights, by their names and contents."""
     digest = hashlib.sha256()
     for file in sorted([folder / "config.json", *folder.glob("model*.safetensors")]):
-        with open(file, "rb") as content:
-            digest.update(f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
+        digest.update(f"{file.name} {file_sha256(file)}\n".encode())
     return digest.hexdigest()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mtpipe.digests import file_sha256
 from mtpipe.files import atomic, read_json, write_json
 from mtpipe.learn.state.checkpoint import checkpoint, load_weights, saved_weights
 from mtpipe.learn.state.learner import Learner
@@ -77,6 +78,5 @@ def fingerprint(files: list[Path]) -> str:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
                 digest.update(str(file).encode())
-                with open(file, "rb") as content:
-                    digest.update(hashlib.file_digest(content, "sha256").digest())
+                digest.update(bytes.fromhex(file_sha256(file)))
     return digest.hexdigest()

@@ -1,0 +1,51 @@
+"""Digests of files, those of large ones remembered: to read gigabytes again takes as long as to load them."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from mtpipe import paths
+from mtpipe.errors import MtpipeError
+from mtpipe.files import read_json, write_json
+
+LARGE = 2**24
+"""Bytes from which on a digest is remembered; a smaller file is read in less time than it takes to remember it."""
+
+
+def file_sha256(file: Path) -> str:
+    """SHA-256 of a file's content.
+
+    That of a large one is kept in the project's data folder with what the file system says of the file: its inode,
+    size, and times of content and inode. While these stay it is not computed again, as DVC does not either.
+    """
+    status = _status(file)
+    if status[1] < LARGE or not paths.DATA.is_dir():
+        return _sha256(file)
+    key, known = str(file.resolve()), _remembered()
+    entry = known.get(key)
+    if isinstance(entry, dict) and entry.get("status") == status:
+        return str(entry["sha256"])
+    found = _sha256(file)
+    if _status(file) == status:
+        left = {name: entry for name, entry in known.items() if os.path.exists(name)}
+        write_json(paths.DIGESTS, left | {key: {"status": status, "sha256": found}})
+    return found
+
+
+def _remembered() -> dict[str, object]:
+    """What was remembered; nothing if the file is not there or not readable."""
+    try:
+        found = read_json(paths.DIGESTS) if paths.DIGESTS.is_file() else {}
+    except MtpipeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _sha256(file: Path) -> str:
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _status(file: Path) -> list[int]:
+    found = file.stat()
+    return [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
