@@ -60,7 +60,9 @@ def format_budget(params: Params, given: Given) -> str:
     rounds = costs.runs(params) * len(params.rounds)
     sampling, update = costs.sampling_hours(params, lengths, rate), costs.update_hours(params, lengths, rate)
     warm_start = None if rate.warm_start_seconds is None else rate.warm_start_seconds / 3600
-    known = [hours for hours in (sampling, update, warm_start) if hours is not None]
+    # Clocks of finished rounds have the engine's starts and loads in them.
+    engine = costs.engine_hours(params, size) if given.sampling_rate or measured.sampling is None else 0.0
+    known = [hours for hours in (sampling, update, warm_start, engine) if hours is not None]
     state = "AdamW state in 8 bits" if params.update.optimizer == "adamw_8bit" else "AdamW state"
     processes = params.update.processes
     sections = {
@@ -114,6 +116,7 @@ def format_budget(params: Params, given: Given) -> str:
         "Hours": [
             ("warm start", _hours(warm_start), "measured" if warm_start is not None else "unknown before it has run"),
             ("sampling", _hours(sampling), _rate(rate.sampling, "--sampling-rate")),
+            *_engine_row(params, size, engine),
             ("updates", _hours(update), _rate(rate.update, "--update-rate")),
             ("in all", _hours(sum(known) if known else None), "one after the other, of what is known"),
         ],
@@ -130,6 +133,16 @@ def _adapter_row(params: Params, size: ModelSize) -> list[tuple[str, str, str]]:
     if size.adapter is None or params.model.lora is None:
         return []
     return [("trained", f"{size.adapter:,}", f"an adapter of rank {params.model.lora.rank}; the base is stored once")]
+
+
+def _engine_row(params: Params, size: ModelSize, hours: float) -> list[tuple[str, str, str]]:
+    if not hours:
+        return []
+    starts, loads = costs.engine_uses(params)
+    each = [f"{starts:,} starts of {costs.START_SECONDS:.0f} s"]
+    if loads:
+        each.append(f"{loads:,} loads of {costs.load_seconds(size):.1f} s")
+    return [("vLLM", _hours(hours), f"{' and '.join(each)}, after published figures (mtpipe/budget/costs.py)")]
 
 
 def _first(*candidates: tuple[float | None, str]) -> tuple[float, str]:

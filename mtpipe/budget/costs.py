@@ -29,6 +29,17 @@ Without truncation a GPU holds the logits alone, 4 bytes; a CPU computes with a 
 LOGIT_BYTES = 16
 """A vocabulary entry of one token in the update: logits, two log-probs and their gradient, float32."""
 
+START_SECONDS = 100.0
+"""vLLM from nothing to its first token, the most of "30-100+": blog.vllm.ai, "Zero-Reload Model Switching with vLLM
+Sleep Mode", October 2025."""
+
+WAKE_SECONDS = 0.6
+"""vLLM from sleep level 2 to its first token, without the reading of weights, after the same source: with it 0.85 s at
+0.6e9 parameters and 2.58 s at 4.2e9, which is this and half a second for each 1e9, from bfloat16 files on an A100."""
+
+LOAD_SECONDS = 1.0e-9
+"""To read a parameter into vLLM: twice what follows from that source, for our files are float32."""
+
 
 @dataclass(frozen=True)
 class Lengths:
@@ -174,6 +185,29 @@ def update_memory(params: Params, size: ModelSize) -> float:
     tokens = params.update.tokens_per_micro_batch
     logits = min(LOGITS_PER_CHUNK, tokens * size.vocabulary)
     return sharded + tokens * activation_bytes(size, params.update.gradient_checkpointing) + logits * LOGIT_BYTES
+
+
+def engine_uses(params: Params) -> tuple[int, int]:
+    """How often vLLM starts and how often it wakes and reads a policy: one start a chain, as it outlives the stages.
+
+    On a GPU an adapter's engine does not: there each stage that samples starts one.
+    """
+    loads = runs(params) * len(params.rounds) + evaluations(params)
+    stays = params.model.lora is None or params.compute.device == "cpu"
+    return (runs(params), loads) if stays else (loads, 0)
+
+
+def engine_hours(params: Params, size: ModelSize) -> float:
+    """What starting vLLM, waking it and reading policies takes; 0 for the torch engine."""
+    if params.sampling.engine == "torch":
+        return 0.0
+    starts, loads = engine_uses(params)
+    return (starts * START_SECONDS + loads * load_seconds(size)) / 3600
+
+
+def load_seconds(size: ModelSize) -> float:
+    """Seconds for vLLM to wake with a policy."""
+    return WAKE_SECONDS + LOAD_SECONDS * size.parameters
 
 
 def sampling_hours(params: Params, lengths: Lengths, throughput: Throughput) -> float | None:

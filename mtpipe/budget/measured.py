@@ -50,7 +50,10 @@ def expected_draws(params: Params) -> tuple[float, str]:
 
 
 def measured_throughput(params: Params) -> Throughput:
-    """Response tokens per second over the finished rounds whose clock is here; start-up counts, as it will again."""
+    """Response tokens per second over the finished rounds whose clock is here; start-up counts, as it will again.
+
+    But for that of vLLM, which starts once a chain: the rate of a first round alone is too low for those after it.
+    """
     rounds = _finished_rounds(params)
     warm_start = _seconds("warm_start")
     return Throughput(_rate("rollout", rounds), _rate("update", rounds), warm_start)
