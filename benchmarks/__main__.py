@@ -23,6 +23,7 @@ NAMES = (
     "adapter",
     "head",
     "resident",
+    "loading",
     "pipeline",
     "study",
     "models",

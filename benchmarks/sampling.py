@@ -67,22 +67,29 @@ def main() -> None:
     )
 
 
-def compare(what: str, ours: Callable[[], int], peer: Callable[[], int]) -> None:
-    """Prints the ratio of tokens a second, each side counted in turns after one warm-up."""
+def compare(
+    what: str,
+    ours: Callable[[], int],
+    peer: Callable[[], int],
+    turns: int = TURNS,
+    clock: Callable[[], float] = time.perf_counter,
+) -> None:
+    """Prints the ratio of tokens a second of a clock, each side counted in turns after one warm-up."""
     ours(), peer()
-    speeds = [(_speed(ours), _speed(peer)) for _ in range(TURNS)]
+    speeds = [(_speed(ours, clock), _speed(peer, clock)) for _ in range(turns)]
     ratios = sorted(a / b for a, b in speeds)
     a, b = (statistics.median(side) for side in zip(*speeds, strict=True))
     print(
-        f"{what}: {statistics.median(ratios):.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f} in {TURNS} turns; "
-        f"medians {a:,.0f} and {b:,.0f} tokens/s)"
+        f"{what}: {statistics.median(ratios):.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f} in {turns} turns; "
+        f"medians {a:,.0f} and {b:,.0f} tokens/s{' of processor time' if clock is time.process_time else ''})",
+        flush=True,
     )
 
 
-def _speed(run: Callable[[], int]) -> float:
-    start = time.perf_counter()
+def _speed(run: Callable[[], int], clock: Callable[[], float]) -> float:
+    start = clock()
     tokens = run()
-    return tokens / (time.perf_counter() - start)
+    return tokens / (clock() - start)
 
 
 def _engine(policy: Policy, requests: list[Request]) -> int:

@@ -10,15 +10,14 @@ The sides take turns, and each ratio is the median over turns of the ratio of to
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Qwen2ForCausalLM
 
-from mtpipe.model.policy import load_policy, new_checkpoint, save_policy
+from benchmarks.random_policy import random_policy
+from benchmarks.sampling import compare
 from mtpipe.params import Params, load_params
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.vllm.request import SETTING
@@ -29,8 +28,14 @@ from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import NONE, Truncation
 
 SEQUENCES = 64
-HIDDEN, LAYERS, HEADS = 256, 4, 4
-SIZES = ((18, 64, 2.0), (151_936, 16, 5.0))
+SIZES = {
+    "hidden_size": 256,
+    "intermediate_size": 1024,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+}
+VOCABULARIES = ((18, 64, 2.0), (151_936, 16, 5.0))
 """The vocabulary, a response's tokens, and the standard deviation of a token's logits."""
 TURNS = 5
 EVALUATION = Truncation(top_p=0.95)
@@ -39,23 +44,10 @@ EVALUATION_TEMPERATURE = 0.6
 
 def main() -> None:
     params = load_params()
-    for vocabulary, tokens, deviation in SIZES:
+    for vocabulary, tokens, deviation in VOCABULARIES:
         with tempfile.TemporaryDirectory() as folder:
-            _make_policy(Path(folder), params, vocabulary, deviation)
-            _measure(Path(folder) / "policy", params, vocabulary, tokens)
-
-
-def _make_policy(folder: Path, params: Params, vocabulary: int, deviation: float) -> None:
-    sizes = params.model.model_copy(update={"hidden_size": HIDDEN, "layers": LAYERS, "heads": HEADS})
-    new_checkpoint(folder / "new", sizes, VOCABULARY, max_positions=128)
-    policy = load_policy(folder / "new")
-    model = policy.model
-    assert isinstance(model, Qwen2ForCausalLM)
-    torch.manual_seed(0)
-    with torch.no_grad():
-        model.resize_token_embeddings(vocabulary, mean_resizing=False)
-        model.model.norm.weight.fill_(deviation / float(model.lm_head.weight.std() * HIDDEN**0.5))
-    save_policy(policy, folder / "policy", tokenizer_from=folder / "new")
+            policy = random_policy(Path(folder), SIZES | {"vocab_size": vocabulary}, deviation, VOCABULARY)
+            _measure(policy, params, vocabulary, tokens)
 
 
 def _measure(folder: Path, params: Params, vocabulary: int, tokens: int) -> None:
@@ -67,7 +59,7 @@ def _measure(folder: Path, params: Params, vocabulary: int, tokens: int) -> None
     prompts = [engine.vocabulary.encode(f"{n % 9}+{n % 7}*{n % 5}>") for n in range(SEQUENCES)]
     rule = ResolvedEntropyThreshold(low=1.0, high=1.2, threshold=_median_entropy(engine, prompts))
     print(
-        f"vocabulary {vocabulary}, hidden size {HIDDEN}, {LAYERS} layers, {SEQUENCES} sequences of {tokens} tokens, "
+        f"vocabulary {vocabulary}, hidden size 256, 4 layers, {SEQUENCES} sequences of {tokens} tokens, "
         f"{torch.get_num_threads()} threads, {TURNS} turns; median entropy {rule.threshold:.2f} nats",
         flush=True,
     )
@@ -82,20 +74,26 @@ def _measure(folder: Path, params: Params, vocabulary: int, tokens: int) -> None
 
     served = {SETTING: rule.model_dump()}
     evaluation = ResolvedUniform(temperature=EVALUATION_TEMPERATURE)
-    _compare(
+    compare(
         "rule, draw and records / processor off with processed log-probs",
         lambda: ours(rule),
         lambda: theirs(logprobs=0),
+        TURNS,
+        time.process_time,
     )
-    _compare(
+    compare(
         f"evaluation at T {EVALUATION_TEMPERATURE} and top-p {EVALUATION.top_p}: ours / vLLM's own",
         lambda: ours(evaluation, EVALUATION),
         lambda: theirs(temperature=EVALUATION_TEMPERATURE, top_p=EVALUATION.top_p),
+        TURNS,
+        time.process_time,
     )
-    _compare(
+    compare(
         "rule as served, where vLLM draws / processor off, both with processed log-probs",
         lambda: theirs(logprobs=0, extra_args=served),
         lambda: theirs(logprobs=0),
+        TURNS,
+        time.process_time,
     )
     engine.close()
 
@@ -133,24 +131,6 @@ def by_vllm(vllm: Any, prompts: list[list[int]], **sampling: Any) -> int:
                     _ = [of[token].logprob for token, of in zip(one.token_ids, one.logprobs, strict=True)]
                 tokens += len(one.token_ids)
     return tokens
-
-
-def _compare(what: str, ours: Callable[[], int], peer: Callable[[], int]) -> None:
-    ours(), peer()
-    speeds = [(_speed(ours), _speed(peer)) for _ in range(TURNS)]
-    ratios = sorted(a / b for a, b in speeds)
-    a, b = (statistics.median(side) for side in zip(*speeds, strict=True))
-    print(
-        f"  {what}: {statistics.median(ratios):.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f}; medians {a:,.0f} and "
-        f"{b:,.0f} tokens per second of processor time)",
-        flush=True,
-    )
-
-
-def _speed(run: Callable[[], int]) -> float:
-    start = time.process_time()
-    tokens = run()
-    return tokens / (time.process_time() - start)
 
 
 if __name__ == "__main__":
