@@ -33,7 +33,11 @@ def main() -> None:
             if lora is not None:
                 new_adapter(base, folder, lora, seed=0)
             command = [sys.executable, "-m", "benchmarks.qlora", str(folder)]
-            print(f"{kind:22} {subprocess.run(command, check=True, capture_output=True, text=True).stdout}", end="")
+            print(
+                f"{kind:22} {subprocess.run(command, check=True, capture_output=True, text=True).stdout}",
+                end="",
+                flush=True,
+            )
 
 
 def _measure(folder: Path) -> None:
