@@ -1,12 +1,13 @@
-"""Studies whose stages do next to nothing: seconds and memory by the number of stages, and two chains side by side.
+"""A study that grows, with stages that do next to nothing: what a stage takes, by how many there are already.
 
-The first table is what `dvc repro` and `python -m mtpipe run` take to run stages, the same study with nothing to do
-behind it. CPU seconds depend less than seconds on what else the machine does. The last line has two chains of stages
-that compute, `--jobs 1` against `--jobs 2` by turns. MTPIPE_STUDY_STAGES="100 400" chooses other sizes.
+Each line is what the stages cost that were added since the line before: by `python -m mtpipe run`; and by `dvc repro`,
+which writes all of dvc.lock for every stage, so that it runs only the next few of each size. Then what it takes to see
+that nothing is left to do. CPU seconds, of all processes, depend less than seconds on what else the machine does. The
+last line has two chains of stages that compute, `--jobs 1` against `--jobs 2` by turns. MTPIPE_STUDY_STAGES="100 400"
+chooses other sizes.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,13 +15,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.trivial_study import ROOT, make_study
+from benchmarks.trivial_study import ROOT, make_study, write_params
 
-STAGES = os.environ.get("MTPIPE_STUDY_STAGES", "100 400 1600 3000")
+STAGES = os.environ.get("MTPIPE_STUDY_STAGES", "100 400 850 1600 3000")
 _LARGEST_REPRO = 1600
-"""Stages of the largest study by `dvc repro`, whose time grows with their square."""
+"""Stages of the largest study that `dvc repro` adds to, whose time for each stage grows with their number."""
 _ROUNDS = 15
 """A chain then has 48 stages."""
+_NEXT = {"start": 1, "rollout": 4, "verify": 4, "update": 3}
+"""The stages of a new chain that `dvc repro` runs, beside `plan`."""
 
 _WORK = "2000000"
 """Of a stage that computes: about half a second of one core."""
@@ -39,23 +42,43 @@ class Cost:
 
 
 def main() -> None:
-    print("stages  command     seconds  CPU seconds  CPU s a stage  MiB  nothing to do: seconds  CPU seconds")
+    print("             a stage added by `run`         a stage added by `dvc repro`      nothing to do, CPU seconds")
+    print(
+        "stages   seconds  CPU seconds   MiB         number  seconds  CPU seconds          run   dvc repro   (seconds)"
+    )
     with tempfile.TemporaryDirectory() as parent:
+        folder, arms, before = Path(parent) / "study", 0, 0
         for size in map(int, STAGES.split()):
-            for name, command in (("dvc repro", _REPRO), ("mtpipe run", [*_RUN, "2"])):
-                if command is _REPRO and size > _LARGEST_REPRO:
-                    continue
-                folder = Path(parent) / f"{size}-{name.replace(' ', '-')}"
-                stages = make_study(folder, arms=max(1, round((size - 7) / 48)), seeds=1, rounds=_ROUNDS)
-                first, again = _cost(command, folder), _cost(command, folder)
-                print(
-                    f"{stages:6}  {name:10}  {first.seconds:7.0f}  {first.cpu:11.0f}  {first.cpu / stages:13.3f}  "
-                    f"{first.memory:3.0f}  {again.seconds:22.1f}  {again.cpu:11.1f}",
-                    flush=True,
-                )
-                shutil.rmtree(folder)
+            wanted = max(arms + 1, round((size - 7) / 48))
+            stages, arms = _grow(folder, arms, wanted), wanted
+            added, idle = _cost([*_RUN, "2"], folder), _cost([*_RUN, "2"], folder)
+            line = f"{stages:6}  {_each(added, stages - before)}  {max(added.memory, idle.memory):4.0f}"
+            if size <= _LARGEST_REPRO:
+                nothing = _cost(_REPRO, folder)
+                _grow(folder, arms, arms + 1)
+                count = 1 + sum(_NEXT.values())
+                more = _cost([*_REPRO, f"verify@arm{arms}-1-round{_NEXT['verify'] - 1}"], folder)
+                arms += 1
+                line += f"  {count:14}  {_each(more, count)}  {idle.cpu:11.1f}  {nothing.cpu:10.1f}"
+                line += f"   ({idle.seconds:.1f}, {nothing.seconds:.1f})"
+                before = stages + count
+            else:
+                line += f"  {'':14}  {'':20}  {idle.cpu:11.1f}  {'':10}   ({idle.seconds:.1f})"
+            print(line, flush=True)
         alone, beside = _two_chains(Path(parent))
         print(f"two chains: one after the other {alone:.1f} s, side by side {beside:.1f} s, ratio {alone / beside:.2f}")
+
+
+def _each(cost: Cost, stages: int) -> str:
+    return f"{cost.seconds / stages:7.2f}  {cost.cpu / stages:11.3f}"
+
+
+def _grow(folder: Path, arms: int, wanted: int) -> int:
+    """Gives the study as many arms, with one seed each, and returns the number of its stages."""
+    if not folder.exists():
+        return make_study(folder, arms=wanted, seeds=1, rounds=_ROUNDS)
+    write_params(folder, [f"arm{index}" for index in range(wanted)], [1], _ROUNDS)
+    return 7 + wanted * (3 + 3 * _ROUNDS)
 
 
 def _two_chains(parent: Path) -> tuple[float, float]:

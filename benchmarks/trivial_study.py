@@ -50,7 +50,8 @@ if arguments[0] == "plan":
     with open("params.yaml") as file:
         params = json.load(file)
     for stage in arguments[1:]:
-        write(f"data/stages/{stage}.json", json.dumps(params.get(stage)))
+        settings = {key: value for key, value in params.get(stage, {}).items() if key != "after"}
+        write(f"data/stages/{stage}.json", json.dumps(settings))
     for arm in params["arms"]:
         write(f"data/plan/{arm}/update.json", json.dumps(params["update"]))
         for round in params["rounds"]:

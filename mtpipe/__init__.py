@@ -5,7 +5,7 @@ tests/test_rooms.py holds every import to that, also those inside functions.
 
     errors paths files records            the ground: the one error, where files lie, how they are written, their rows
     digests                               digests of files, those of large ones remembered
-    pruned                                the marks that pruned policies leave
+    pruned                                the marks that removed policies leave
     differing                             which of a round's groups have something to teach
     alone owner progress text_table       one process at a time, whose it is, what a person sees of it, and its tables
     kernels ray_address                   whether Triton's run on a device; where a Ray cluster answers
@@ -42,7 +42,7 @@ tests/test_rooms.py holds every import to that, also those inside functions.
     export_rollouts                       judged rollouts for the offline tools of TRL and verl
     export                                a policy for other programs, with its model card
     skeletons                             the first lines of classes of one's own
-    budget                                what a study takes, took, and can give back
+    budget                                what a study takes and took
     run                                   how a stage starts, and what it depends on
     run.study                             a study as a whole: its chains side by side
     commands                              the subcommands of python -m mtpipe

@@ -15,7 +15,7 @@ from mtpipe.settings.base import PARAMS, Settings, faults, read_yaml
 from mtpipe.settings.evaluate import Evaluate
 from mtpipe.settings.flow import flow
 from mtpipe.settings.model import NF4, Compute, Model, WarmStart
-from mtpipe.settings.outputs import Report, Tracking
+from mtpipe.settings.outputs import Report, Storage, Tracking
 from mtpipe.settings.plugins import own_code
 from mtpipe.settings.reward import RefillJudge, Reward
 from mtpipe.settings.rounds import Round, spelled_out
@@ -72,6 +72,7 @@ class Params(Settings):
     update: Update = Update()
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
+    storage: Storage = Storage()
     tracking: Tracking = Tracking()
 
     @field_validator("rounds", mode="before")

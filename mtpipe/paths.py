@@ -13,6 +13,7 @@ BENCHMARKS = DATA / "benchmarks"
 WARM_START = DATA / "warm_start"
 PLAN = DATA / "plan"
 POLICIES = DATA / "policies"
+OPTIMIZERS = DATA / "optimizers"
 STAGES = DATA / "stages"
 METRICS = DATA / "metrics"
 SAMPLES = DATA / "samples"
@@ -68,9 +69,14 @@ def policy(arm: str, seed: int, round: int) -> Path:
     return POLICIES / arm / f"seed{seed}" / f"round{round}"
 
 
-def pruned(policy: Path) -> Path:
-    """What `mtpipe prune` leaves in the place of a policy; untracked."""
-    return DATA / "pruned" / policy.relative_to(POLICIES).with_suffix(".json")
+def optimizer(arm: str, seed: int, round: int) -> Path:
+    """The optimizer's state that goes with a policy, which its round's update alone reads; empty for round 0."""
+    return OPTIMIZERS / arm / f"seed{seed}" / f"round{round}.safetensors"
+
+
+def pruned(output: Path) -> Path:
+    """The mark in the place of a policy, or of an optimizer's state, that was removed to free disk; untracked."""
+    return DATA / "pruned" / output.relative_to(DATA).with_suffix(".json")
 
 
 def rollouts(arm: str, seed: int, round: int) -> Path:
@@ -147,10 +153,14 @@ def benchmark_of(evaluation: Path, name: str) -> Path:
 
 
 def tokenizer_of(rollouts: Path) -> Path:
-    """The tokenizer of a rollouts file by its path; for one that is not a run's, in a folder `policy` beside it."""
+    """The tokenizer of a rollouts file by its path; for one that is not a run's, in a folder `policy` beside it.
+
+    A run's is that of the warm start, where its policy was removed.
+    """
     parts = rollouts.parts
     if len(parts) >= 5 and parts[-5] == "runs" and parts[-1] == "rollouts.parquet":
-        return Path(*parts[:-5], "policies", *parts[-4:-1], "tokenizer.json")
+        own = Path(*parts[:-5], "policies", *parts[-4:-1], "tokenizer.json")
+        return own if own.exists() else Path(*parts[:-5], "warm_start", "policy", "tokenizer.json")
     return rollouts.parent / "policy" / "tokenizer.json"
 
 

@@ -4,7 +4,7 @@ import shutil
 from typing import Annotated
 
 from mtpipe import paths
-from mtpipe.files import atomic
+from mtpipe.files import atomic, write_text
 from mtpipe.run.stage import run_stage
 from mtpipe.settings.model import Lora
 
@@ -12,7 +12,10 @@ from mtpipe.settings.model import Lora
 def main(
     arm: str, seed: int, *, lora: Annotated[Lora | None, "model.lora"], model_seed: Annotated[int, "model.seed"]
 ) -> None:
-    """Copies the warm start into one run's round 0; with `model.lora` an adapter stands for its weights."""
+    """Copies the warm start into one run's round 0; with `model.lora` an adapter stands for its weights.
+
+    The optimizer's state of round 0 is an empty file: nothing has been learned.
+    """
     with atomic(paths.policy(arm, seed, 0)) as folder:
         if lora is None:
             shutil.copytree(paths.WARM_START / "policy", folder)
@@ -20,6 +23,7 @@ def main(
             from mtpipe.model.adapter_policy import new_adapter
 
             new_adapter(paths.WARM_START / "policy", folder, lora, model_seed)
+    write_text(paths.optimizer(arm, seed, 0), "")
 
 
 if __name__ == "__main__":

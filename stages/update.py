@@ -27,14 +27,14 @@ from mtpipe.settings.sampling import RoundSize
 def main(arm: str, seed: int, round: int, *, compute: Compute, sampling: RoundSize) -> None:
     """Updates one run's policy from one round's rewarded responses."""
     give_back_device()
-    refuse_to_make_again(paths.policy(arm, seed, round + 1))
+    refuse_to_make_again([paths.policy(arm, seed, round + 1), paths.optimizer(arm, seed, round + 1)])
     settings = update_settings(arm)
     if processes.start_all(settings.processes, "stages.update", arm=arm, seed=seed, round=round):
         return
-    device, run = prepare_torch(compute), (arm, seed, round)
+    device, run, start = prepare_torch(compute), (arm, seed, round), paths.WARM_START / "policy"
     with processes.joined(settings.processes, device.type) as ranks:
         rollouts, groups = read_groups(*run, sampling.group_size)
-        learner = Learner.load(paths.policy(*run), settings, device, paths.WARM_START / "policy", ranks)
+        learner = Learner.load(paths.policy(*run), settings, device, start, ranks, paths.optimizer(*run))
         control = next_control(*run, learner, groups)
         kept = keep_groups(groups, sampling.prompts)
         steps, resume = optimizer_steps(kept, settings, sampling.max_new_tokens), resume_point(*run)

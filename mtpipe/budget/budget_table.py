@@ -58,6 +58,7 @@ def format_budget(params: Params, given: Given) -> str:
         given.sampling_rate or measured.sampling, given.update_rate or measured.update, measured.warm_start_seconds
     )
     rounds = costs.runs(params) * len(params.rounds)
+    keep = 1 if params.storage.keep is None else params.storage.keep
     sampling, update = costs.sampling_hours(params, lengths, rate), costs.update_hours(params, lengths, rate)
     warm_start = None if rate.warm_start_seconds is None else rate.warm_start_seconds / 3600
     # Clocks of finished rounds have the engine's starts and loads in them.
@@ -93,11 +94,17 @@ def format_budget(params: Params, given: Given) -> str:
                 bytes_text(costs.policy_bytes(params, size)),
                 f"float32 {'adapter' if size.adapter else 'weights'} and {state}",
             ),
-            ("nothing pruned", bytes_text(costs.study_disk(params, size, lengths)), "workspace and DVC cache"),
+            ("nothing removed", bytes_text(costs.study_disk(params, size, lengths)), "workspace and DVC cache"),
             (
-                "pruned each round",
-                bytes_text(costs.study_disk(params, size, lengths, keep=1)),
-                "python -m mtpipe prune --keep 1",
+                "old policies removed",
+                bytes_text(costs.study_disk(params, size, lengths, keep)),
+                f"storage.keep: {keep}"
+                + (" (params.yaml has null), with `mtpipe run`" if params.storage.keep is None else ""),
+            ),
+            (
+                "while it runs",
+                bytes_text(costs.running_disk(params, size, lengths, keep)),
+                "the same at its most, chains one after the other",
             ),
         ],
         "Memory at its peak, a process": [

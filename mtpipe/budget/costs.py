@@ -120,7 +120,7 @@ def state_bytes(params: Params, size: ModelSize) -> int:
 
 
 def policy_bytes(params: Params, size: ModelSize) -> int:
-    """One policy folder after an update: float32 weights, or those of the adapter, and the optimizer's state."""
+    """One policy and its optimizer state after an update: float32 weights, or those of the adapter, and the moments."""
     return WEIGHT_BYTES * size.trained + state_bytes(params, size)
 
 
@@ -131,13 +131,26 @@ def study_disk(params: Params, size: ModelSize, lengths: Lengths, keep: int | No
     its round 0 (in the workspace only, the cache has the warm start's), a policy and the rollouts of each round.
 
     Args:
-        keep: how many policies of each run `mtpipe prune` leaves after every round; None prunes nothing.
+        keep: `storage.keep`; None removes nothing.
     """
     weights, trained = (WEIGHT_BYTES * count for count in (size.parameters, size.trained))
-    policies = len(params.rounds) if keep is None else min(keep, len(params.rounds))
-    start = trained if keep is None or keep > len(params.rounds) else 0
-    rollouts = len(params.rounds) * round_tokens(params, lengths) * ROLLOUT_BYTES
-    return 2 * weights + runs(params) * (start + 2 * (policies * policy_bytes(params, size) + rollouts))
+    rounds = len(params.rounds)
+    policies, states = (rounds, rounds) if keep is None else (min(max(keep, 1), rounds), min(keep, rounds))
+    start = trained if keep is None or keep > rounds else 0
+    rollouts = rounds * round_tokens(params, lengths) * ROLLOUT_BYTES
+    of_a_run = start + 2 * (policies * trained + states * state_bytes(params, size) + rollouts)
+    return 2 * weights + runs(params) * of_a_run
+
+
+def running_disk(params: Params, size: ModelSize, lengths: Lengths, keep: int) -> float:
+    """The most that a study with `storage.keep` takes while it runs, chains one after the other.
+
+    In the last chain's last update: one policy more than what stays has its weights and its optimizer state there, and
+    so has what was written last.
+    """
+    stay, whole = max(keep, 1), max(keep, 1) + 1
+    more = whole * policy_bytes(params, size) - stay * WEIGHT_BYTES * size.trained - keep * state_bytes(params, size)
+    return study_disk(params, size, lengths, keep) + 2 * more
 
 
 def model_bytes(size: ModelSize, number: int) -> float:

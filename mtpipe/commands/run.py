@@ -1,6 +1,7 @@
 """`python -m mtpipe run`: makes the whole study, chains side by side."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +33,11 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
         "--dry-run", action="store_true", help="print settings, temperatures, stages and cost, and run nothing"
     )
     parser.add_argument("--pull", action="store_true", help="take what DVC's remote has, like `dvc repro --pull`")
+    parser.add_argument(
+        "--retrain",
+        action="store_true",
+        help="train policies again that were removed to free disk, if a stage needs them",
+    )
     elsewhere = parser.add_mutually_exclusive_group()
     elsewhere.add_argument("--address", metavar="HOST:PORT", help="run chains on the machines of this Ray cluster")
     elsewhere.add_argument(
@@ -51,6 +57,12 @@ def main(arguments: argparse.Namespace) -> None:
     from mtpipe.run.study.table import table
     from mtpipe.run.study.watch import Watch
 
+    if stage := os.environ.get("DVC_STAGE"):
+        raise MtpipeError(
+            f"DVC's stage {stage} has started this, and `run` cannot work inside a stage, whose files DVC holds until "
+            f"it ends. A queued experiment (`dvc exp run --queue`) runs the arms one after the other; for arms side by "
+            f"side edit params.yaml in the workspace, `python -m mtpipe run`, and `dvc exp save -n NAME`"
+        )
     if arguments.params != Path("params.yaml"):
         raise MtpipeError(f"--params is {arguments.params}; `run` makes the study of params.yaml, which DVC reads too")
     if (arguments.chain or arguments.merge) and (arguments.arms or arguments.seeds or arguments.jobs):
@@ -67,7 +79,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.chain not in (None, SHARED):
         lock, what = f"run-{arguments.chain.replace('/', '-')}", f"{arguments.chain} is at work already"
     with alone(paths.LOCKS / lock, what, arguments.wait):
-        study, stopped = StudyRun(arguments.pull), False
+        study, stopped = StudyRun(arguments.pull, params.storage.keep, arguments.retrain), False
         if study.told:
             print(study.told, file=sys.stderr)
         try:

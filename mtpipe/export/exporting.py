@@ -9,6 +9,7 @@ from mtpipe.export.model_card import model_card
 from mtpipe.files import atomic, read_json, write_json
 from mtpipe.model.adapter_folder import CONFIG, WEIGHTS, AdapterBase, is_adapter
 from mtpipe.params import Params
+from mtpipe.pruned import remedy_if_missing
 
 _TOKENIZER = ("tokenizer*", "special_tokens_map.json", "chat_template.jinja")
 
@@ -27,7 +28,8 @@ def export(params: Params, arm: str, seed: int, target: Path, round: int | None 
         raise MtpipeError(f"{target} is there; give a folder that is not, or remove it")
     policy = paths.policy(arm, seed, round)
     if not policy.is_dir():
-        raise MtpipeError(f"{policy} is missing; `dvc repro` makes it, and `dvc checkout` brings it back")
+        usual = "`dvc repro` makes it, and `dvc checkout` brings it back"
+        raise MtpipeError(f"{policy} is missing; {remedy_if_missing(policy, usual)}")
     as_adapter = is_adapter(policy) and not merge
     with atomic(target) as folder:
         if as_adapter:

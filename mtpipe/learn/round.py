@@ -49,7 +49,13 @@ def update_settings(arm: str) -> Update:
 def resume_point(arm: str, seed: int, round: int) -> ResumePoint:
     """Where a killed update of this round is taken up, by an update that depends on the same files."""
     run = (arm, seed, round)
-    inputs = [paths.policy(*run), paths.rollouts(*run), paths.verdicts(*run), paths.WARM_START / "policy"]
+    inputs = [
+        paths.policy(*run),
+        paths.optimizer(*run),
+        paths.rollouts(*run),
+        paths.verdicts(*run),
+        paths.WARM_START / "policy",
+    ]
     inputs += [paths.arm_update(arm), paths.round_plan(arm, round), paths.stage_plan("update")]
     return ResumePoint(paths.resume_point(*run), partial(fingerprint, inputs), paths.policy(*run))
 
@@ -63,7 +69,7 @@ def write_next_policy(
     rollouts: list[Rollout],
     control: State,
 ) -> bool:
-    """Writes the next round's policy with the state that travels with it; False in a process that does not write.
+    """Writes the next round's policy and the optimizer's state; False in a process that does not write.
 
     Processes that share the update call this together.
     """
@@ -84,6 +90,8 @@ def write_next_policy(
             write_coefficient(target, coefficient_after(metrics, learner.settings, learner.coefficient))
         if control:
             write_state(target, control)
+    with atomic(paths.optimizer(arm, seed, round + 1)) as file:
+        saved.write_state(file)
     return True
 
 

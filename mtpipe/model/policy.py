@@ -29,6 +29,7 @@ from transformers.utils import logging as transformers_logging
 from mtpipe.errors import MtpipeError
 from mtpipe.model.adapter import adapter_parameters, read_adapter, write_adapter
 from mtpipe.model.adapter_folder import WEIGHTS, AdapterBase, is_adapter
+from mtpipe.model.memory import reuse_memory
 from mtpipe.model.nf4 import quantize
 from mtpipe.model.probe import check_scoring, reads_padding
 from mtpipe.settings.model import Compute, StartingModel
@@ -121,7 +122,8 @@ def pick_device(compute: Compute) -> torch.device:
 
 
 def prepare_torch(compute: Compute) -> torch.device:
-    """Fixes the number of threads and deterministic algorithms, and picks the device."""
+    """Fixes the number of threads and deterministic algorithms, has memory reused, and picks the device."""
+    reuse_memory()
     torch.set_num_threads(compute.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     return pick_device(compute)

@@ -13,6 +13,7 @@ from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.model.checkpoint_folder import check_checkpoint
 from mtpipe.params import Params, load_params
+from mtpipe.pruned import is_pruned
 from mtpipe.run.at_work import CLAIMS, workers
 from mtpipe.run.outputs import LOCK, locked_outputs
 from mtpipe.run.run_log import LOG
@@ -88,12 +89,16 @@ def _needs(params: Params) -> Iterator[Finding]:
     prompt, response = measured_prompt_length(params), measured_response_length(params)
     draws, _ = expected_draws(params)
     lengths = costs.Lengths(prompt or _PROMPT, response or float(params.sampling.max_new_tokens), draws)
-    free, disk = shutil.disk_usage(Path()).free, costs.study_disk(params, size, lengths)
-    pruned = costs.study_disk(params, size, lengths, keep=1)
+    free, keep = shutil.disk_usage(Path()).free, params.storage.keep
+    thin = costs.running_disk(params, size, lengths, keep or 0)
+    disk = costs.study_disk(params, size, lengths) if keep is None else thin
     yield Finding(
         "disk",
-        f"{bytes_text(free)} free; the whole study takes {bytes_text(disk)}, pruned {bytes_text(pruned)}",
-        "" if free > disk else "run `python -m mtpipe prune --keep 1` now and then, or make room",
+        f"{bytes_text(free)} free; the whole study takes {bytes_text(disk)}"
+        + (
+            f", with storage.keep: 0 {bytes_text(thin)}" if keep is None else f" at its most, with storage.keep: {keep}"
+        ),
+        "" if free > disk else "set storage.keep in params.yaml and run `python -m mtpipe run`, or make room",
     )
     need = max(costs.sampling_memory(params, size, lengths), costs.update_memory(params, size))
     if torch.cuda.is_available() and params.compute.device != "cpu":
@@ -111,13 +116,15 @@ def _lock() -> Finding:
     if not LOCK.exists():
         return Finding("dvc.lock", "none: nothing has run, or it is not here")
     try:
-        outputs = [path for _, out in locked_outputs() if not (path := Path(out["path"])).exists()]
+        missing = [path for _, out in locked_outputs() if not (path := Path(out["path"])).exists()]
+        outputs = [path for path in missing if not is_pruned(path)]
         count = len(locked_outputs())
     except MtpipeError as error:
         return Finding("dvc.lock", "not whole", str(error))
     if outputs:
         return Finding("dvc.lock", f"{len(outputs)} of {count} outputs are missing", "`dvc checkout`, or `dvc repro`")
-    return Finding("dvc.lock", f"{count} outputs, all there; `python -m mtpipe check` reads them")
+    removed = f"{len(missing)} removed to free disk, the others there" if missing else "all there"
+    return Finding("dvc.lock", f"{count} outputs, {removed}; `python -m mtpipe check` reads them")
 
 
 def _running() -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Holds every output against dvc.lock by its content.
+"""Holds every output against dvc.lock by its content, but for those that were removed to free disk.
 
 DVC believes a hash that it once took while a file's size and time look the same. This reads the files.
 """
@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from mtpipe.errors import MtpipeError
+from mtpipe.pruned import is_pruned
 
 LOCK = Path("dvc.lock")
 CACHE = Path(".dvc") / "cache" / "files" / "md5"
@@ -61,6 +62,8 @@ def check_outputs(lock: Path = LOCK, cache: Path = CACHE) -> tuple[int, list[Fau
 
 def _faults(stage: str, out: dict[str, Any], cache: Path) -> Iterator[Fault]:
     output = Path(out["path"])
+    if is_pruned(output):
+        return
     if not output.exists():
         yield Fault(output, output, stage, "missing")
     elif not out["md5"].endswith(".dir"):

@@ -30,6 +30,9 @@ from mtpipe.settings.plugins import used_plugins
 WHOLE = "params"
 """The parameter that asks for all of params.yaml."""
 
+_OF_NO_STAGE = ("storage",)
+"""Sections that no result depends on; an edit of them runs `plan` alone."""
+
 
 def write_stage_plans(params: BaseModel, written: dict[str, Any], fingerprints: Fingerprints) -> None:
     """Writes the plan of every stage.
@@ -128,7 +131,7 @@ def _asked(script: Path) -> list[tuple[str, str, type[BaseModel] | None]]:
 def _value(params: BaseModel, written: dict[str, Any], key: str, only: type[BaseModel] | None) -> Any:
     """A setting as JSON has it."""
     if key == WHOLE:
-        return written
+        return {section: value for section, value in written.items() if section not in _OF_NO_STAGE}
     value: Any = params
     for part in key.split("."):
         value = getattr(value, part)

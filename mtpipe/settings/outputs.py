@@ -1,4 +1,4 @@
-"""What comes out: tables, pictures, and what MLflow is told."""
+"""What comes out: tables, pictures, what stays on disk, and what MLflow is told."""
 
 from pydantic import Field
 
@@ -11,6 +11,16 @@ class Report(Settings):
     baseline: str = Field(default="uniform", description="the arm that the others are compared with")
     resamples: int = Field(default=10000, ge=100, description="sign flips tried to compare one seed's policies")
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
+
+
+class Storage(Settings):
+    """What stays on disk."""
+
+    keep: int | None = Field(
+        default=None,
+        ge=0,
+        description="each run's last policies that stay with their optimizer states; null removes nothing",
+    )
 
 
 class Tracking(Settings):

@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
+from mtpipe.pruned import remedy_if_missing
 from mtpipe.tracking.record import file_digest
 
 POLICY_HASH = "dvc.policy"
@@ -37,7 +38,8 @@ def read_lineage(folder: Path) -> Lineage:
         raise MtpipeError(f"{_LOCK} does not know {folder}; `dvc repro` makes it")
     stage, expected = made_by[folder.as_posix()]
     if not folder.is_dir() or folder_digest(folder) != expected:
-        raise MtpipeError(f"{folder} is not what {_LOCK} says (md5 {expected}); run `dvc repro`, or `dvc checkout`")
+        remedy = remedy_if_missing(folder, "run `dvc repro`, or `dvc checkout`")
+        raise MtpipeError(f"{folder} is not what {_LOCK} says (md5 {expected}); {remedy}")
 
     def data_read_by(stage: str) -> dict[str, str]:
         deps = stages[stage].get("deps", [])

@@ -63,7 +63,7 @@ def test_a_file_that_is_no_config_is_refused_by_name(tmp_path):
 
 def test_a_policy_takes_the_predicted_bytes_on_disk(policy, policy_folder, params, tmp_path):
     save_policy(policy, tmp_path / "policy", tokenizer_from=policy_folder)
-    write_state(Optimizer(policy.model, 1e-3, 0).tensors(), tmp_path / "policy")
+    write_state(Optimizer(policy.model, 1e-3, 0).tensors(), tmp_path / "policy" / "state.safetensors")
     found = sum(file.stat().st_size for file in (tmp_path / "policy").rglob("*.safetensors"))
     assert found == pytest.approx(costs.policy_bytes(params, model_size(policy.model.config)), rel=0.15)
 
@@ -78,7 +78,7 @@ def test_an_adapter_and_its_state_are_what_is_written_and_the_base_is_counted_on
     size = model_size(policy.model.config, lora)
     assert size.trained == sum(each.numel() for each in adapted.model.parameters() if each.requires_grad)
     save_policy(adapted, tmp_path / "run" / "round1", tokenizer_from=policy_folder)
-    write_state(Optimizer(adapted.model, 1e-3, 0).tensors(), tmp_path / "run" / "round1")
+    write_state(Optimizer(adapted.model, 1e-3, 0).tensors(), tmp_path / "run" / "round1" / "state.safetensors")
     found = sum(file.stat().st_size for file in (tmp_path / "run" / "round1").rglob("*.safetensors"))
     assert found == pytest.approx(costs.policy_bytes(params, size), rel=0.15)
 
@@ -162,7 +162,7 @@ def test_sampling_in_bfloat16_halves_weights_and_cache(params, qwen):
     assert half - drawing == (whole - drawing) / 2 > 2 * size.parameters
 
 
-def test_disk_counts_every_policy_twice_and_pruning_leaves_one(params, qwen):
+def test_disk_counts_every_policy_twice_and_storage_keep_leaves_one_or_its_weights(params, qwen):
     size, lengths = model_size(read_config(qwen)), Lengths(100, 1000)
     one = params.model_copy(update={"arms": ["uniform"], "seeds": [1]})
     weights, policy = 4 * size.parameters, 12 * size.parameters
@@ -170,6 +170,11 @@ def test_disk_counts_every_policy_twice_and_pruning_leaves_one(params, qwen):
     assert costs.policy_bytes(params, size) == policy
     assert costs.study_disk(one, size, lengths) == 3 * weights + 2 * (5 * policy + rollouts)
     assert costs.study_disk(one, size, lengths, keep=1) == 2 * weights + 2 * (policy + rollouts)
+    assert costs.study_disk(one, size, lengths, keep=0) == 2 * weights + 2 * (weights + rollouts)
+    for keep in (0, 1):
+        assert costs.running_disk(one, size, lengths, keep) == 2 * weights + 2 * (2 * policy + rollouts)
+    two = one.model_copy(update={"seeds": [1, 2]})
+    assert costs.running_disk(two, size, lengths, 0) == 4 * weights + 2 * (2 * policy + 2 * rollouts)
 
 
 def test_processes_share_weights_and_state_and_eight_bits_shrink_the_state(params, qwen):

@@ -66,10 +66,11 @@ def test_a_loaded_learner_goes_on_with_the_folders_optimizer_and_coefficient_and
         learner.optimizer.step()
     for name, one in (("policy", policy), ("reference", reference)):
         save_policy(one, tmp_path / name, tokenizer_from=policy_folder)
-    write_state(learner.optimizer.tensors(), tmp_path / "policy")
+    write_state(learner.optimizer.tensors(), tmp_path / "state")
     write_coefficient(tmp_path / "policy", Coefficient(0.25, True))
 
-    loaded = Learner.load(tmp_path / "policy", settings, torch.device("cpu"), tmp_path / "reference")
+    device, folder = torch.device("cpu"), tmp_path / "policy"
+    loaded = Learner.load(folder, settings, device, tmp_path / "reference", state=tmp_path / "state")
     assert loaded.coefficient == Coefficient(0.25, True)
     assert loaded.optimizer.step_count == 3
     assert_equal(loaded.reference.model, reference.model)

@@ -140,8 +140,8 @@ def test_an_update_goes_on_within_a_round_and_from_round_to_round(base, adapter_
     groups = sampled_groups(load_policy(adapter_folder))
     steps = optimizer_steps(groups, settings, max_response=16)
 
-    def learner(policy: Path) -> Learner:
-        return Learner.load(policy, settings, torch.device("cpu"), base)
+    def learner(policy: Path, state: Path | None = None) -> Learner:
+        return Learner.load(policy, settings, torch.device("cpu"), base, state=state)
 
     whole, stopped, resumed = (learner(adapter_folder) for _ in range(3))
     place = ResumePoint(tmp_path / "data" / "resume", lambda: "inputs", adapter_folder, seconds=0)
@@ -153,7 +153,8 @@ def test_an_update_goes_on_within_a_round_and_from_round_to_round(base, adapter_
     assert torch.equal(adapter(resumed.policy), adapter(whole.policy))
 
     checkpoint(whole).write(tmp_path / "run" / "round1", tokenizer_from=adapter_folder)
-    again = learner(tmp_path / "run" / "round1")
+    checkpoint(whole).write_state(tmp_path / "state")
+    again = learner(tmp_path / "run" / "round1", tmp_path / "state")
     assert again.optimizer.step_count == len(steps)
     groups = sampled_groups(again.policy)
     twin = copy.deepcopy(whole.policy)
@@ -169,7 +170,8 @@ def test_the_8_bit_optimizer_steps_and_its_state_returns(base, adapter_folder, s
     learner = Learner.load(adapter_folder, settings, torch.device("cpu"), base)
     update(learner.policy, sampled_groups(learner.policy), settings, learner)
     checkpoint(learner).write(tmp_path / "run" / "round1", tokenizer_from=adapter_folder)
-    again = Learner.load(tmp_path / "run" / "round1", settings, torch.device("cpu"), base)
+    checkpoint(learner).write_state(tmp_path / "state")
+    again = Learner.load(tmp_path / "run" / "round1", settings, torch.device("cpu"), base, state=tmp_path / "state")
     for name, tensor in learner.optimizer.tensors().items():
         assert torch.equal(again.optimizer.tensors()[name], tensor)
 
@@ -187,7 +189,7 @@ def test_ten_rounds_take_less_than_a_tenth_of_full_fine_tunings_disk(params, tmp
     for kind, source in (("full", tmp_path / "base"), ("adapter", tmp_path / "run" / "round0")):
         policy = load_policy(source)
         save_policy(policy, tmp_path / kind, tokenizer_from=source)
-        write_state(Optimizer(policy.model, 1e-3, 0).tensors(), tmp_path / kind)
+        write_state(Optimizer(policy.model, 1e-3, 0).tensors(), tmp_path / kind / "state")
         sizes_of_one[kind] = folder_bytes(tmp_path / kind)
     base = folder_bytes(tmp_path / "base")
     assert base + 10 * sizes_of_one["adapter"] < 0.1 * (base + 10 * sizes_of_one["full"])

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from mtpipe.errors import MtpipeError
-from mtpipe.learn.state.optimizer import STATE_FILE, Optimizer, write_state
+from mtpipe.learn.state.optimizer import Optimizer, write_state
 
 needs_torchao = pytest.mark.skipif(
     importlib.util.find_spec("torchao") is None, reason="torchao is absent: pip install -e '.[eightbit]'"
@@ -39,9 +39,9 @@ def test_a_saved_state_goes_on_exactly(policy, kind, tmp_path):
     take_steps(whole, new_optimizer(whole, kind), range(6))
     first = new_optimizer(halves, kind)
     take_steps(halves, first, range(3))
-    write_state(first.tensors(), tmp_path)
+    write_state(first.tensors(), tmp_path / "state")
     second = new_optimizer(halves, kind)
-    second.load(tmp_path)
+    second.load(tmp_path / "state")
     take_steps(halves, second, range(3, 6))
     assert second.step_count == 6
     assert torch.equal(weights(halves), weights(whole))
@@ -54,9 +54,8 @@ def test_eight_bits_learn_as_float32_does_and_take_a_quarter_of_its_disk(policy,
         trained = copy.deepcopy(policy)
         optimizer = new_optimizer(trained, kind)
         take_steps(trained, optimizer, range(10))
-        (tmp_path / kind).mkdir()
         write_state(optimizer.tensors(), tmp_path / kind)
-        saved = load_file(tmp_path / kind / STATE_FILE)
+        saved = load_file(tmp_path / kind)
         sizes[kind] = {name: tensor.nbytes for name, tensor in saved.items() if "mlp" in name}
         results[kind] = weights(trained)
     assert sum(sizes["adamw_8bit"].values()) < 0.26 * sum(sizes["adamw"].values())
@@ -69,11 +68,11 @@ def test_eight_bits_learn_as_float32_does_and_take_a_quarter_of_its_disk(policy,
 def test_the_setting_can_change_between_rounds(policy, before, after, tmp_path):
     first = new_optimizer(policy, before)
     take_steps(policy, first, range(3))
-    write_state(first.tensors(), tmp_path)
+    write_state(first.tensors(), tmp_path / "state")
     changed = copy.deepcopy(policy)
     take_steps(policy, first, range(3, 5))
     second = new_optimizer(changed, after)
-    second.load(tmp_path)
+    second.load(tmp_path / "state")
     start = weights(changed)
     take_steps(changed, second, range(3, 5))
     assert (weights(changed) - weights(policy)).norm() < 0.2 * (weights(policy) - start).norm()

@@ -18,7 +18,6 @@ from safetensors.torch import load_file
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json, write_text
-from mtpipe.learn.state.optimizer import STATE_FILE
 from mtpipe.model.adapter_policy import new_adapter
 from mtpipe.model.policy import load_policy, save_policy
 from mtpipe.params import load_params
@@ -98,7 +97,7 @@ def results(rounds: int) -> tuple[list[dict], dict[str, torch.Tensor], dict[str,
         step for round in range(rounds) for step in json.loads(paths.steps("spread", 1, round).read_text())["steps"]
     ]
     last = paths.policy("spread", 1, rounds)
-    return steps, load_file(last / "model.safetensors"), load_file(last / STATE_FILE)
+    return steps, load_file(last / "model.safetensors"), load_file(paths.optimizer("spread", 1, rounds))
 
 
 @pytest.mark.parametrize(

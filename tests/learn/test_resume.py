@@ -55,7 +55,7 @@ learner = Learner.of(policy, settings)
 work = Killed(work_folder, lambda: "inputs", source, seconds=0)
 metrics = update_policy(learner, steps, tqdm(disable=True), work)
 save_policy(policy, target, source)
-write_state(learner.optimizer.tensors(), target)
+write_state(learner.optimizer.tensors(), target / "optimizer.safetensors")
 (target / "metrics").write_text(repr(metrics))
 """
 
@@ -76,7 +76,7 @@ def test_a_killed_update_ends_with_the_weights_of_an_undisturbed_one(policy_fold
     assert not resumed.exists()
     status, steps = run(policy_folder, resumed, work)
     assert (status, steps) == (0, ["step 3", "step 4"]), "the first two steps are not taken again"
-    for name in ("model.safetensors", "training/optimizer.safetensors"):
+    for name in ("model.safetensors", "optimizer.safetensors"):
         ours, theirs = load_file(resumed / name), load_file(whole / name)
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)

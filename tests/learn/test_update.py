@@ -91,21 +91,20 @@ def test_optimizer_state_makes_two_rounds_the_same_as_one_run(policy, groups, se
 
     first = Learner.of(halves, settings)
     update(halves, groups[:3], settings, first)
-    write_state(first.optimizer.tensors(), tmp_path)
+    write_state(first.optimizer.tensors(), tmp_path / "state")
     loose = settings.model_copy(update={"logprob_tolerance": 1e9})
     second = Learner.of(halves, loose)
-    second.optimizer.load(tmp_path)
+    second.optimizer.load(tmp_path / "state")
     update(halves, groups[3:], loose, second)
     assert second.optimizer.step_count == through.optimizer.step_count == 2
     assert torch.equal(weights(halves), weights(whole))
 
 
 def test_an_optimizer_state_of_another_model_is_refused(policy, settings, tmp_path):
-    state = tmp_path / "training" / "optimizer.safetensors"
-    state.parent.mkdir()
+    state = tmp_path / "optimizer.safetensors"
     state.write_bytes(b"not safetensors")
     with pytest.raises(MtpipeError, match=r"optimizer\.safetensors is not the optimizer state"):
-        Learner.of(policy, settings).optimizer.load(tmp_path)
+        Learner.of(policy, settings).optimizer.load(state)
 
 
 @pytest.mark.parametrize("importance", ["token_truncate", "sequence_mask"])

@@ -1,13 +1,15 @@
 import json
+import resource
 import shutil
 from dataclasses import replace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mtpipe.errors import MtpipeError
-from mtpipe.model.policy import load_policy, load_vocabulary, new_checkpoint
+from mtpipe.model.policy import load_policy, load_vocabulary, new_checkpoint, prepare_torch
 from mtpipe.tasks.vocabulary import BYTES
 
 
@@ -54,3 +56,11 @@ def test_a_stop_token_that_the_model_does_not_have_is_refused(policy_folder, tmp
         (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": stops}))
         with pytest.raises(MtpipeError, match=r"eos_token_id is 18, the model's tokens end at 17"):
             load_vocabulary(folder)
+
+
+def test_memory_is_reused_and_not_asked_of_the_system_for_each_tensor(params):
+    prepare_torch(params.compute)
+    pages, before = 128 * 2**20 // resource.getpagesize(), resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.ones(32 * 2**20)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 5 * pages

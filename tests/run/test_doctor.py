@@ -48,7 +48,7 @@ def test_faults_are_named_with_what_to_do(project):
 def test_a_study_that_does_not_fit_is_told_what_to_lower(project):
     write_params({"sampling.batch_size": 10**9, "sampling.prompts": 10**8, "update.tokens_per_micro_batch": 10**9})
     assert "sampling.batch_size" in wrong()["memory"].remedy
-    assert "prune" in wrong()["disk"].remedy
+    assert "storage.keep" in wrong()["disk"].remedy
 
 
 def test_the_logs_are_named(project):

@@ -57,7 +57,7 @@ def test_two_rounds_leave_adapters_of_the_warm_start(project, monkeypatch, capsy
     assert [path for path in Path("data").rglob("model*.safetensors") if "warm_start" not in path.parts] == []
     first, last = (load_file(paths.policy("token", 1, round) / "adapter_model.safetensors") for round in (0, 2))
     assert max((last[name] - first[name]).abs().max() for name in first) > 1e-3
-    state = load_file(paths.policy("token", 1, 2) / "training" / "optimizer.safetensors")
+    state = load_file(paths.optimizer("token", 1, 2))
     assert state["step"] > 2, "the second round goes on from the first one's state"
     assert len(state) == 1 + 2 * len(last)
     assert read_json(paths.policy("token", 1, 2) / "base.json") == {

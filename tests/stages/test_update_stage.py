@@ -15,7 +15,6 @@ from mtpipe.learn.batching.groups import join_groups
 from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.losses.entropy_bonus import Coefficient
 from mtpipe.learn.state.learner import Learner
-from mtpipe.learn.state.optimizer import STATE_FILE
 from mtpipe.learn.update import coefficient_after, update_policy
 from mtpipe.model.policy import load_policy
 from mtpipe.params import load_params
@@ -53,7 +52,7 @@ def test_two_rounds_with_files_between_them_are_two_rounds_of_one_learner(here, 
 
 def test_the_optimizer_counts_over_all_rounds(here):
     for round in ROUNDS:
-        state = load_file(paths.policy("uniform", SEED, round + 1) / STATE_FILE)
+        state = load_file(paths.optimizer("uniform", SEED, round + 1))
         assert int(state["step"]) == sum(len(steps("uniform", before)) for before in range(round + 1))
 
 

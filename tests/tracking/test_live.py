@@ -92,7 +92,7 @@ def trained(project) -> Path:
     """The project with the last policy of token-seed1 and a dvc.lock that describes it; its runs are published."""
     folder = paths.policy("token", 1, 2)
     write_text(folder / "model.safetensors", "weights")
-    write_text(folder / "training" / "optimizer.safetensors", "moments")
+    write_text(folder / "training" / "entropy_bonus.json", "moments")
     return described(folder)
 
 

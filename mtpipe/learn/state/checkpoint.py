@@ -26,9 +26,12 @@ class Checkpoint:
     state: dict[str, Tensor]
 
     def write(self, folder: Path, tokenizer_from: Path) -> None:
-        """Writes weights, configuration, tokenizer and optimizer state into a new folder."""
+        """Writes weights, configuration and tokenizer into a new folder."""
         save_policy(self.policy, folder, tokenizer_from, self.weights)
-        write_state(self.state, folder)
+
+    def write_state(self, file: Path) -> None:
+        """Writes the optimizer's state."""
+        write_state(self.state, file)
 
 
 def checkpoint(learner: Learner) -> Checkpoint | None:

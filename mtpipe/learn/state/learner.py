@@ -52,17 +52,27 @@ class Learner:
 
     @classmethod
     def load(
-        cls, folder: Path, settings: Update, device: torch.device, reference_folder: Path, ranks: Ranks = ALONE
+        cls,
+        folder: Path,
+        settings: Update,
+        device: torch.device,
+        reference_folder: Path,
+        ranks: Ranks = ALONE,
+        state: Path | None = None,
     ) -> "Learner":
-        """A policy with the optimizer and the entropy coefficient that lie in its folder.
+        """A policy with the entropy coefficient that lies in its folder.
 
-        Raises MtpipeError if a folder is not a complete policy, or its optimizer state does not fit.
+        Args:
+            state: the file with the optimizer's state; None starts anew.
+
+        Raises MtpipeError if a folder is not a complete policy, or if the state does not fit.
         """
         policy = load_policy(folder, device if ranks.count == 1 else "cpu")
         own_base = policy.adapter is not None and policy.adapter.base.folder == reference_folder
         reference = load_policy(reference_folder, device) if settings.kl_coefficient and not own_base else None
         learner = cls.of(policy, settings, ranks, reference)
-        learner.optimizer.load(folder)
+        if state is not None:
+            learner.optimizer.load(state)
         return replace(learner, coefficient=read_coefficient(folder))
 
     @contextmanager

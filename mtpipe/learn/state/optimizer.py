@@ -1,4 +1,4 @@
-"""AdamW whose state travels with the policy, as safetensors."""
+"""AdamW whose state goes from round to round, as safetensors."""
 
 from pathlib import Path
 from typing import Literal
@@ -13,9 +13,6 @@ from transformers import PreTrainedModel
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.distributed.shards import fill, whole
 from mtpipe.learn.state.eight_bit import adamw_8bit, from_tensors, new_moment, to_tensors
-
-STATE_FILE = Path("training") / "optimizer.safetensors"
-"""Within a policy folder; in a folder of its own, because some loaders read every safetensors file as weights."""
 
 _STEP = "step"
 _SIGNED = {"exp_avg": True, "exp_avg_sq": False}
@@ -75,17 +72,16 @@ class Optimizer:
                 tensors |= {f"{name}.{key}{ending}": value for ending, value in to_tensors(whole(moment)).items()}
         return tensors
 
-    def load(self, policy: Path) -> None:
-        """Takes up the state of a policy folder; a folder without one starts anew, which is right in round 0.
+    def load(self, file: Path) -> None:
+        """Takes up the state in a file; an empty one starts anew, which is right in round 0.
 
         A state in 8 bits goes on in float32, and the other way round, where the setting was edited between rounds.
 
-        Raises MtpipeError if the file is unreadable or belongs to another model.
+        Raises MtpipeError if the file is missing or unreadable, or belongs to another model.
         """
-        file = policy / STATE_FILE
-        if not file.is_file():
-            return
         try:
+            if file.stat().st_size == 0:
+                return
             tensors = load_file(file)
             self.step_count = int(tensors[_STEP])
             for name, parameter in self._parameters.items():
@@ -107,8 +103,7 @@ class Optimizer:
         return torch.zeros_like(parameter, requires_grad=False)
 
 
-def write_state(tensors: dict[str, Tensor], policy: Path) -> None:
-    """Writes `Optimizer.tensors` into a policy folder."""
-    file = policy / STATE_FILE
-    file.parent.mkdir()
+def write_state(tensors: dict[str, Tensor], file: Path) -> None:
+    """Writes `Optimizer.tensors` into a file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, file)

@@ -18,6 +18,7 @@ SECONDS_BETWEEN_SAVES = 120.0
 """A kill loses at most about this much work; an update that takes less never saves."""
 
 _STATE = "state.json"
+_OPTIMIZER = "optimizer.safetensors"
 
 
 class ResumePoint:
@@ -44,7 +45,7 @@ class ResumePoint:
         if not learner.ranks.agree(learner.ranks.first and self._fits()):
             return []
         load_weights(learner.policy.model, saved_weights(self._folder))
-        learner.optimizer.load(self._folder)
+        learner.optimizer.load(self._folder / _OPTIMIZER)
         return read_json(self._folder / _STATE)["metrics"]
 
     def _fits(self) -> bool:
@@ -63,6 +64,7 @@ class ResumePoint:
         if saved := checkpoint(learner):
             with atomic(self._folder) as folder:
                 saved.write(folder, self._tokenizer_from)
+                saved.write_state(folder / _OPTIMIZER)
                 write_json(folder / _STATE, {"fingerprint": self._fingerprint(), "metrics": metrics})
         self._saved_at = time.monotonic()
 

@@ -6,8 +6,9 @@ by DVC's own functions, but in parts: the shared stages, each chain, and the sta
 its lock entries in a small file of its own; they are merged into dvc.lock as `dvc repro` would have written it.
 
 Read in this order: `parts` (which stages belong together), `project` (all that is asked of DVC), `lock` (dvc.lock,
-and a part's own), `part` (runs one part), `slots` (where there is room for one), `pool` (runs many), `ray_pool` (on
-several machines), `watch` and `table` (what a person sees of it), `study` (the whole), `dry_run` (what it would do).
+and a part's own), `storage` (frees old policies), `part` (runs one part), `slots` (where there is room for one), `pool`
+(runs many), `ray_pool` (on several machines), `watch` and `table` (what a person sees of it), `study` (the whole),
+`dry_run` (what it would do), `pruning` (frees old policies at once).
 Only `project` imports dvc.
 
 Must not import: torch, mtpipe.learn, mtpipe.sampling, mtpipe.report: the stages that it starts bring them.

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from mtpipe.params import Params
 from mtpipe.run.study.lock import DvcLock, PartLock
 from mtpipe.run.study.part import PartPlan, done_so_far, lock_file
-from mtpipe.run.study.parts import CLOSING, SHARED
+from mtpipe.run.study.parts import BESIDE, CLOSING, SHARED
 from mtpipe.run.study.project import Project
 from mtpipe.temperature.plan_table import format_plans
 from mtpipe.text_table import aligned
@@ -35,7 +35,7 @@ def stages_text(chains: Sequence[str]) -> str:
     A stage behind one that has to run may turn out to be up to date, so the numbers are what has to be looked at.
     """
     project, lock, rows = Project(), DvcLock(), []
-    for part in (SHARED, *chains, CLOSING):
+    for part in (SHARED, *chains, BESIDE, CLOSING):
         stages = project.parts.stages(part)
         done = done_so_far(project, PartPlan.of(stages, lock), PartLock(lock_file(part)).entries)
         left = f"from {stages[len(done)]} on" if len(done) < len(stages) else ""

@@ -5,13 +5,15 @@ is parsed if it is asked for, and written if it is new, in DVC's own words.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_text
 from mtpipe.run.study.project import Entry, lock_text
@@ -121,19 +123,45 @@ def keep_whole(path: Path = DVC_LOCK, kept: Path = WHOLE) -> str:
     return ""
 
 
+def outputs_of_lock(path: Path = DVC_LOCK) -> list[tuple[str, str]]:
+    """Path and md5 of all that dvc.lock names, outputs and dependencies alike."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return re.findall(r"path: ['\"]?([^\n]+?)['\"]?\n +hash: md5\n +md5: (\w+(?:\.dir)?)", text)
+
+
+def outputs_of_parts() -> Iterator[tuple[str, str]]:
+    """The same of all parts' own locks, outputs alone."""
+    for path in sorted(paths.CHAINS.glob("*/lock.jsonl")):
+        for entry in PartLock(path).entries.values():
+            yield from ((out["path"], out["md5"]) for out in entry.get("outs", []) if "md5" in out)
+
+
 class PartLock:
-    """A part's lock entries, a line each, appended as its stages end; a line that a kill cut off does not count."""
+    """A part's lock entries, a line each, appended as its stages end; a line that a kill cut off does not count.
+
+    Beside the file lies the one of the run before until this run has ended, so that no entry is lost with a kill.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._former = path, path.with_name("former.jsonl")
         self.entries: dict[str, Entry] = {}
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-        for line in lines:
-            if line.endswith("\n"):
-                found: dict[str, Any] = json.loads(line)
-                self.entries |= found
-        if lines and not lines[-1].endswith("\n"):
-            write_text(path, "".join(lines[:-1]))
+        for file in (self._former, path):
+            lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else []
+            for line in lines:
+                if line.endswith("\n"):
+                    found: dict[str, Any] = json.loads(line)
+                    self.entries |= found
+            if lines and not lines[-1].endswith("\n"):
+                write_text(file, "".join(lines[:-1]))
+
+    def start_over(self) -> Mapping[str, Entry]:
+        """Returns the entries so far, and keeps them until `settle`; from now on `entries` has those of this run."""
+        former = self.entries
+        if former:
+            write_text(self._former, "".join(json.dumps({stage: entry}) + "\n" for stage, entry in former.items()))
+        self._path.unlink(missing_ok=True)
+        self.entries = {}
+        return former
 
     def add(self, stage: str, entry: Entry) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,6 +169,11 @@ class PartLock:
             file.write(json.dumps({stage: entry}) + "\n")
         self.entries[stage] = entry
 
+    def settle(self) -> None:
+        """Lets the entries of before go that this run has not confirmed."""
+        self._former.unlink(missing_ok=True)
+
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)
+        self._former.unlink(missing_ok=True)
         self.entries = {}

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -20,32 +20,52 @@ from mtpipe import paths
 from mtpipe.alone import alone
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json, write_text
+from mtpipe.pruned import forget_pruned, is_pruned
 from mtpipe.run.study.lock import DvcLock, PartLock
 from mtpipe.run.study.project import Entry, Project, ProjectStage
+from mtpipe.run.study.storage import free_old, is_copy, storage_lock
 
 PARENT = "MTPIPE_PARENT"
 """Names the descriptor of a pipe that ends with the process that started this part."""
 
 
 @dataclass(frozen=True)
+class How:
+    """How the stages of a part run.
+
+    Attributes:
+        pulls: whether what DVC's remote has of them may be restored from there.
+        keep: `storage.keep`; None removes no policy.
+        elsewhere: policies and optimizer states that stages outside the chains read, and that stay for them.
+        retrain: whether removed policies are made again if a stage needs them.
+    """
+
+    pulls: bool = False
+    keep: int | None = None
+    elsewhere: list[str] = field(default_factory=list)
+    retrain: bool = False
+
+
+@dataclass(frozen=True)
 class PartPlan:
     """The stages of a part in their order, and those of their lock entries that dvc.lock has.
 
-    `pulls`: whether what DVC's remote has of them may be restored from there.
+    `how` is what the command of the run says.
     """
 
     stages: list[str]
     entries: Mapping[str, Entry]
-    pulls: bool = False
+    how: "How" = field(default_factory=lambda: How())
 
     @classmethod
-    def of(cls, stages: list[str], lock: DvcLock, pulls: bool = False) -> "PartPlan":
+    def of(cls, stages: list[str], lock: DvcLock, how: "How | None" = None) -> "PartPlan":
         found = {stage: lock.get(stage) for stage in stages}
-        return cls(stages, {stage: entry for stage, entry in found.items() if entry is not None}, pulls)
+        return cls(stages, {stage: entry for stage, entry in found.items() if entry is not None}, how or How())
 
     @classmethod
     def read(cls, part: str) -> "PartPlan":
-        return cls(**read_json(plan_file(part)))
+        found = read_json(plan_file(part))
+        return cls(**found | {"how": How(**found["how"])})
 
     def write(self, part: str) -> None:
         """Puts the plan in place, and takes away what tells of a former run."""
@@ -141,14 +161,19 @@ def run_part(part: str) -> Progress:
     progress = Progress(part, plan.stages)
     with alone(paths.LOCKS / f"chain-{part}", f"{part} is at work already"):
         project, own = Project(tells=True), PartLock(lock_file(part))
-        former = own.entries
-        own.remove()
+        with storage_lock():
+            former = own.start_over()
         stages = [project.stage(name) for name in plan.stages]
         with project.claimed(stages):
             try:
-                for stage in stages:
+                _find_removed(stages, plan, former)
+                for number, stage in enumerate(stages, 1):
                     _run_stage(stage, plan, former, own, progress)
+                    if plan.how.keep is not None:
+                        entries = {**plan.entries, **own.entries}
+                        free_old(project, stages[:number], stages[number:], entries, plan.how.keep, plan.how.elsewhere)
                 progress.state = "done"
+                own.settle()
             except MtpipeError as error:
                 progress.state, progress.message = "failed", str(error)
             except KeyboardInterrupt:
@@ -161,13 +186,54 @@ def _run_stage(
     stage: ProjectStage, plan: PartPlan, former: Mapping[str, Entry], own: PartLock, progress: Progress
 ) -> None:
     entry = _standing(stage, plan, former)
-    if entry is None:
+    runs = entry is None
+    if runs:
+        _refuse_removed(stage, stage.reads)
         progress.begin(stage.name)
-        entry = stage.run(plan.pulls)
+        entry = stage.run(plan.how.pulls)
         progress.end()
     if entry is not None and entry != plan.entries.get(stage.name):
-        own.add(stage.name, entry)
+        with storage_lock():
+            own.add(stage.name, entry)
+            if runs and plan.how.keep is not None:
+                stage.cache_again()
     progress.done += 1
+
+
+def _find_removed(stages: Iterable[ProjectStage], plan: PartPlan, former: Mapping[str, Entry]) -> None:
+    """Looks ahead for stages that have to run and need a policy that was removed, before any of them runs.
+
+    With `retrain` the marks of those policies go, and of all that they are made from, so that their stages run again;
+    the policy of round 0 is no more than a copy and always comes back. Otherwise it raises MtpipeError.
+    """
+    makers = {path: stage for stage in stages for path in stage.writes}
+    made: set[Path] = set()
+
+    def make(stage: ProjectStage) -> None:
+        made.update(stage.writes)
+        for path in stage.writes:
+            forget_pruned(path)
+        for path in stage.reads:
+            if path not in made and is_pruned(path) and path in makers:
+                make(makers[path])
+
+    for stage in [stage for stage in stages if _standing(stage, plan, former) is None]:
+        for path in stage.reads:
+            if path not in made and is_pruned(path) and path in makers and (plan.how.retrain or is_copy(path)):
+                make(makers[path])
+        _refuse_removed(stage, [path for path in stage.reads if path not in made])
+        made.update(stage.writes)
+        if plan.how.retrain:
+            make(stage)
+
+
+def _refuse_removed(stage: ProjectStage, needed: Iterable[Path]) -> None:
+    if removed := [str(path) for path in needed if is_pruned(path)]:
+        raise MtpipeError(
+            f"{stage.name} has to run and needs {' and '.join(removed)}: removed to free disk (storage.keep, or "
+            f"`mtpipe prune`). `python -m mtpipe run --retrain` trains again from the last policy that is there; to go "
+            f"without, undo the edit that {stage.name} has to run for"
+        )
 
 
 def last_words(log: Path) -> str:

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -62,12 +62,13 @@ class ProjectStage:
         """As DVC prints it: `rollout@token-1-round0`."""
 
     @property
-    def reads(self) -> list[str]:
-        return [dep.fs_path for dep in self._stage.deps]
+    def reads(self) -> list[Path]:
+        """Relative to the project's root, as are `writes`."""
+        return [Path(os.path.relpath(dep.fs_path)) for dep in self._stage.deps]
 
     @property
-    def writes(self) -> list[str]:
-        return [out.fs_path for out in self._stage.outs]
+    def writes(self) -> list[Path]:
+        return [Path(os.path.relpath(out.fs_path)) for out in self._stage.outs]
 
     def fill(self, entry: Entry | None) -> None:
         """Has the stage compared with this lock entry from now on. Stages of other files have their own."""
@@ -77,10 +78,16 @@ class ProjectStage:
 
     def is_up_to_date(self) -> bool:
         """Whether its command, dependencies and outputs are those of its lock entry; pruned policies are."""
-        missing = [path for path in (*self.reads, *self.writes) if not os.path.exists(path)]
-        pruned = bool(missing) and all(is_pruned(Path(os.path.relpath(path))) for path in missing)
+        missing = [path for path in (*self.reads, *self.writes) if not path.exists()]
+        pruned = bool(missing) and all(is_pruned(path) for path in missing)
         with self._stage.repo.lock, _claimed_with_its_part(), _readable():
             return not self._stage.changed(allow_missing=pruned)
+
+    def cache_again(self) -> None:
+        """Puts back into the cache what another process has freed there since this stage left it."""
+        with self._stage.repo.lock, _claimed_with_its_part():
+            if any(out.use_cache and out.changed_cache() for out in self._stage.outs):
+                self._stage.commit()
 
     def run(self, pulls: bool = False) -> Entry | None:
         """Restores its outputs from the cache or runs its command, and returns the new lock entry.
@@ -140,6 +147,21 @@ class Project:
                     self._stages |= {stage.addressing: ProjectStage(stage, False) for stage in self._others}
         return self._stages[name]
 
+    @property
+    def cache(self) -> Path:
+        """Where the content of outputs is kept, by its md5."""
+        return Path(self._repo.cache.local.path)
+
+    @property
+    def cache_is_shared(self) -> bool:
+        """Whether the cache lies outside the project, so that other projects may read it."""
+        return not self.cache.is_relative_to(self._repo.dvc_dir)
+
+    def tracked_files(self) -> list[tuple[str, str]]:
+        """Path and md5 of the outputs of .dvc files and of further dvc.yaml files."""
+        outs = [out for stage in self._others for out in stage.outs if out.hash_info]
+        return [(os.path.relpath(out.fs_path), out.hash_info.value) for out in outs]
+
     def pull_run_cache(self) -> None:
         """Brings what other machines have pushed with `dvc push --run-cache`. Raises MtpipeError without a remote."""
         try:
@@ -174,8 +196,8 @@ class Project:
 
         Raises MtpipeError if another command has claimed them.
         """
-        reads = sorted({path for stage in stages for path in stage.reads})
-        writes = sorted({path for stage in stages for path in stage.writes})
+        reads = sorted({os.path.abspath(path) for stage in stages for path in stage.reads})
+        writes = sorted({os.path.abspath(path) for stage in stages for path in stage.writes})
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
         command = " ".join(sys.argv)
         paths = (self._repo.tmp_dir, self._repo.fs, command, reads, writes, hardlink)
@@ -188,11 +210,12 @@ class Project:
                 claim.__exit__(None, None, None)
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Holds the lock under which DVC writes dvc.lock."""
+    def locked(self, patient: bool = True) -> Iterator[None]:
+        """Holds the lock under which DVC writes dvc.lock. Raises MtpipeError if another process holds it for good."""
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
         path = os.path.join(self._repo.tmp_dir, "lock")
-        lock = _patiently(lambda: make_lock(path, tmp_dir=self._repo.tmp_dir, hardlink_lock=hardlink))
+        make = partial(make_lock, path, tmp_dir=self._repo.tmp_dir, hardlink_lock=hardlink)
+        lock = _patiently(make, _ATTEMPTS if patient else 1)
         try:
             yield
         finally:
@@ -248,15 +271,15 @@ def _dead_processes_claim_nothing() -> Iterator[None]:
         rwlock.psutil = psutil
 
 
-def _patiently(lock: Callable[[], Any]) -> Any:
+def _patiently(lock: Callable[[], Any], attempts: int = _ATTEMPTS) -> Any:
     """Enters a lock of DVC's that others hold for moments only. Raises MtpipeError if one holds it for good."""
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(attempts):
         try:
             made = lock()
             made.__enter__()
             return made
         except LockError as error:
-            if attempt == _ATTEMPTS - 1 or "busy" in str(error):
+            if attempt == attempts - 1 or "busy" in str(error):
                 raise MtpipeError(f"another DVC command is at work here: {workers_said() or error}") from None
         except DvcException as error:
             raise MtpipeError(str(error)) from error

@@ -1,15 +1,17 @@
-"""`python -m mtpipe run`: the shared stages, the chains in their slots, and what closes the study."""
+"""`python -m mtpipe run`: the shared stages, the chains in their slots with what runs beside, and what closes it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.run.study.lock import DvcLock, PartLock, keep_whole
-from mtpipe.run.study.part import PartPlan, Progress, done_so_far, last_words, lock_file, log_file
-from mtpipe.run.study.parts import CLOSING, SHARED
+from mtpipe.run.study.part import How, PartPlan, Progress, done_so_far, last_words, lock_file, log_file
+from mtpipe.run.study.parts import BESIDE, CLOSING, SHARED
 from mtpipe.run.study.pool import Start, run_parts
 from mtpipe.run.study.project import Entry, Project
 from mtpipe.run.study.slots import Slot
+from mtpipe.run.study.storage import free_old, is_needed
 from mtpipe.run.study.watch import Watch
 
 
@@ -30,15 +32,23 @@ class StudyRun:
 
     Args:
         pulls: whether stages may be restored from DVC's default remote, as with `dvc repro --pull`.
+        keep: `storage.keep` of params.yaml.
+        retrain: whether removed policies are trained again if a stage needs them.
     """
 
-    def __init__(self, pulls: bool = False) -> None:
+    def __init__(self, pulls: bool = False, keep: int | None = None, retrain: bool = False) -> None:
         self._project = Project()
         with self._project.locked():
             self.told = keep_whole()
-        self._pulls = pulls
         self._merges = True
         self.parts = self._project.parts
+        elsewhere = self._read_elsewhere() if keep is not None else []
+        self._how = How(pulls, keep, elsewhere, retrain)
+        if keep is not None and self._project.cache_is_shared:
+            self.told += (
+                f"storage.keep removes policies from the workspace alone: DVC's cache, {self._project.cache}, lies "
+                f"outside the project, and others may read it"
+            )
         self.outcome = Outcome()
 
     def run(self, chains: Sequence[str], slots: Sequence[Slot], start: Start, watch: Watch) -> Outcome:
@@ -47,11 +57,11 @@ class StudyRun:
         What closes the study runs once all its chains are up to date, also those that were not asked for. A chain that
         fails stops none of the others. Raises KeyboardInterrupt when all that ran has ended.
         """
-        if self._pulls:
+        if self._how.pulls:
             self._project.pull_run_cache()
         self._run([SHARED], slots[:1], start, watch)
         if not self.outcome.failed:
-            self._run(chains, slots, start, watch)
+            self._run([*chains, BESIDE], slots, start, watch)
             others = [chain for chain in self.parts.chains if chain not in chains]
             lock = DvcLock()
             self.outcome.waiting = [chain for chain in others if not self._take_up(chain, lock)]
@@ -84,10 +94,19 @@ class StudyRun:
         lacking = [told for chain in self.parts.chains if (told := self._lacks(chain, lock))]
         if lacking:
             raise MtpipeError("\n".join(["the other chains are merged, but", *lacking]))
-        self._run([CLOSING], slots[:1], start, watch)
+        self._run([BESIDE], slots[:1], start, watch)
+        if not self.outcome.failed:
+            self._run([CLOSING], slots[:1], start, watch)
         with self._project.locked():
             keep_whole()
         return self.outcome
+
+    def _read_elsewhere(self) -> list[str]:
+        """Policies and optimizer states that stages outside the chains read."""
+        stages = map(self._project.stage, [*self.parts.shared, *self.parts.beside, *self.parts.closing])
+        read = {path for stage in stages for path in stage.reads}
+        kinds = (paths.POLICIES, paths.OPTIMIZERS)
+        return sorted(str(path) for path in read if any(is_needed(kind, [path]) for kind in kinds))
 
     def _require_shared(self) -> None:
         stages = self.parts.shared
@@ -122,11 +141,14 @@ class StudyRun:
     def _take_up(self, part: str, lock: DvcLock) -> bool:
         """Whether a part is up to date; writes its plan if it is not, and merges the entries that it left if it is."""
         stages = self.parts.stages(part)
-        plan, own = PartPlan.of(stages, lock, self._pulls), PartLock(lock_file(part)).entries
+        plan, own = PartPlan.of(stages, lock, self._how), PartLock(lock_file(part)).entries
         done = done_so_far(self._project, plan, own)
         if len(done) < len(stages):
             plan.write(part)
             return False
+        if self._how.keep is not None:
+            ended = [self._project.stage(name) for name in stages]
+            free_old(self._project, ended, [], done, self._how.keep, self._how.elsewhere)
         self._merge(part, {name: entry for name, entry in done.items() if name in own})
         self.outcome.ended[part] = Progress(part, stages, state="done", done=len(stages))
         return True

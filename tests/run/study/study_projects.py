@@ -1,10 +1,13 @@
 """A project in a folder, and what its user does there."""
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from builders import ROOT
@@ -89,3 +92,55 @@ def chain(arm: str, rounds: int = 1, seed: int = 1) -> set[str]:
 
 SHARED = {"plan", "prepare", "warm_start", "evaluate_start"}
 CLOSING = {"report", "look", "track"}
+
+
+def start(project, **environment):
+    """The run, which hears Ctrl-C also where these tests run in the background of a shell that ignores it."""
+    return subprocess.Popen(
+        project.command(),
+        cwd=project.folder,
+        env={**project.environment, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def kill(project, started: subprocess.Popen) -> None:
+    """Kills a run alone, and waits for its chains to end and to be collected."""
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    deadline = time.monotonic() + 30
+    while commands_at_work(project) or claiming(project):
+        assert time.monotonic() < deadline, "the chains outlive the run that started them"
+        time.sleep(0.05)
+
+
+def claiming(project) -> list[str]:
+    """Processes that DVC takes for ones at work."""
+    claims = project.folder / ".dvc" / "tmp" / "rwlock"
+    found = re.findall(r'"pid": (\d+)', claims.read_text() if claims.is_file() else "")
+    return [process for process in found if os.path.exists(f"/proc/{process}")]
+
+
+def wait_for(project, stage: str, started: subprocess.Popen) -> None:
+    """Until the stage is about to run."""
+    part = "shared" if "@" not in stage else "-".join(stage.partition("@")[2].split("-")[:2])
+    log = project.folder / "data" / "chains" / part / "log"
+    deadline = time.monotonic() + 300
+    while not (log.is_file() and f"Running stage '{stage}'" in log.read_text()):
+        assert started.poll() is None, started.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def commands_at_work(project) -> list[str]:
+    """Commands of this project's stages that still run."""
+    found = []
+    for process in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if process.isdecimal() and os.readlink(f"/proc/{process}/cwd") == str(project.folder):
+                found.append(process)
+    return found

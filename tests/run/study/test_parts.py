@@ -15,15 +15,31 @@ def test_shared_chains_and_what_needs_them():
     }
     chains = {"rollout@a-1": "a-1", "measure@a-1": "a-1", "rollout@b-1": "b-1"}
     parts = split(needs, chains)
-    assert parts.shared == ["plan", "prepare", "look"]
+    assert parts.shared == ["plan", "prepare"]
+    assert parts.beside == ["look"], "no chain waits for it"
     assert parts.chains == {"a-1": ["rollout@a-1", "measure@a-1"], "b-1": ["rollout@b-1"]}
     assert parts.closing == ["report"]
     assert parts.order == list(needs)
-    assert [parts.stages(part) for part in ("shared", "a-1", "closing")] == [
+    assert [parts.stages(part) for part in ("shared", "beside", "a-1", "closing")] == [
         parts.shared,
+        parts.beside,
         parts.chains["a-1"],
         parts.closing,
     ]
+
+
+def test_a_policy_is_evaluated_before_training_goes_on_for_long():
+    needs = {
+        "prepare": [],
+        "update@a-1-0": ["prepare"],
+        "rollout@a-1-1": ["update@a-1-0"],
+        "update@a-1-1": ["rollout@a-1-1"],
+    }
+    needs |= {"evaluate@a-1-1": ["update@a-1-0", "prepare"], "evaluate@a-1-2": ["update@a-1-1"]}
+    parts = split(needs, {stage: "a-1" for stage in needs if "@" in stage})
+    evaluated = ["update@a-1-0", "rollout@a-1-1", "evaluate@a-1-1", "update@a-1-1", "evaluate@a-1-2"]
+    assert parts.chains["a-1"] == evaluated
+    assert parts.order == list(needs), "dvc.lock has the order of `dvc repro`"
 
 
 def test_a_stage_of_a_chain_that_needs_another_chain_closes_the_study():

@@ -1,15 +1,12 @@
 """`python -m mtpipe run` against `dvc repro`: the same dvc.lock, and nothing that runs twice."""
 
-import contextlib
 import os
 import re
 import signal
-import subprocess
-import time
 
 import pytest
 from ruamel.yaml import YAML
-from study_projects import ARMS, CLOSING, SHARED, chain
+from study_projects import ARMS, CLOSING, SHARED, chain, commands_at_work, kill, start, wait_for
 
 from benchmarks.trivial_study import write_params
 
@@ -92,7 +89,7 @@ def test_a_dry_run_says_what_would_run_and_writes_nothing(new, by_run):
         before = outside_dvc(project)
         said = project.try_to_run("--dry-run").stdout
         rows = {line.split()[0]: line for line in said[said.index("Stages") :].splitlines() if "up to date" in line}
-        assert {"shared", "arm0-1", "arm1-1", "closing"} == rows.keys()
+        assert {"shared", "arm0-1", "arm1-1", "beside", "closing"} == rows.keys()
         for row in rows.values():
             found, _, of = row.split()[1:4]
             assert (found == of) if done else (found == "0")
@@ -133,58 +130,6 @@ def test_a_shared_stage_that_fails_stops_all(new):
     assert ended.returncode == 1
     assert "warm_start: error in stage data/warm_start/policy" in ended.stdout
     assert new.ran() == {"plan", "prepare", "warm_start"}
-
-
-def start(project, **environment):
-    """The run, which hears Ctrl-C also where these tests run in the background of a shell that ignores it."""
-    return subprocess.Popen(
-        project.command(),
-        cwd=project.folder,
-        env={**project.environment, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def kill(project, started: subprocess.Popen) -> None:
-    """Kills a run alone, and waits for its chains to end and to be collected."""
-    os.kill(started.pid, signal.SIGKILL)
-    started.wait()
-    deadline = time.monotonic() + 30
-    while commands_at_work(project) or claiming(project):
-        assert time.monotonic() < deadline, "the chains outlive the run that started them"
-        time.sleep(0.05)
-
-
-def claiming(project) -> list[str]:
-    """Processes that DVC takes for ones at work."""
-    claims = project.folder / ".dvc" / "tmp" / "rwlock"
-    found = re.findall(r'"pid": (\d+)', claims.read_text() if claims.is_file() else "")
-    return [process for process in found if os.path.exists(f"/proc/{process}")]
-
-
-def wait_for(project, stage: str, started: subprocess.Popen) -> None:
-    """Until the stage is about to run."""
-    part = "shared" if "@" not in stage else "-".join(stage.partition("@")[2].split("-")[:2])
-    log = project.folder / "data" / "chains" / part / "log"
-    deadline = time.monotonic() + 300
-    while not (log.is_file() and f"Running stage '{stage}'" in log.read_text()):
-        assert started.poll() is None, started.stdout.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def commands_at_work(project) -> list[str]:
-    """Commands of this project's stages that still run."""
-    found = []
-    for process in os.listdir("/proc"):
-        with contextlib.suppress(OSError):
-            if process.isdecimal() and os.readlink(f"/proc/{process}/cwd") == str(project.folder):
-                found.append(process)
-    return found
 
 
 def test_a_run_killed_at_several_moments_ends_with_the_same_lock(new, by_dvc):

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,10 @@ from projects import dvc, repro
 from ruamel.yaml import YAML
 
 from mtpipe import paths
-from mtpipe.budget.pruning import prune
+from mtpipe.alone import alone
 from mtpipe.errors import MtpipeError
-from mtpipe.params import Params, Round
 from mtpipe.pruned import is_pruned, mark_pruned, refuse_to_make_again
+from mtpipe.run.study.pruning import prune
 
 pytestmark = pytest.mark.slow
 
@@ -56,15 +58,10 @@ def project(tmp_path, monkeypatch) -> Path:
     (tmp_path / "warm" / "weights").write_text("w" * BYTES)
     (tmp_path / "dvc.yaml").write_text(DVC_YAML)
     write_params(tmp_path, rounds=4, after=[2, 4])
-    dvc(tmp_path, "init", "--no-scm", "-q")
+    subprocess.run(["git", "init", "-q"], check=True)
+    dvc(tmp_path, "init", "-q")
     repro(tmp_path)
     return tmp_path
-
-
-def of_rounds(params: Params, rounds: int) -> Params:
-    return params.model_copy(
-        update={"arms": ["a"], "seeds": [1], "rounds": [Round(n=n, next=n + 1) for n in range(rounds)]}
-    )
 
 
 def disk(project: Path) -> int:
@@ -77,11 +74,11 @@ def policies(project: Path) -> list[int]:
     return [n for n in range(6) if (project / paths.policy("a", 1, n)).is_dir()]
 
 
-def test_old_policies_go_and_the_next_round_runs_alone(project, params):
+def test_old_policies_go_and_the_next_round_runs_alone(project):
     before = disk(project)
-    pruned = prune(of_rounds(params, 4), keep=1)
+    pruned = prune(keep=1)
     assert policies(project) == [4]
-    assert pruned.policies == [paths.policy("a", 1, n) for n in range(4)]
+    assert pruned.outputs == [paths.policy("a", 1, n) for n in range(4)]
     assert before - disk(project) == pruned.freed > 4 * BYTES
     assert repro(project, "--allow-missing") == set()
 
@@ -90,42 +87,44 @@ def test_old_policies_go_and_the_next_round_runs_alone(project, params):
     assert policies(project) == [4, 5]
 
 
-def test_a_pruned_policy_is_not_made_again_of_what_it_was_made_from(project, params):
+def test_a_pruned_policy_is_not_made_again_of_what_it_was_made_from(project):
     """As the stage update calls it; DVC has deleted what the stage wrote beside the policy by then."""
     made = paths.policy("a", 1, 2)
-    prune(of_rounds(params, 4), keep=1)
+    prune(keep=1)
     assert is_pruned(made)
     assert not is_pruned(paths.policy("a", 1, 4))
     left = json.loads(paths.pruned(made).read_text())
-    assert left == {"made_from": {}, "beside": {}}, "the toy's update reads a policy alone"
+    assert left["made_from"] == left["beside"] == {}, "the toy's update reads and writes a policy alone"
 
-    plan, steps = project / "plan.json", Path("steps.json")
-    for file in (plan, steps):
-        file.write_text("{}")
-    mark_pruned(made, {"plan.json": hashlib.md5(b"{}").hexdigest()}, [steps])
-    steps.unlink()
-    with pytest.raises(
-        MtpipeError, match=r"round2 was pruned.*`dvc repro --allow-missing`.*delete data/pruned/a/seed1"
-    ):
-        refuse_to_make_again(made)
-    assert steps.read_text() == "{}"
+    plan, kept, cache = project / "plan.json", paths.policy("a", 1, 4), Path(left["cache"])
+    plan.write_text("{}")
+    before = {file.name: file.read_text() for file in kept.iterdir()}
+    entries = YAML(typ="safe").load((project / "dvc.lock").read_text())["stages"]
+    beside = {out["path"]: out["md5"] for stage in ("update@round3", "evaluate@2") for out in entries[stage]["outs"]}
+    mark_pruned(made, {"plan.json": hashlib.md5(b"{}").hexdigest()}, beside, cache)
+    shutil.rmtree(kept)
+    (project / "out" / "2").unlink()
+    with pytest.raises(MtpipeError, match=r"round2: removed .*`dvc repro --allow-missing`.*`python -m mtpipe run"):
+        refuse_to_make_again([made])
+    assert {file.name: file.read_text() for file in kept.iterdir()} == before, "a folder that DVC has deleted"
+    assert (project / "out" / "2").read_text() == "1" * BYTES
     plan.write_text("another")
-    refuse_to_make_again(made)
-    refuse_to_make_again(paths.policy("a", 1, 4))
+    refuse_to_make_again([made])
+    refuse_to_make_again([kept])
     assert not paths.pruned(made).exists()
 
 
-def test_a_dry_run_says_the_same_and_touches_nothing(project, params):
+def test_a_dry_run_says_the_same_and_touches_nothing(project):
     before = disk(project)
-    would = prune(of_rounds(params, 4), keep=2, dry_run=True)
+    would = prune(keep=2, dry_run=True)
     assert disk(project) == before
-    assert prune(of_rounds(params, 4), keep=2) == would
+    assert prune(keep=2) == would
     assert policies(project) == [3, 4]
     assert "dvc repro --allow-missing" in would.describe(dry_run=True)
 
 
-def test_what_other_outputs_share_stays_in_the_cache(project, params):
-    prune(of_rounds(params, 4), keep=1)
+def test_what_other_outputs_share_stays_in_the_cache(project):
+    prune(keep=1)
     (project / paths.policy("a", 1, 4) / "tokenizer").unlink()
     (project / "out" / "2").unlink()
     dvc(project, "checkout", "--force", "evaluate@2", "update@round3")
@@ -133,58 +132,59 @@ def test_what_other_outputs_share_stays_in_the_cache(project, params):
     assert (project / "out" / "2").read_text() == "1" * BYTES, "the evaluation copied the weights of a pruned policy"
 
 
-def test_a_policy_stays_until_its_evaluation_has_run(project, params):
+def test_a_policy_stays_until_its_evaluation_has_run(project):
     write_params(project, rounds=4, after=[1, 2, 4])
-    pruned = prune(of_rounds(params, 4), keep=1)
+    pruned = prune(keep=1)
     assert policies(project) == [1, 4]
     assert pruned.needed == {paths.policy("a", 1, 1): "evaluate@1"}
     assert repro(project, "--allow-missing") == {"evaluate@1"}
-    assert prune(of_rounds(params, 4), keep=1).policies == [paths.policy("a", 1, 1)]
+    assert prune(keep=1).outputs == [paths.policy("a", 1, 1)]
 
 
-def test_an_edit_that_asks_for_a_round_again_keeps_its_policy(project, params):
+def test_an_edit_that_asks_for_a_round_again_keeps_its_policy(project):
     write_params(project, rounds=4, after=[2, 4], size=BYTES + 1)
-    pruned = prune(of_rounds(params, 4), keep=1)
-    assert pruned.policies == []
+    pruned = prune(keep=1)
+    assert pruned.outputs == []
     assert policies(project) == [0, 1, 2, 3, 4]
     assert set(pruned.needed.values()) == {f"update@round{n}" for n in range(4)}
 
 
-def test_the_last_policy_of_an_unfinished_run_stays(project, params):
+def test_the_last_policy_of_an_unfinished_run_stays(project):
     write_params(project, rounds=6, after=[2, 6])
-    prune(of_rounds(params, 6), keep=1)
+    prune(keep=1)
     assert policies(project) == [4]
     assert repro(project, "--allow-missing") == {"update@round4", "update@round5", "evaluate@6"}
 
 
-def test_an_interrupted_prune_is_finished_by_the_next(project, params):
+def test_an_interrupted_prune_is_finished_by_the_next(project):
     old = paths.policy("a", 1, 1)
+    mark_pruned(old, {}, {}, project)
     os.replace(old, old.with_name(".round1.partial"))
     assert repro(project, "--allow-missing") == set()
-    prune(of_rounds(params, 4), keep=1)
+    prune(keep=1)
     assert policies(project) == [4]
     assert not list(project.rglob("*.partial"))
 
 
-def test_a_cache_outside_the_project_is_left_alone(project, params, tmp_path_factory):
+def test_a_cache_outside_the_project_is_left_alone(project, tmp_path_factory):
     shared = tmp_path_factory.mktemp("cache")
     dvc(project, "config", "cache.dir", str(shared))
     dvc(project, "commit", "--force")
     before = sorted(shared.rglob("*"))
-    pruned = prune(of_rounds(params, 4), keep=1)
+    pruned = prune(keep=1)
     assert pruned.shared_cache is not None
     assert policies(project) == [4]
     assert sorted(shared.rglob("*")) == before
     assert "outside the project" in pruned.describe(dry_run=False)
 
 
-def test_nothing_is_pruned_while_dvc_runs_or_without_a_project(project, params, tmp_path_factory, monkeypatch):
+def test_nothing_is_pruned_while_dvc_runs_or_without_a_project(project, tmp_path_factory, monkeypatch):
     from dvc.repo import Repo, lock_repo
 
-    with lock_repo(Repo()), pytest.raises(MtpipeError, match="DVC is at work"):
-        prune(of_rounds(params, 4), keep=1)
-    with pytest.raises(MtpipeError, match="--keep is 0; expected at least 1"):
-        prune(of_rounds(params, 4), keep=0)
+    with lock_repo(Repo()), pytest.raises(MtpipeError, match="another DVC command is at work"):
+        prune(keep=1)
+    with alone(paths.LOCKS / "study", ""), pytest.raises(MtpipeError, match="run` is at work on this study"):
+        prune(keep=1)
     monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
     with pytest.raises(MtpipeError, match="not a DVC project"):
-        prune(of_rounds(params, 4), keep=1)
+        prune(keep=1)
