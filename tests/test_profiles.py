@@ -138,8 +138,10 @@ def test_the_adapters_profile_is_the_full_one_but_for_what_an_adapter_asks_for()
             "update": lora.update.model_copy(update={"learning_rate": full.update.learning_rate}),
             "sampling": lora.sampling.model_copy(update={"batch_size": full.sampling.batch_size}),
             "tracking": full.tracking,
+            "storage": full.storage,
         }
     )
+    assert (full.storage.keep, lora.storage.keep) == (0, 1), "an adapter's optimizer state is small enough to stay"
     assert lora.model.lora is not None
     assert lora.update.learning_rate == pytest.approx(10 * full.update.learning_rate)
     assert adapted == full
