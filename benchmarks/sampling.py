@@ -38,11 +38,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         new_checkpoint(Path(folder) / "policy", params.model, arithmetic.VOCABULARY, max_positions=128)
         policy = load_policy(Path(folder) / "policy", device)
-    problems = arithmetic.generate_problems(
-        arithmetic.ArithmeticTask(
-            name="arithmetic", warm_start_problems=1, train_problems=PROMPTS, benchmark_problems=1
-        )
-    )["train"]
+    task = arithmetic.ArithmeticTask(
+        name="arithmetic", warm_start_problems=1, train_problems=PROMPTS, benchmark_problems=1
+    )
+    problems = task.generate_problems()["train"]
     requests = [
         Request(problem["problem_id"], index, policy.encode(problem["prompt"]), 1.0, UNIFORM)
         for problem in problems

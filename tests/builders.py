@@ -13,7 +13,7 @@ from mtpipe.records import Rollout
 from mtpipe.run.fingerprint import Fingerprints
 from mtpipe.run.stage_plan import settings_for, write_stage_plans
 from mtpipe.settings.base import PARAMS, read_yaml
-from mtpipe.tasks.synthetic.arithmetic import ArithmeticTask, generate_problems
+from mtpipe.tasks.synthetic.arithmetic import ArithmeticTask
 
 ROOT = Path(__file__).parent.parent
 FINGERPRINTS = Fingerprints()
@@ -115,4 +115,4 @@ def few_problems(count: int) -> list[dict[str, Any]]:
     task = ArithmeticTask(
         name="arithmetic", operands=3, warm_start_problems=1, train_problems=count, benchmark_problems=1
     )
-    return generate_problems(task)["train"]
+    return task.generate_problems()["train"]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mtpipe.differing import differ, kept_groups
+from mtpipe.measure.group_outcomes import count_outcomes
 from mtpipe.records import Rollout
 from mtpipe.settings.sampling import RoundSize
 
@@ -29,15 +30,18 @@ def refill_metrics(rollouts: list[Rollout], verdicts: list[dict[str, Any]], size
         differ([row["reward"] for row in group], [row["masked"] for row in group]) for group in groups.values()
     ]
     kept = [names[place] for place in kept_groups(differing, size.prompts) if differing[place]]
-    right = [{row["verdict"] == "correct" for row in group} for group in groups.values()]
-    uniform = [found for found, varied in zip(right, differing, strict=True) if not varied]
+    uniform = count_outcomes(
+        [row["verdict"] == "correct" for row in group]
+        for group, varied in zip(groups.values(), differing, strict=True)
+        if not varied
+    )
     return {
         "groups_drawn": len(groups),
         "groups_kept": len(kept),
         "groups_surplus": sum(differing) - len(kept),
-        "groups_uniform_right": uniform.count({True}),
-        "groups_uniform_wrong": uniform.count({False}),
-        "groups_uniform_mixed": uniform.count({True, False}),
+        "groups_uniform_right": uniform["right"],
+        "groups_uniform_wrong": uniform["wrong"],
+        "groups_uniform_mixed": uniform["mixed"],
         "tokens_discarded": sum(tokens.values()) - sum(tokens[name] for name in kept),
         "refill_ended": int(len(kept) < size.prompts),
     }

@@ -72,6 +72,9 @@ class Source(Settings):
         return [self.config] if isinstance(self.config, str) else self.config or []
 
 
+NO_CHECKPOINT = (
+    f"task asks for the {CHAT} template, and model.checkpoint is null: a new model has none; give a checkpoint"
+)
 SourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
@@ -91,6 +94,12 @@ class Chat(Settings):
         """Raises ValueError if something is set here that the template does not ask for."""
         if template != CHAT and self != type(self)():
             raise ValueError(f"chat is for template: {CHAT}, and template is {template!r}")
+
+    @staticmethod
+    def check_had(template: str, checkpoint: str | None) -> None:
+        """Raises ValueError if the template is the checkpoint's own, and there is no checkpoint."""
+        if template == CHAT and checkpoint is None:
+            raise ValueError(NO_CHECKPOINT)
 
     @field_validator("user")
     @classmethod

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mtpipe.errors import MtpipeError
-from mtpipe.settings.task import Chat
+from mtpipe.settings.task import NO_CHECKPOINT, Chat
 from mtpipe.settings.templates import Template
 
 
@@ -23,7 +23,7 @@ def chat_prompts(chat: Chat, checkpoint: str | None) -> Callable[[str], str]:
 
     key = "params.yaml: task asks for the chat template"
     if checkpoint is None:
-        raise MtpipeError(f"{key}, and model.checkpoint is null: a new model has no template; give a checkpoint")
+        raise MtpipeError(f"params.yaml: {NO_CHECKPOINT}")
     try:
         tokenizer = AutoTokenizer.from_pretrained(Path(checkpoint), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # whatever is wrong with the files

@@ -66,10 +66,7 @@ class MathTask(Task):
         return self.benchmarks[name].count
 
     def check(self, checkpoint: str | None) -> None:
-        if self.template == CHAT and checkpoint is None:
-            raise ValueError(
-                "task.template is chat, and model.checkpoint is null: a new model has no template; give a checkpoint"
-            )
+        self.chat.check_had(self.template, checkpoint)
 
     def prepare(self, checkpoint: str | None) -> Prepared:
         """Loads every source, benchmarks first, because training problems that stand in one are dropped.

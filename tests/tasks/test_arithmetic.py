@@ -6,9 +6,6 @@ from mtpipe.tasks.synthetic.arithmetic import (
     ArithmeticTask,
     Sum,
     choice_tokens,
-    demonstrations,
-    generate_problems,
-    judge,
     solve,
     worked_answer,
 )
@@ -21,7 +18,7 @@ SMALL = ArithmeticTask(
     train_problems=300,
     benchmark_problems=100,
 )
-SPLITS = generate_problems(SMALL)
+SPLITS = SMALL.generate_problems()
 
 
 @pytest.mark.parametrize(
@@ -48,27 +45,27 @@ SPLITS = generate_problems(SMALL)
     ],
 )
 def test_a_verdict_says_what_is_wrong(text, finish_reason, verdict, detail):
-    judgement = judge(PROBLEM, text, finish_reason)
+    judgement = ArithmeticTask.judge(PROBLEM, text, finish_reason)
     assert judgement.verdict == verdict
     assert detail in judgement.detail
 
 
 def test_a_pair_that_stands_twice_may_be_taken_at_either_place():
     problem = {"prompt": "2+3*2+3>", "answer": "11"}
-    assert judge(problem, "3*2=6,2+6=8,8+3=11", "stop").verdict == "correct"
-    assert judge(problem, "2+3=5,2+3=5,5*5=25", "stop").verdict == "wrong"
+    assert ArithmeticTask.judge(problem, "3*2=6,2+6=8,8+3=11", "stop").verdict == "correct"
+    assert ArithmeticTask.judge(problem, "2+3=5,2+3=5,5*5=25", "stop").verdict == "wrong"
 
 
 @given(st.text(max_size=60) | st.text("0123456789+-*=,", max_size=60), st.sampled_from(["stop", "length"]))
 def test_judging_never_raises(text, finish_reason):
-    judge(PROBLEM, text, finish_reason)
+    ArithmeticTask.judge(PROBLEM, text, finish_reason)
 
 
 def test_every_worked_answer_in_the_right_order_is_correct_and_every_other_is_wrong():
     for problem in SPLITS["train"]:
         expression = Sum.parse(problem["prompt"].rstrip(">"))
-        assert judge(problem, worked_answer(expression, "precedence"), "stop").verdict == "correct"
-        assert judge(problem, worked_answer(expression, "left_to_right"), "stop").verdict == "wrong"
+        assert ArithmeticTask.judge(problem, worked_answer(expression, "precedence"), "stop").verdict == "correct"
+        assert ArithmeticTask.judge(problem, worked_answer(expression, "left_to_right"), "stop").verdict == "wrong"
 
 
 def test_answers_are_those_of_pythons_own_arithmetic():
@@ -92,23 +89,25 @@ def test_benchmarks_are_longer_and_larger_as_they_say():
 
 def test_generation_is_a_function_of_the_seed():
     other = SMALL.model_copy(update={"seed": 4})
-    assert generate_problems(SMALL) == SPLITS
-    assert generate_problems(other) == generate_problems(other) != SPLITS
+    assert SMALL.generate_problems() == SPLITS
+    assert other.generate_problems() == other.generate_problems() != SPLITS
 
 
 def test_more_problems_than_there_are_is_an_error_that_says_so():
-    with pytest.raises(ValueError, match="different problems found with 3 operands up to 2"):
-        generate_problems(SMALL.model_copy(update={"operands": 3, "largest": 2}))
+    with pytest.raises(ValueError, match=r"different problems found for split .* with 3 operands up to 2"):
+        SMALL.model_copy(update={"operands": 3, "largest": 2}).generate_problems()
 
 
 def test_the_share_of_right_orders_is_as_asked():
-    rows = demonstrations(SPLITS["train"], SMALL)
+    rows = SMALL.demonstrations(SPLITS["train"])
     by_id = {problem["problem_id"]: problem for problem in SPLITS["train"]}
-    right = [judge(by_id[row["problem_id"]], row["response"], "stop").verdict == "correct" for row in rows]
+    right = [
+        ArithmeticTask.judge(by_id[row["problem_id"]], row["response"], "stop").verdict == "correct" for row in rows
+    ]
     assert 0.25 < sum(right) / len(right) < 0.45
-    assert sum(judge(by_id[row["problem_id"]], row["response"], "stop").verdict == "wrong" for row in rows) == len(
-        right
-    ) - sum(right)
+    assert sum(
+        ArithmeticTask.judge(by_id[row["problem_id"]], row["response"], "stop").verdict == "wrong" for row in rows
+    ) == len(right) - sum(right)
 
 
 def test_solving_by_precedence_takes_products_first_and_then_goes_left_to_right():

@@ -119,6 +119,8 @@ def test_settings_of_a_chat_need_its_template_and_a_place_for_the_problem():
     sources = {"train": {"a": {"file": "a.jsonl"}}, "benchmarks": {"b": {"file": "b.jsonl"}}}
     with pytest.raises(ValueError, match="template: chat"):
         MathTask(name="math", chat=Chat(system="S"), **sources)
+    with pytest.raises(ValueError, match=r"chat template, and model\.checkpoint is null"):
+        MathTask(name="math", template="chat", **sources).check(None)
     with pytest.raises(ValueError, match="expected once"):
         Chat(user="no place")
 

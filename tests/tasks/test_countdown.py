@@ -6,9 +6,6 @@ from hypothesis import strategies as st
 
 from mtpipe.tasks.synthetic.countdown import (
     CountdownTask,
-    demonstrations,
-    generate_problems,
-    judge,
     possible_steps,
     reachable,
     solve,
@@ -23,7 +20,7 @@ SMALL = CountdownTask(
     benchmark_problems=100,
     worked_answers=3,
 )
-SPLITS = generate_problems(SMALL)
+SPLITS = SMALL.generate_problems()
 
 
 @pytest.mark.parametrize(
@@ -47,20 +44,20 @@ SPLITS = generate_problems(SMALL)
     ],
 )
 def test_a_verdict_says_what_is_wrong(text, finish_reason, verdict, detail):
-    judgement = judge(PROBLEM, text, finish_reason)
+    judgement = CountdownTask.judge(PROBLEM, text, finish_reason)
     assert (judgement.verdict, detail in judgement.detail) == (verdict, True), judgement
 
 
 @given(st.text(max_size=60) | st.text("0123456789+-*/=,", max_size=60), st.sampled_from(["stop", "length"]))
 def test_judging_never_raises(text, finish_reason):
-    judge(PROBLEM, text, finish_reason)
+    CountdownTask.judge(PROBLEM, text, finish_reason)
 
 
 def verdicts(on_target: float) -> list[str]:
     by_id = {problem["problem_id"]: problem for problem in SPLITS["warm_start"]}
-    rows = demonstrations(SPLITS["warm_start"], SMALL.model_copy(update={"on_target": on_target}))
+    rows = SMALL.model_copy(update={"on_target": on_target}).demonstrations(SPLITS["warm_start"])
     assert len(rows) == 3 * len(by_id)
-    return [judge(by_id[row["problem_id"]], row["response"], "stop").verdict for row in rows]
+    return [CountdownTask.judge(by_id[row["problem_id"]], row["response"], "stop").verdict for row in rows]
 
 
 def test_a_worked_answer_is_correct_or_true_in_every_step_and_elsewhere():
@@ -128,5 +125,5 @@ def test_benchmarks_have_fewer_and_larger_numbers_as_they_say():
 
 
 def test_more_problems_than_there_are_is_an_error_that_says_so():
-    with pytest.raises(ValueError, match="different problems found with 3 numbers up to 2"):
-        generate_problems(SMALL.model_copy(update={"numbers": 3, "largest": 2, "bound": 20}))
+    with pytest.raises(ValueError, match=r"different problems found for split .* with 3 numbers up to 2"):
+        SMALL.model_copy(update={"numbers": 3, "largest": 2, "bound": 20}).generate_problems()

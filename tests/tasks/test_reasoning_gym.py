@@ -54,13 +54,29 @@ def settings(**changes) -> GymTask:
         "benchmarks": {"sums": {"dataset": "chain_sum", **SUMS}},
         "train_problems": 40,
         "benchmark_problems": 10,
+        "warm_start_problems": 8,
     }
     return GymTask.model_validate(content | changes)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def drawn_once():
+    """The process that draws takes seconds to start: a mixture is drawn once, however often it is prepared."""
+    draw, found = gym_task.draw_problems, {}
+
+    def once(seed, wanted):
+        if (key := repr((seed, wanted))) not in found:
+            found[key] = draw(seed, wanted)
+        return found[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gym_task, "draw_problems", once)
+        yield
+
+
 @pytest.fixture(scope="module")
-def prepared():
-    return prepare(settings(warm_start_problems=8), None)
+def prepared(drawn_once):
+    return prepare(settings(), None)
 
 
 @pytest.mark.parametrize("split", ["train", "sums"])
@@ -101,13 +117,11 @@ def test_the_same_seed_gives_the_same_problems_in_every_process_and_another_does
         "import sys; from mtpipe.tasks.gym.task import GymTask\n"
         "print(GymTask.model_validate_json(sys.argv[1]).prepare(None).train)"
     )
-
-    def made(seed: int, hash_seed: str) -> str:
-        command = [sys.executable, "-c", program, content.model_copy(update={"seed": seed}).model_dump_json()]
-        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
-        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
-
-    assert made(0, "1") == made(0, "2") != made(1, "1")
+    command = [sys.executable, "-c", program, content.model_dump_json()]
+    environment = os.environ | {"PYTHONHASHSEED": "1"}
+    elsewhere = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    here, another = (str(content.model_copy(update={"seed": seed}).prepare(None).train) for seed in (0, 1))
+    assert elsewhere.strip() == here != another
 
 
 def test_gold_answers_score_one_wrong_ones_less_and_hostile_ones_do_no_harm():
@@ -125,27 +139,35 @@ def test_gold_answers_score_one_wrong_ones_less_and_hostile_ones_do_no_harm():
         assert score in ("timeout", "crashed") or 0.0 <= score < 1.0, (asked[index].dataset, text[:40], score)
 
 
-@pytest.mark.parametrize(
-    ("text", "finish_reason", "verdict", "score"),
-    [
-        ("1 + 1 is <answer>{}</answer>", "stop", "correct", 1.0),
-        ("<answer>5</answer> no: <answer> {} </answer>.", "length", "correct", 1.0),
-        ("<answer>{} or so</answer>", "stop", "wrong", None),
-        ("<answer>x</answer>", "stop", "wrong", 0.0),
-        ("it is {}", "stop", "no_answer", 0.0),
-        ("<answer>{}", "stop", "no_answer", 0.0),
-        ("<answer> </answer>", "stop", "no_answer", 0.0),
-        ("<answer>" * 30_000, "stop", "rejected", 0.0),
-        ("<answer>" + "1" * 20_000 + "</answer>", "stop", "rejected", 0.0),
-    ],
-)
-def test_a_response_has_the_score_of_its_last_answer(prepared, text, finish_reason, verdict, score):
+RESPONSES = [
+    ("1 + 1 is <answer>{}</answer>", "stop", "correct", 1.0),
+    ("<answer>5</answer> no: <answer> {} </answer>.", "length", "correct", 1.0),
+    ("<answer>{} or so</answer>", "stop", "wrong", None),
+    ("<answer>x</answer>", "stop", "wrong", 0.0),
+    ("it is {}", "stop", "no_answer", 0.0),
+    ("<answer>{}", "stop", "no_answer", 0.0),
+    ("<answer> </answer>", "stop", "no_answer", 0.0),
+    ("<answer>" * 30_000, "stop", "rejected", 0.0),
+    ("<answer>" + "1" * 20_000 + "</answer>", "stop", "rejected", 0.0),
+]
+"""Texts, `{}` for the right answer, with their finish reasons, verdicts and scores (None: between 0 and 1)."""
+
+
+def test_a_response_has_the_score_of_its_last_answer(prepared):
     problem = next(row for row in prepared.train if json.loads(row["meta"])["dataset"] == "chain_sum")
-    text = text.replace("{}", problem["answer"])
-    response = {"problem_id": problem["problem_id"], "sample": 0, "text": text, "finish_reason": finish_reason}
-    [row] = judge_responses([problem], [response], Judging())
-    assert row["verdict"] == verdict
-    assert 0.0 < row["score"] < 1.0 if score is None else row["score"] == score
+    rows = judge(problem, [(text.replace("{}", problem["answer"]), reason) for text, reason, *_ in RESPONSES])
+    for row, (text, _, verdict, score) in zip(rows, RESPONSES, strict=True):
+        assert row["verdict"] == verdict, text[:80]
+        assert 0.0 < row["score"] < 1.0 if score is None else row["score"] == score, text[:80]
+
+
+def judge(problem: dict, responses: list[tuple[str, str]]) -> list[dict]:
+    """Texts with their finish reasons, all judged by one process."""
+    asked = [
+        {"problem_id": problem["problem_id"], "sample": sample, "text": text, "finish_reason": reason}
+        for sample, (text, reason) in enumerate(responses)
+    ]
+    return judge_responses([problem], asked, Judging())
 
 
 def test_worked_answers_are_right_in_the_form_that_is_asked_for(prepared):
@@ -154,16 +176,15 @@ def test_worked_answers_are_right_in_the_form_that_is_asked_for(prepared):
     whole = settings(answer="whole", template="{problem} ")
     problem = whole.prepare(None).train[0]
     row = problem | {"problem_id": "p", "task": "reasoning_gym", "meta": json.dumps(problem["meta"])}
-    for reason, verdict in (("stop", "correct"), ("length", "unfinished")):
-        response = {"problem_id": "p", "sample": 0, "text": problem["answer"], "finish_reason": reason}
-        assert judge_responses([row], [response], Judging())[0]["verdict"] == verdict
+    judged = judge(row, [(problem["answer"], "stop"), (problem["answer"], "length")])
+    assert [found["verdict"] for found in judged] == ["correct", "unfinished"]
 
 
 def test_a_template_may_name_fields_of_the_metadata():
     content = settings(template="{metadata.expression}=", train={"chain_sum": SUMS})
     assert all(row["prompt"][-1] == "=" and len(row["prompt"]) <= 10 for row in content.prepare(None).train)
     with pytest.raises(ValueError, match=r"chain_sum has no \{metadata\.word\}; its metadata has .*expression"):
-        settings(template="{metadata.word}").prepare(None)
+        settings(template="{metadata.word}", train={"chain_sum": SUMS}).prepare(None)
 
 
 @pytest.mark.parametrize(
@@ -217,11 +238,11 @@ def test_without_the_package_the_remedy_is_told(monkeypatch):
 
 
 def test_a_chat_template_needs_a_checkpoint_which_fills_it(monkeypatch):
-    with pytest.raises(ValueError, match=r"template is chat, and model\.checkpoint is null"):
+    with pytest.raises(ValueError, match=r"chat template, and model\.checkpoint is null"):
         settings(template="chat").check(None)
     fill = lambda chat, checkpoint: lambda problem: f"{checkpoint}/{chat.user.replace('{problem}', problem)}"  # noqa: E731
     monkeypatch.setattr(gym_task, "chat_prompts", fill)
-    [row] = settings(template="chat", chat={"user": "Solve {problem}"}, train_problems=1).prepare("model").train
+    row, *_ = settings(template="chat", chat={"user": "Solve {problem}"}).prepare("model").train
     assert row["prompt"] == f"model/Solve {row['meta']['question']}"
 
 

@@ -124,8 +124,7 @@ class GymTask(Task):
         return self.benchmark_problems
 
     def check(self, checkpoint: str | None) -> None:
-        if self.template == CHAT and checkpoint is None:
-            raise ValueError("template is chat, and model.checkpoint is null: a new model has no template")
+        self.chat.check_had(self.template, checkpoint)
         if find_spec("reasoning_gym") is None:
             raise ValueError("name is reasoning_gym, which is not installed; pip install 'mtpipe[gym]' installs it")
 

@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from mtpipe.tasks.prepared import Prepared
 from mtpipe.tasks.synthetic.drawing import (
     Rows,
     SyntheticTask,
@@ -45,14 +44,70 @@ class ArithmeticTask(SyntheticTask):
     def benchmark_names(self) -> list[str]:
         return ["same", "longer", "larger"]
 
-    def prepare(self, checkpoint: str | None) -> Prepared:
-        splits = generate_problems(self)
-        benchmarks = {name: splits[name] for name in self.benchmark_names}
-        return Prepared(splits["train"], benchmarks, demonstrations(splits["warm_start"], self))
+    def generate_problems(self) -> dict[str, Rows]:
+        """The problems of every split, as rows of records.PROBLEMS; no problem is in two splits.
+
+        `same` has the distribution of `train`, `longer` one operand more, `larger` numbers up to twice as large. The
+        warm start has some of the latter two kinds: it knows their facts, and whether the right order carries over from
+        `train` is what these benchmarks ask.
+
+        Raises ValueError if the settings do not admit as many different problems.
+        """
+        taken: set[Hashable] = set()
+
+        def draw(split: str, kind: str, count: int) -> Rows:
+            numbers = self.operands + 1 if kind == "longer" else self.operands
+            top = 2 * self.largest if kind == "larger" else self.largest
+            generator = random.Random(f"arithmetic/{self.seed}/{split}/{kind}")
+
+            def one() -> tuple[str, Sum] | None:
+                expression = _draw(generator, numbers, top)
+                too_easy = kind == "larger" and max(expression.numbers) <= self.largest
+                return None if too_easy or not _admissible(expression, self.bound) else (str(expression), expression)
+
+            which = f"for split {split!r} with {numbers} operands up to {top} and values within ±{self.bound}"
+            return [
+                {
+                    "task": "arithmetic",
+                    "prompt": f"{expression}{PROMPT_END}",
+                    "answer": str(solve(expression, "precedence")[-1][-1]),
+                    "meta": json.dumps({"operands": numbers, "largest": top}),
+                }
+                for expression in draw_different(count, 1000 * count, taken, one, which)
+            ]
+
+        return draw_splits(self, ("longer", "larger"), draw)
+
+    def demonstrations(self, problems: Rows) -> list[dict[str, str]]:
+        """Worked answers for the warm start: a share `right_order` obeys precedence, the rest goes left to right."""
+        draw = random.Random(f"arithmetic/{self.seed}/demonstrations")
+        rows = []
+        for problem in problems:
+            order: Order = "precedence" if draw.random() < self.right_order else "left_to_right"
+            expression = Sum.parse(problem["prompt"].removesuffix(PROMPT_END))
+            rows.append(
+                {
+                    "problem_id": problem["problem_id"],
+                    "prompt": problem["prompt"],
+                    "response": worked_answer(expression, order),
+                }
+            )
+        return rows
 
     @staticmethod
     def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
-        return judge(problem, text, finish_reason)
+        """Judges a response by its exact value and by whether each step is true and follows from the problem."""
+        problem_alone = {Sum.parse(problem["prompt"].removesuffix(PROMPT_END))}
+        followed = follow_steps(text, finish_reason, "+-*", problem_alone, _after, _does_not_stand)
+        if isinstance(followed, Judgement):
+            return followed
+        if all(expression.operators for expression in followed.left):
+            return followed.unfinished(min(map(str, followed.left)))
+        if int(followed.answer) != int(problem["answer"]):
+            return Judgement(
+                "wrong", followed.answer, f"every step is true, but the value is {problem['answer']}: a wrong order"
+            )
+        return Judgement("correct", followed.answer)
 
 
 @dataclass(frozen=True)
@@ -99,78 +154,6 @@ def worked_answer(expression: Sum, order: Order) -> str:
     return ",".join(
         f"{left}{operator}{right}={result}" for _, left, operator, right, result in solve(expression, order)
     )
-
-
-def generate_problems(settings: ArithmeticTask) -> dict[str, Rows]:
-    """The problems of every split, as rows of records.PROBLEMS; no problem is in two splits.
-
-    `same` has the distribution of `train`, `longer` one operand more, `larger` numbers up to twice as large. The warm
-    start has some of the latter two kinds: it knows their facts, and whether the right order carries over from `train`
-    is what these benchmarks ask.
-
-    Raises ValueError if the settings do not admit as many different problems.
-    """
-    taken: set[Hashable] = set()
-
-    def draw(split: str, kind: str, count: int) -> Rows:
-        numbers = settings.operands + 1 if kind == "longer" else settings.operands
-        top = 2 * settings.largest if kind == "larger" else settings.largest
-        generator = random.Random(f"arithmetic/{settings.seed}/{split}/{kind}")
-
-        def one() -> tuple[str, Sum] | None:
-            expression = _draw(generator, numbers, top)
-            too_easy = kind == "larger" and max(expression.numbers) <= settings.largest
-            return None if too_easy or not _admissible(expression, settings.bound) else (str(expression), expression)
-
-        rows = [
-            {
-                "task": "arithmetic",
-                "prompt": f"{expression}{PROMPT_END}",
-                "answer": str(solve(expression, "precedence")[-1][-1]),
-                "meta": json.dumps({"operands": numbers, "largest": top}),
-            }
-            for expression in draw_different(count, 1000 * count, taken, one)
-        ]
-        if len(rows) < count:
-            raise ValueError(
-                f"split {split!r}: only {len(rows)} of {count} different problems found with {numbers} operands up to "
-                f"{top} and values within ±{settings.bound}; ask for fewer, or allow more operands or larger numbers"
-            )
-        return rows
-
-    return draw_splits(settings, ("longer", "larger"), draw)
-
-
-def demonstrations(problems: list[dict[str, Any]], settings: ArithmeticTask) -> list[dict[str, str]]:
-    """Worked answers for the warm start, a share `right_order` of them obeying precedence, the rest left to right."""
-    draw = random.Random(f"arithmetic/{settings.seed}/demonstrations")
-    rows = []
-    for problem in problems:
-        order: Order = "precedence" if draw.random() < settings.right_order else "left_to_right"
-        expression = Sum.parse(problem["prompt"].removesuffix(PROMPT_END))
-        rows.append(
-            {
-                "problem_id": problem["problem_id"],
-                "prompt": problem["prompt"],
-                "response": worked_answer(expression, order),
-            }
-        )
-    return rows
-
-
-def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
-    """Judges a response by its exact value and by whether each step is true and follows from the problem."""
-    problem_alone = {Sum.parse(problem["prompt"].removesuffix(PROMPT_END))}
-    followed = follow_steps(text, finish_reason, "+-*", problem_alone, _after, _does_not_stand)
-    if isinstance(followed, Judgement):
-        return followed
-    if all(expression.operators for expression in followed.left):
-        return followed.unfinished(min(map(str, followed.left)))
-    if int(followed.answer) != int(problem["answer"]):
-        return Judgement(
-            "wrong", followed.answer, f"every step is true, but the value is {problem['answer']}: a wrong order"
-        )
-    return Judgement("correct", followed.answer)
 
 
 def choice_tokens(prompt: str, text: str) -> list[bool]:

@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from mtpipe.tasks.prepared import Prepared
 from mtpipe.tasks.synthetic.drawing import (
     HarderShare,
     Rows,
@@ -57,14 +56,80 @@ class CountdownTask(SyntheticTask):
     def benchmark_names(self) -> list[str]:
         return ["same", "fewer", "larger"]
 
-    def prepare(self, checkpoint: str | None) -> Prepared:
-        splits = generate_problems(self)
-        benchmarks = {name: splits[name] for name in self.benchmark_names}
-        return Prepared(splits["train"], benchmarks, demonstrations(splits["warm_start"], self))
+    def generate_problems(self) -> dict[str, Rows]:
+        """The problems of every split, as rows of records.PROBLEMS.
+
+        No two splits share a problem, and the same numbers in another order count as the same problem. `same` has the
+        distribution of `train`, `fewer` one number less, `larger` numbers up to half as large again.
+
+        Raises ValueError if the settings do not admit as many different problems.
+        """
+        taken: set[Hashable] = set()
+
+        def draw(split: str, kind: str, count: int) -> Rows:
+            size = self.numbers - 1 if kind == "fewer" else self.numbers
+            largest, bound = self.largest, self.bound
+            top = largest + largest // 2 if kind == "larger" else largest
+            generator = random.Random(f"countdown/{self.seed}/{split}/{kind}")
+
+            def one() -> tuple[tuple[Numbers, int], tuple[list[int], int]] | None:
+                drawn = [generator.randint(1, top) for _ in range(size)]
+                if kind == "larger" and max(drawn) <= largest:
+                    return None
+                targets = sorted(reachable(tuple(sorted(drawn)), bound) - {*drawn, 0})
+                if not targets:
+                    return None
+                target = generator.choice(targets)
+                return (tuple(sorted(drawn)), target), (drawn, target)
+
+            which = f"for split {split!r} with {size} numbers up to {top} and values up to {bound}"
+            return [
+                {
+                    "task": "countdown",
+                    "prompt": f"{','.join(map(str, drawn))}={target}{PROMPT_END}",
+                    "answer": str(target),
+                    "meta": json.dumps({"numbers": drawn, "bound": bound}),
+                }
+                for drawn, target in draw_different(count, 100 * count, taken, one, which)
+            ]
+
+        return draw_splits(self, ("fewer", "larger"), draw)
+
+    def demonstrations(self, problems: Rows) -> list[dict[str, str]]:
+        """Worked answers for the warm start, as many to each problem; a share `on_target` of them makes for the target.
+
+        The others are steps drawn evenly, as true as those. Were all answers to end at their targets, the quickest
+        thing to learn would be to assert that the last step does, whatever its result.
+        """
+        draw = random.Random(f"countdown/{self.seed}/demonstrations")
+        rows = []
+        for problem in problems:
+            meta = json.loads(problem["meta"])
+            numbers, bound = tuple(meta["numbers"]), meta["bound"]
+            for _ in range(self.worked_answers):
+                target = int(problem["answer"]) if draw.random() < self.on_target else None
+                steps = solve(numbers, target, bound, draw)
+                rows.append(
+                    {
+                        "problem_id": problem["problem_id"],
+                        "prompt": problem["prompt"],
+                        "response": ",".join(map(str, steps)),
+                    }
+                )
+        return rows
 
     @staticmethod
     def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
-        return judge(problem, text, finish_reason)
+        """Judges a response by whether its steps are true, use what is there, and end at the target."""
+        numbers: Numbers = tuple(json.loads(problem["meta"])["numbers"])
+        followed = follow_steps(text, finish_reason, "+-*/", numbers, after, _is_not_there)
+        if isinstance(followed, Judgement):
+            return followed
+        if len(followed.left) > 1:
+            return followed.unfinished(" and ".join(map(str, followed.left)))
+        if followed.answer != problem["answer"]:
+            return Judgement("wrong", followed.answer, f"every step is true, but the target is {problem['answer']}")
+        return Judgement("correct", followed.answer)
 
 
 def possible_steps(numbers: Numbers, bound: int) -> list[Equation]:
@@ -116,88 +181,6 @@ def solve(numbers: Numbers, target: int | None, bound: int, draw: random.Random)
         taken.append(draw.choice(steps))
         numbers = _after(numbers, taken[-1])
     return taken
-
-
-def generate_problems(settings: CountdownTask) -> dict[str, Rows]:
-    """The problems of every split, as rows of records.PROBLEMS.
-
-    No two splits share a problem, and the same numbers in another order count as the same problem. `same` has the
-    distribution of `train`, `fewer` one number less, `larger` numbers up to half as large again.
-
-    Raises ValueError if the settings do not admit as many different problems.
-    """
-    taken: set[Hashable] = set()
-
-    def draw(split: str, kind: str, count: int) -> Rows:
-        size = settings.numbers - 1 if kind == "fewer" else settings.numbers
-        largest, bound = settings.largest, settings.bound
-        top = largest + largest // 2 if kind == "larger" else largest
-        generator = random.Random(f"countdown/{settings.seed}/{split}/{kind}")
-
-        def one() -> tuple[tuple[Numbers, int], tuple[list[int], int]] | None:
-            drawn = [generator.randint(1, top) for _ in range(size)]
-            if kind == "larger" and max(drawn) <= largest:
-                return None
-            targets = sorted(reachable(tuple(sorted(drawn)), bound) - {*drawn, 0})
-            if not targets:
-                return None
-            target = generator.choice(targets)
-            return (tuple(sorted(drawn)), target), (drawn, target)
-
-        rows = [
-            {
-                "task": "countdown",
-                "prompt": f"{','.join(map(str, drawn))}={target}{PROMPT_END}",
-                "answer": str(target),
-                "meta": json.dumps({"numbers": drawn, "bound": bound}),
-            }
-            for drawn, target in draw_different(count, 100 * count, taken, one)
-        ]
-        if len(rows) < count:
-            raise ValueError(
-                f"split {split!r}: only {len(rows)} of {count} different problems found with {size} numbers up to "
-                f"{top} and values up to {bound}; ask for fewer problems, or allow more or larger numbers"
-            )
-        return rows
-
-    return draw_splits(settings, ("fewer", "larger"), draw)
-
-
-def demonstrations(problems: list[dict[str, Any]], settings: CountdownTask) -> list[dict[str, str]]:
-    """Worked answers for the warm start, as many to each problem; a share `on_target` of them makes for the target.
-
-    The others are steps drawn evenly, as true as those. Were all answers to end at their targets, the quickest thing
-    to learn would be to assert that the last step does, whatever its result.
-    """
-    draw = random.Random(f"countdown/{settings.seed}/demonstrations")
-    rows = []
-    for problem in problems:
-        meta = json.loads(problem["meta"])
-        numbers, bound = tuple(meta["numbers"]), meta["bound"]
-        for _ in range(settings.worked_answers):
-            target = int(problem["answer"]) if draw.random() < settings.on_target else None
-            steps = solve(numbers, target, bound, draw)
-            rows.append(
-                {
-                    "problem_id": problem["problem_id"],
-                    "prompt": problem["prompt"],
-                    "response": ",".join(map(str, steps)),
-                }
-            )
-    return rows
-
-
-def judge(problem: dict[str, Any], text: str, finish_reason: str) -> Judgement:
-    """Judges a response by whether its steps are true, use what is there, and end at the target."""
-    numbers: Numbers = tuple(json.loads(problem["meta"])["numbers"])
-    followed = follow_steps(text, finish_reason, "+-*/", numbers, after, _is_not_there)
-    if isinstance(followed, Judgement):
-        return followed
-    if len(followed.left) > 1:
-        return followed.unfinished(" and ".join(map(str, followed.left)))
-    if followed.answer != problem["answer"]:
-        return Judgement("wrong", followed.answer, f"every step is true, but the target is {problem['answer']}")
-    return Judgement("correct", followed.answer)
 
 
 def _is_not_there(numbers: Numbers, step: Equation) -> str:

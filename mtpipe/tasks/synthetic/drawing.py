@@ -1,10 +1,12 @@
 """Drawing problems that differ from each other, and the splits of a task that generates them."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import Field
 
+from mtpipe.tasks.prepared import Prepared
 from mtpipe.tasks.task import Task
 
 Problem = TypeVar("Problem")
@@ -33,15 +35,34 @@ class SyntheticTask(Task):
     def benchmark_size(self, name: str) -> int:
         return self.benchmark_problems
 
+    @abstractmethod
+    def generate_problems(self) -> dict[str, Rows]:
+        """The problems of `train`, of `warm_start` and of each benchmark, as rows of records.PROBLEMS.
+
+        Raises ValueError if the settings do not admit as many different problems.
+        """
+
+    @abstractmethod
+    def demonstrations(self, problems: Rows) -> list[dict[str, str]]:
+        """Worked answers to the warm start's problems."""
+
+    def prepare(self, checkpoint: str | None) -> Prepared:
+        splits = self.generate_problems()
+        benchmarks = {name: splits[name] for name in self.benchmark_names}
+        return Prepared(splits["train"], benchmarks, self.demonstrations(splits["warm_start"]))
+
 
 def draw_different(
-    count: int, tries: int, taken: set[Hashable], draw: Callable[[], tuple[Hashable, Problem] | None]
+    count: int, tries: int, taken: set[Hashable], draw: Callable[[], tuple[Hashable, Problem] | None], which: str
 ) -> list[Problem]:
-    """Draws until there are `count` problems, or fewer after so many tries.
+    """Draws until there are `count` problems.
 
     Args:
         taken: identities that may not come again; those of the problems found join them.
         draw: a problem with its identity, or None for one that will not do.
+        which: the problems in words, for the error.
+
+    Raises ValueError if so many tries do not give them.
     """
     found: list[Problem] = []
     for _ in range(tries):
@@ -52,6 +73,11 @@ def draw_different(
             continue
         taken.add(drawn[0])
         found.append(drawn[1])
+    if len(found) < count:
+        raise ValueError(
+            f"only {len(found)} of {count} different problems found {which}; "
+            f"ask for fewer, or allow more or larger numbers"
+        )
     return found
 
 
