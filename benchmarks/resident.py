@@ -23,7 +23,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from mtpipe.owner import OWNER, engine_socket
+from mtpipe.owner import OWNER, engine_home
 
 _WAITED = "MTPIPE_BENCHMARK_WAITED"
 _SERVER = b"mtpipe.sampling.serving"
@@ -52,8 +52,8 @@ def _with_torch() -> None:
     params = load_params()
     settings = params.sampling.model_copy(update={"engine": "torch"})
     os.environ[OWNER] = str(os.getpid())
-    address = engine_socket()
-    assert address is not None
+    home = engine_home()
+    assert home is not None
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "policy"
         new_checkpoint(folder, params.model, VOCABULARY, max_positions=128)
@@ -63,7 +63,7 @@ def _with_torch() -> None:
         for _ in range(4):  # the first starts the resident process
             for name, opened in (
                 ("in the stage", lambda: open_here(settings, params.compute, folder)),
-                ("resident", lambda: ResidentEngine(folder, settings, params.compute, address)),
+                ("resident", lambda: ResidentEngine(folder, settings, params.compute, home)),
             ):
                 start = time.perf_counter()
                 engine = opened()

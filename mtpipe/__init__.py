@@ -7,6 +7,7 @@ tests/test_rooms.py holds every import to that, also those inside functions.
     digests                               digests of files, those of large ones remembered
     pruned                                the marks that removed policies leave
     differing                             which of a round's groups have something to teach
+    devices                               CUDA devices, by the names that processes choose them by
     alone owner progress text_table       one process at a time, whose it is, what a person sees of it, and its tables
     kernels ray_address                   whether Triton's run on a device; where a Ray cluster answers
     settings                              each section of params.yaml

@@ -11,6 +11,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from mtpipe.devices import DEVICES
+
 OWNER = "MTPIPE_OWNER"
 """Names the process whose stages share servers. Without it that is the one that started a stage; the launcher sets it
 for the stage."""
@@ -33,15 +35,24 @@ class Process:
     @classmethod
     def of(cls, number: int) -> "Process | None":
         """None if there is no such process; one that was killed and that nobody has waited for is none either."""
-        try:
-            # The second field is the program's name in brackets, which may hold anything.
-            fields = Path(f"/proc/{number}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            return cls(number, int(fields[19])) if fields[0] not in "ZX" else None
-        except (OSError, IndexError, ValueError):
-            return None
+        fields = _status(number)
+        return cls(number, int(fields[19])) if fields else None
+
+    @classmethod
+    def current(cls) -> "Process | None":
+        """None without Linux's /proc."""
+        return cls.of(os.getpid())
 
     def is_alive(self) -> bool:
         return Process.of(self.number) == self
+
+    def session(self) -> list[int]:
+        """The living processes of the session that this one began: it and what it has started, which may outlive it."""
+        found = Process.of(self.number)
+        if found is not None and found != self:
+            return []  # the kernel gives no number away that a session still has
+        others = [int(place.name) for place in Path("/proc").glob("[0-9]*")]
+        return [number for number in others if _session(number) == self.number]
 
     def __str__(self) -> str:
         return f"{self.number}-{self.started}"
@@ -79,21 +90,46 @@ def private_folder() -> Path | None:
     return folder
 
 
-def engine_socket() -> Path | None:
-    """Where this stage's chain has its resident engine; None if it is switched off or can have none.
+@dataclass(frozen=True)
+class EngineHome:
+    """Where the resident engines of one owner are: sockets in a folder that only this user can enter.
 
-    One owner has one for each project, slot and choice of devices. The name begins with the project's digest and the
-    owner, so that those which a killed owner has left can be found.
+    An owner has other ones for each project, slot and choice of devices. Their names begin with the project's digest
+    and the owner, so that those which a killed owner has left can be found.
     """
+
+    owner: Process
+    folder: Path
+
+    def address(self, index: int) -> Path:
+        """The socket of one of the engines that share the sampling, counted from 0."""
+        return self.folder / f"{self._name}.{index}.engine"
+
+    def addresses(self) -> list[Path]:
+        """The sockets that are there."""
+        return sorted(self.folder.glob(f"{self._name}.*.engine"))
+
+    @property
+    def _name(self) -> str:
+        place = "\n".join([os.environ.get(SLOT, ""), os.environ.get(DEVICES, "")])
+        return f"{project_name()}.{self.owner}.{_short(place)}"
+
+
+def engine_home() -> EngineHome | None:
+    """Where the stages of a chain share engines; None if that is switched off or cannot be."""
     named = os.environ.get(OWNER, "")
     if os.environ.get(RESIDENT) == "0" or not named.isdecimal():
         return None
-    owner, folder = Process.of(int(named)), private_folder()
+    return home_of(Process.of(int(named)))
+
+
+def home_of(owner: Process | None) -> EngineHome | None:
+    """Where an owner has engines; None if there is no such process, or no folder with a path short enough for it."""
+    folder = private_folder()
     if owner is None or folder is None:
         return None
-    place = "\n".join([os.environ.get(SLOT, ""), os.environ.get("CUDA_VISIBLE_DEVICES", "")])
-    socket = folder / f"{project_name()}.{owner}.{_short(place)}.engine"
-    return socket if len(os.fsencode(socket)) <= _LONGEST_ADDRESS else None
+    home = EngineHome(owner, folder)
+    return home if len(os.fsencode(home.address(999))) <= _LONGEST_ADDRESS else None
 
 
 def project_name() -> str:
@@ -103,3 +139,19 @@ def project_name() -> str:
 
 def _short(text: str) -> str:
     return hashlib.sha256(os.fsencode(text)).hexdigest()[:12]
+
+
+def _session(number: int) -> int | None:
+    """The session of a living process."""
+    fields = _status(number)
+    return int(fields[3]) if fields else None
+
+
+def _status(number: int) -> list[str]:
+    """The fields of /proc's stat from the third on; none if the process has ended, whether it was waited for or not."""
+    try:
+        # The second field is the program's name in brackets, which may hold anything.
+        fields = Path(f"/proc/{number}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+    return fields if len(fields) > 19 and fields[0] not in "ZX" else []

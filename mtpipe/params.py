@@ -126,6 +126,7 @@ class Params(Settings):
                     f"rank, or raise that"
                 )
         self._check_base()
+        self._check_ray()
         if self.update.prompts_per_step > self.sampling.prompts:
             raise ValueError(
                 f"update.prompts_per_step is {self.update.prompts_per_step}; "
@@ -163,6 +164,20 @@ class Params(Settings):
                 f"model.lora.base is {base or 'null'} and sampling.vllm.quantization {engine or 'null'}: vLLM would "
                 f"sample from another base than the adapter is trained on; set both to {NF4}, or neither"
                 + ("" if engine == NF4 else ", or say in update.logprob_tolerance how far apart they may be")
+            )
+
+    def _check_ray(self) -> None:
+        """There is one way to ask for several engines of one kind."""
+        parallel = self.sampling.vllm.data_parallel
+        if self.ray.workers and self.sampling.engine != "torch" and parallel > 1:
+            raise ValueError(
+                f"ray.workers is {self.ray.workers}, each of which is one engine, and sampling.vllm.data_parallel is "
+                f"{parallel}; set that to 1, or ray.workers to null to sample on this machine alone"
+            )
+        if self.ray.workers and self.sampling.engine == "vllm" and self.ray.address is None:
+            raise ValueError(
+                f"ray.workers is {self.ray.workers} without ray.address; for vLLM on one machine set ray.workers to "
+                f"null and sampling.vllm.data_parallel to {self.ray.workers}, whose engines start once for all stages"
             )
 
     def _check_arm(self, where: str, arm: Arm) -> None:

@@ -34,9 +34,9 @@ def chain(name: str) -> Path:
     return CHAINS / name
 
 
-def engine_log(slot: str) -> Path:
-    """What the resident sampling engine of a slot has written to its standard streams since it started."""
-    return ENGINES / f"{slot}.log"
+def engine_log(slot: str, index: int) -> Path:
+    """What a resident sampling engine of a slot has written to its standard streams since it started."""
+    return ENGINES / (f"{slot}-{index}.log" if index else f"{slot}.log")
 
 
 def stage_plan(stage: str) -> Path:

@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mtpipe import paths
-from mtpipe.owner import OWNER, engine_socket, find_owner, private_folder
+from mtpipe.owner import OWNER, engine_home, find_owner, private_folder
 from mtpipe.run.run_log import run_logged, write_line
 
 STAGES_WITH_TORCH = ("warm_start", "rollout", "update", "evaluate", "evaluate_start", "sweep")
@@ -42,7 +42,7 @@ def main() -> None:
     os.environ.setdefault("MTPIPE_LISTENER", "mtpipe.tracking.live:listener")
     if Path("/proc/self/status").is_file():
         os.environ[OWNER] = str(find_owner())
-    if engine_socket() is not None or not _may_start_vllm(stage):
+    if engine_home() is not None or not _may_start_vllm(stage):
         if stage in (*STAGES_WITH_TORCH, *STAGES_WITH_SYMPY):
             status = _run_forked(stage, arguments)
             if status == _KILLED:

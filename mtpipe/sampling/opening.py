@@ -13,7 +13,7 @@ import torch
 from mtpipe.errors import MtpipeError
 from mtpipe.model.adapter_folder import is_adapter
 from mtpipe.model.policy import pick_device, prepare_torch
-from mtpipe.owner import engine_socket
+from mtpipe.owner import EngineHome, Process, engine_home, home_of
 from mtpipe.sampling.engine import Engine
 from mtpipe.sampling.resident.client import ResidentEngine
 from mtpipe.settings.model import Compute
@@ -31,21 +31,34 @@ def open_engine(folder: Path, settings: EngineSettings, compute: Compute, ray: R
     """The engine that `sampling.engine` names, with the policy in a folder loaded; several of them if `ray` asks.
 
     vLLM, which takes long to start, stays for the following stages, if the launcher has started this one. On a GPU it
-    does so for all weights only: a sleeping vLLM would have to read the base again under its adapters' layers.
+    does so for all weights only: a sleeping vLLM would have to read the base again under its adapters' layers. Several
+    of them that share the responses are in processes of their own in any case; those that may not stay end with this.
     """
-    may_stay = uses_vllm(settings, compute) and not (is_adapter(folder) and pick_device(compute).type == "cuda")
-    address = engine_socket() if may_stay else None
+    with_vllm = uses_vllm(settings, compute)
+    engines = settings.vllm.data_parallel if with_vllm else 1
+    may_stay = with_vllm and not (is_adapter(folder) and pick_device(compute).type == "cuda")
+    home = engine_home() if may_stay else None
     if ray.workers is not None:
         engine = _open_workers(folder, settings, compute, ray, ray.workers)
-    elif address is not None and find_spec("vllm"):
+    elif (home is not None or engines > 1) and find_spec("vllm"):
         _leave_device()
-        engine = ResidentEngine(folder, settings, compute, address)
+        engine = ResidentEngine(folder, settings, compute, home or _own_home(), engines, stays=home is not None)
     else:
         engine = open_here(settings, compute, folder)
     try:
         yield engine
     finally:
         engine.close()
+
+
+def _own_home() -> EngineHome:
+    home = home_of(Process.current())
+    if home is None:
+        raise MtpipeError(
+            "params.yaml: sampling.vllm.data_parallel needs Linux's /proc and a folder for sockets in TMPDIR that only "
+            "you can enter, with a short path; set it to 1, or TMPDIR to such a folder"
+        )
+    return home
 
 
 def _leave_device() -> None:

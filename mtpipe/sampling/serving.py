@@ -12,20 +12,24 @@ import traceback
 from pathlib import Path
 
 from mtpipe.owner import Process
-from mtpipe.sampling.resident.server import RestingEngine, Server
+from mtpipe.sampling.resident.server import RestingEngine, Server, note
 from mtpipe.sampling.resident.terms import Terms, digest
 
 
 def main() -> None:
-    """Serves until the owner ends, and ends without waiting for what the engine's libraries would tidy up."""
-    terms: Terms = json.load(sys.stdin)
+    """Serves until the owner ends, and ends without waiting for what the engine's libraries would tidy up.
+
+    The exit status is 1 if it could not begin to serve.
+    """
+    status = 1
     try:
+        terms: Terms = json.load(sys.stdin)
         Server(Path(sys.argv[1]), Process.read(sys.argv[2]), digest(terms), lambda folder: _open(terms, folder)).serve()
+        status = 0
     except Exception:
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+        note(traceback.format_exc())
+    finally:
+        os._exit(status)
 
 
 def _open(terms: Terms, folder: Path) -> RestingEngine:

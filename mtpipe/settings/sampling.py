@@ -26,6 +26,11 @@ class Vllm(Settings):
         default=None, description="one of vLLM's methods, fp8 say, or nf4 for an adapter's base; null for none"
     )
     tensor_parallel_size: int = Field(default=1, ge=1, description="processes that share each layer, one a GPU")
+    data_parallel: int = Field(
+        default=1,
+        ge=1,
+        description="engines on this machine that share the responses, each on its own tensor_parallel_size GPUs",
+    )
     max_model_len: int | None = Field(
         default=None, description="tokens of prompt and response; null takes the model's own limit"
     )
@@ -39,6 +44,11 @@ class Vllm(Settings):
     engine_args: dict[str, Any] = Field(
         default={}, description="further arguments of vLLM's EngineArgs, by their names there"
     )
+
+    @property
+    def devices(self) -> int:
+        """The GPUs that it takes."""
+        return self.tensor_parallel_size * self.data_parallel
 
 
 class EngineSettings(Settings):
@@ -104,7 +114,7 @@ class Ray(Settings):
     changes_results: ClassVar[bool] = False
 
     workers: int | None = Field(
-        default=None, ge=1, description="engines that sample at once; null: one, in the stage's own process"
+        default=None, ge=1, description="engines that sample at once, each a process of Ray's; null: without Ray"
     )
     address: str | None = Field(
         default=None, description="of a running Ray cluster, auto say; null starts one on this machine"

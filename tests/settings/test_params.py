@@ -186,6 +186,24 @@ def test_the_8_bit_optimizer_and_several_processes_exclude_each_other(params):
         Params.model_validate(found)
 
 
+@pytest.mark.parametrize(
+    ("vllm", "address", "expected"),
+    [
+        ({"data_parallel": 2}, "auto", "ray.workers is 3, each of which is one engine"),
+        ({}, None, "set ray.workers to null and sampling.vllm.data_parallel to 3"),
+    ],
+)
+def test_there_is_one_way_to_ask_for_several_vllm_engines(params, vllm, address, expected):
+    found = params.model_dump()
+    found["sampling"]["engine"] = "vllm"
+    found["sampling"]["vllm"] |= {"data_parallel": 2}
+    Params.model_validate(found)
+    found["sampling"]["vllm"] |= {"data_parallel": 1, **vllm}
+    found["ray"] = {"workers": 3, "address": address}
+    with pytest.raises(ValueError, match=expected):
+        Params.model_validate(found)
+
+
 DRAWN = {"spread": {"drawn": {"kind": "uniform", "low": 0.8, "high": 1.2}}}
 WINDOW = {"token": {"kind": "entropy_window", "low": 1.0, "high": 1.2}}
 

@@ -1,17 +1,13 @@
 """Where a chain can run on this machine: CPU cores, and the CUDA devices that are its own."""
 
 import os
-import re
-import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mtpipe.devices import DEVICES, visible_devices
 from mtpipe.errors import MtpipeError
 from mtpipe.owner import SLOT
 from mtpipe.params import Params
-
-DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True)
@@ -52,8 +48,8 @@ def slots(params: Params, jobs: int | None, devices: Sequence[str] | None) -> li
     each = devices_of_a_chain(params)
     if len(chosen) < each:
         raise MtpipeError(
-            f"a chain needs {each} devices (update.processes, sampling.vllm.tensor_parallel_size, ray.workers), and "
-            f"here are {len(chosen)}: {', '.join(chosen)}"
+            f"a chain needs {each} devices (update.processes; sampling.vllm: tensor_parallel_size, data_parallel; "
+            f"ray.workers), and here are {len(chosen)}: {', '.join(chosen)}"
         )
     groups = [tuple(chosen[start : start + each]) for start in range(0, len(chosen) - each + 1, each)]
     if jobs is not None and jobs > len(groups):
@@ -74,20 +70,10 @@ def crowding(params: Params, places: Sequence[Slot]) -> str | None:
 
 def devices_of_a_chain(params: Params) -> int:
     """As many as the stage of a chain that uses most."""
-    vllm = params.sampling.vllm.tensor_parallel_size if params.sampling.engine != "torch" else 1
+    vllm = params.sampling.vllm.devices if params.sampling.engine != "torch" else 1
     return max(params.update.processes, vllm * (params.ray.workers or 1))
 
 
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def visible_devices() -> list[str]:
-    """The CUDA devices that this process sees, by what CUDA_VISIBLE_DEVICES calls them; found without torch."""
-    if os.environ.get(DEVICES) is not None:
-        return [device for device in os.environ[DEVICES].split(",") if device not in ("", "-1")]
-    if shutil.which("nvidia-smi") is None:
-        return []
-    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-    return re.findall(r"^GPU (\d+):", listed.stdout, re.MULTILINE) if listed.returncode == 0 else []

@@ -1,115 +1,144 @@
-"""The engine that a stage sees: it hands requests to the process that keeps the real one."""
+"""The engine that a stage sees: it hands requests to the process that keeps the real one, or to several such."""
 
-import contextlib
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
 
+from mtpipe.devices import visible_devices
 from mtpipe.errors import MtpipeError
-from mtpipe.model.policy import Vocabulary, load_vocabulary
+from mtpipe.model.policy import Vocabulary, load_vocabulary, pick_device
+from mtpipe.owner import EngineHome, Process
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.resident.carried import answered, asking
-from mtpipe.sampling.resident.frames import BrokenMessage, Message, peer, receive, send
-from mtpipe.sampling.resident.reaching import connect, log_file
+from mtpipe.sampling.resident.connection import Connection
+from mtpipe.sampling.resident.frames import Message
+from mtpipe.sampling.resident.reaching import connect, end, log_file
 from mtpipe.sampling.resident.terms import terms_for
 from mtpipe.settings.model import Compute
 from mtpipe.settings.sampling import EngineSettings
 
 
 class ResidentEngine:
-    """The policy that another process keeps, as a sampling engine (`mtpipe.sampling.engine.Engine`).
+    """The policy that other processes keep, as a sampling engine (`mtpipe.sampling.engine.Engine`).
+
+    Of N processes each samples every N-th response. A token's random number depends on its own identity alone, so the
+    responses are those of one process, up to what the size of its batch does to the rounding of logits.
 
     Attributes:
-        process: the number of that process.
-        loaded: whether it had to read the policy's weights; it need not if it had them already.
+        processes: the numbers of those processes.
+        loaded: whether one of them had to read the policy's weights; it need not if it had them already.
     """
 
-    def __init__(self, folder: Path, settings: EngineSettings, compute: Compute, address: Path):
-        """Connects to the engine at an address, or starts one there.
+    def __init__(
+        self,
+        folder: Path,
+        settings: EngineSettings,
+        compute: Compute,
+        home: EngineHome,
+        count: int = 1,
+        stays: bool = True,
+    ):
+        """Connects to `count` engines of a home, and starts those that are missing.
 
-        Raises MtpipeError if the engine does not start, with its words.
+        Args:
+            stays: whether they outlive `close`, for the next stage.
+
+        Raises MtpipeError if an engine does not start, with its words, or if there are too few devices for them.
         """
         self.vocabulary: Vocabulary = load_vocabulary(folder)
         self._folder = folder
+        self._home = home
+        self._stays = stays
         self._terms = terms_for(folder, settings, compute)
-        self._address = address
-        self._connection: socket.socket | None = None
-        self.process = 0
+        self._devices = _devices(settings, compute, count)
+        self._connections: list[Connection] = []
+        self.processes: list[int] = []
         self.loaded = False
         self._open()
 
     def load(self, folder: Path) -> None:
         """Goes on with the policy in another folder; raises MtpipeError if it is of another model."""
         vocabulary = load_vocabulary(folder)
-        self._ask(self._connected(), Message("load", {"folder": str(folder.resolve())}))
+        self._connect()
+        self._ask(Message("load", {"folder": str(folder.resolve())}))
         self._folder, self.vocabulary = folder, vocabulary
 
     def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Rollout]:
         """Samples one response to each request.
 
-        Whoever does not take all of them ends the connection, and with it the rest of the work.
+        Whoever does not take all of them ends the connections, and with them the rest of the work.
         """
-        connection = self._connected()
-        self._send(connection, asking(requests, plan))
+        self._connect()
         try:
-            while (answer := self._answer(connection)).kind == "rollouts":
-                yield from answered(answer)
+            with DefaultSelector() as at_work:
+                for connection in self._connections:
+                    if part := requests[connection.index :: len(self._connections)]:
+                        connection.send(asking(part, plan))
+                        at_work.register(connection, EVENT_READ, connection)
+                while at_work.get_map():
+                    for ready, _ in at_work.select():
+                        answer = ready.data.answer()
+                        if answer.kind == "rollouts":
+                            yield from answered(answer)
+                        else:
+                            at_work.unregister(ready.fileobj)
         except BaseException:
-            self.close()
+            self._leave()
             raise
 
     def close(self) -> None:
-        """Leaves the engine to the next stage."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Leaves the engines to the next stage, or ends them."""
+        self._leave()
+        if not self._stays:
+            for number in self.processes:
+                if server := Process.of(number):
+                    end(server)
 
-    def _open(self) -> socket.socket:
-        connection = connect(self._address, self._terms)
-        self._connection, self.process = connection, peer(connection)[0]
-        done = self._ask(connection, Message("open", {"folder": str(self._folder.resolve())})).fields
-        self.loaded = bool(done["loaded"])
-        if done["started"]:
-            print(
-                f"the sampling engine is process {self.process} ({log_file()}); it serves the following stages too and "
-                f"keeps {done['holds'] / 2**30:.1f} GiB of host memory between them",
-                file=sys.stderr,
-            )
-        return connection
+    def _leave(self) -> None:
+        for connection in self._connections:
+            connection.close()
+        self._connections = []
 
-    def _connected(self) -> socket.socket:
-        return self._connection or self._open()
+    def _connect(self) -> None:
+        if not self._connections:
+            self._open()
 
-    def _ask(self, connection: socket.socket, message: Message) -> Message:
-        self._send(connection, message)
-        return self._answer(connection)
+    def _open(self) -> None:
+        sockets = connect(self._home, self._terms, self._devices)
+        self._connections = [Connection(each, index) for index, each in enumerate(sockets)]
+        self.processes = [each.process for each in self._connections]
+        answers = self._ask(Message("open", {"folder": str(self._folder.resolve())}))
+        self.loaded = any(answer.fields["loaded"] for answer in answers)
+        for connection, answer in zip(self._connections, answers, strict=True):
+            if answer.fields["started"] and self._stays:
+                print(
+                    f"the sampling engine is process {connection.process} ({log_file(connection.index)}); it serves "
+                    f"the following stages too and keeps {answer.fields['holds'] / 2**30:.1f} GiB of host memory "
+                    f"between them",
+                    file=sys.stderr,
+                )
 
-    def _send(self, connection: socket.socket, message: Message) -> None:
-        with self._noticing_the_end():
-            send(connection, message)
-
-    def _answer(self, connection: socket.socket) -> Message:
-        with self._noticing_the_end():
-            answer = receive(connection)
-            if answer is None:
-                raise BrokenMessage("the connection ended")
-        match answer.kind, answer.fields:
-            case "refused", {"why": why}:
-                raise MtpipeError(why)
-            case "failed", {"why": why}:
-                self.close()
-                raise MtpipeError(f"the sampling engine failed and ended ({why}); {log_file()} has more")
-        return answer
-
-    @contextlib.contextmanager
-    def _noticing_the_end(self) -> Iterator[None]:
+    def _ask(self, message: Message) -> list[Message]:
+        """What each of them answers; if one refuses, all connections end, so that no answer is left for later."""
         try:
-            yield
-        except (OSError, BrokenMessage) as error:
-            self.close()
-            raise MtpipeError(
-                f"the sampling engine, process {self.process}, has ended: it was killed, or memory ran out "
-                f"({log_file()} may say more); start again, which starts a new one and repeats this stage alone"
-            ) from error
+            for connection in self._connections:
+                connection.send(message)
+            return [connection.answer() for connection in self._connections]
+        except BaseException:
+            self._leave()
+            raise
+
+
+def _devices(settings: EngineSettings, compute: Compute, count: int) -> list[str | None]:
+    """What each of so many engines sees of the machine's CUDA devices; None: all that this process sees."""
+    if count == 1 or pick_device(compute).type != "cuda":
+        return [None] * count
+    there, each = visible_devices(), settings.vllm.tensor_parallel_size
+    if len(there) < count * each:
+        raise MtpipeError(
+            f"params.yaml: sampling.vllm.data_parallel is {count}, with {each} devices for each engine "
+            f"(tensor_parallel_size), and here are {len(there)}: {', '.join(there) or 'none'}"
+        )
+    return [",".join(there[index * each : (index + 1) * each]) for index in range(count)]

@@ -9,8 +9,9 @@ What may come over the socket:
 | `sample`: requests | `rollouts`, as they end, and `done` |
 | `rest` in the place of `hello`, with owner and project | `done`, with no device memory held |
 
-Instead of any of these answers, `refused` has the words of an MtpipeError, after which all is as before; `failed` has
-those of another error, after which the server ends. A stage is done when it ends its connection.
+Instead of any of these answers, `refused` has the words of an MtpipeError, after which all is as before, and if that
+is why there is no engine, the server ends with what a half-started one has taken; `failed` has the words of another
+error, after which the server ends. A stage is done when it ends its connection.
 """
 
 import contextlib
@@ -71,6 +72,7 @@ class Server:
         self._terms = terms
         self._open_engine = open_engine
         self._engine: RestingEngine | None = None
+        self._was_started = False
         self._loaded: Identity | None = None
         self._stage: Process | None = None
 
@@ -85,7 +87,7 @@ class Server:
         except BlockingIOError:
             return
         self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
+        self._lock.write(str(Process.current()))
         self._lock.flush()
         self._address.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
@@ -112,7 +114,7 @@ class Server:
                 try:
                     self._serve_stage(connection)
                 except (BrokenMessage, OSError) as error:
-                    print(f"a connection ended: {type(error).__name__}: {error}", flush=True)
+                    note(f"a connection ended: {type(error).__name__}: {error}")
                 finally:
                     self._stage = None
             self._rest()
@@ -128,33 +130,33 @@ class Server:
             return
         if hello.kind == "rest":
             self._rest()
-            send(connection, Message("done"))
+            _send(connection, Message("done"))
         elif hello.kind == "hello":
             self._serve_requests(connection, number, hello.fields.get("terms"))
 
     def _serve_requests(self, connection: socket.socket, number: int, terms: object) -> None:
         self._stage = Process.of(number)
         if terms != self._terms:
-            send(connection, Message("other"))
+            _send(connection, Message("other"))
             raise _End
-        send(connection, Message("welcome"))
+        _send(connection, Message("welcome"))
         while (message := receive(connection)) is not None:
             try:
                 self._answer(connection, message)
             except MtpipeError as error:
-                send(connection, Message("refused", {"why": str(error)}))
-            except (BrokenMessage, OSError):
+                with _ending(self._was_started and self._engine is None):
+                    _send(connection, Message("refused", {"why": str(error)}))
+            except BrokenMessage:
                 raise
-            except Exception as error:
-                traceback.print_exc()
-                sys.stderr.flush()
-                send(connection, Message("failed", {"why": f"{type(error).__name__}: {error}"}))
-                raise _End from None
+            except Exception as error:  # an OSError too: a socket's comes as BrokenMessage, so this is the engine's
+                note(traceback.format_exc())
+                with _ending():
+                    _send(connection, Message("failed", {"why": f"{type(error).__name__}: {error}"}))
 
     def _answer(self, connection: socket.socket, message: Message) -> None:
         match message.kind, message.fields:
             case ("open" | "load", {"folder": str(folder)}):
-                send(connection, Message("done", self._load(Path(folder))))
+                _send(connection, Message("done", self._load(Path(folder))))
             case ("sample", _) if self._engine is not None:
                 self._sample(connection, self._engine, *asked_for(message))
             case _:
@@ -162,9 +164,12 @@ class Server:
 
     def _load(self, folder: Path) -> dict[str, Any]:
         """Loads the policy in a folder, unless it is loaded."""
+        if not (folder / "config.json").is_file():
+            raise MtpipeError(f"{folder} holds no policy")
         found = identity(folder)
         started, loaded = self._engine is None, self._loaded != found
         if self._engine is None:
+            self._was_started = True
             self._engine = self._open_engine(folder)
         elif loaded:
             self._loaded = None
@@ -182,13 +187,13 @@ class Server:
             for rollout in rollouts:
                 ready.append(rollout)
                 if len(ready) == _ROLLOUTS_IN_A_MESSAGE or time.monotonic() - sent > _SECONDS_BETWEEN_MESSAGES:
-                    send(connection, answering(ready))
+                    _send(connection, answering(ready))
                     ready, sent = [], time.monotonic()
         finally:
             if isinstance(rollouts, Generator):  # if the stage has gone, the rest is not sampled
                 rollouts.close()
-        send(connection, answering(ready))
-        send(connection, Message("done"))
+        _send(connection, answering(ready))
+        _send(connection, Message("done"))
 
     def _rest(self) -> None:
         if self._engine is not None and not self._engine.rest():
@@ -206,3 +211,26 @@ class Server:
 def _holds() -> int:
     """Bytes of host memory that this process has."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def note(text: str) -> None:
+    """Writes to the log, if that can be written: on a full disk the engine serves on."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _send(connection: socket.socket, message: Message) -> None:
+    """Raises BrokenMessage if the stage has gone."""
+    try:
+        send(connection, message)
+    except OSError as error:
+        raise BrokenMessage(f"the stage has gone: {error}") from None
+
+
+@contextlib.contextmanager
+def _ending(ends: bool = True) -> Iterator[None]:
+    """Ends the server after its last words, also if nobody was there to hear them."""
+    with contextlib.suppress(BrokenMessage):
+        yield
+    if ends:
+        raise _End

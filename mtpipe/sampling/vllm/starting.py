@@ -10,7 +10,7 @@ from mtpipe.sampling.vllm.request import OWN_ENGINE
 from mtpipe.settings.model import NF4
 from mtpipe.settings.sampling import Vllm
 
-_REFUSED = {"speculative_config", "runner", "tokenizer", "skip_tokenizer_init", "enable_lora"}
+_REFUSED = {"speculative_config", "runner", "tokenizer", "skip_tokenizer_init", "enable_lora", "data_parallel_size"}
 """Arguments of vLLM under which the rule, or the record of it, would not hold."""
 
 

@@ -16,8 +16,9 @@ def eight_cores(monkeypatch):
 def settings(params):
     """The shipped settings with other threads and devices to a chain."""
 
-    def changed(threads=1, device="auto", processes=1, tensor_parallel=1, engine="torch"):
-        vllm = params.sampling.vllm.model_copy(update={"tensor_parallel_size": tensor_parallel})
+    def changed(threads=1, device="auto", processes=1, tensor_parallel=1, data_parallel=1, engine="torch"):
+        engines = {"tensor_parallel_size": tensor_parallel, "data_parallel": data_parallel}
+        vllm = params.sampling.vllm.model_copy(update=engines)
         return params.model_copy(
             update={
                 "compute": params.compute.model_copy(update={"threads": threads, "device": device}),
@@ -59,6 +60,7 @@ def test_each_chain_has_devices_of_its_own(four_devices, settings):
     assert slots(settings(), 2, ["1", "7", "4"]) == [Slot(("1",)), Slot(("7",))]
     assert slots(settings(processes=2), None, None) == [Slot(("0", "1")), Slot(("4", "7"))]
     assert slots(settings(tensor_parallel=3, engine="vllm"), None, None) == [Slot(("0", "1", "4"))]
+    assert slots(settings(data_parallel=2, engine="vllm"), None, None) == slots(settings(processes=2), None, None)
     assert slots(settings(tensor_parallel=3), None, None) == slots(settings(), None, None), "torch has no use for it"
 
 

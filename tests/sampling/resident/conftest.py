@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from asking import Asked
 
-from mtpipe.owner import OWNER, RESIDENT, SLOT, Process, engine_socket
+from mtpipe.owner import OWNER, RESIDENT, SLOT, EngineHome, engine_home
 from mtpipe.sampling.resident.client import ResidentEngine
 from mtpipe.sampling.resident.server import Server
 from mtpipe.sampling.resident.terms import digest, terms_for
@@ -23,6 +23,9 @@ class Kept(Asked):
         self.calls: list[str] = []
         self.stays = True
 
+    def start(self, folder: Path) -> None:
+        self.calls.append(f"open {folder.name}")
+
     def load(self, folder: Path) -> None:
         self.calls.append(f"load {folder.name}")
 
@@ -35,24 +38,26 @@ class Kept(Asked):
 
 
 @pytest.fixture
-def owned(tmp_path, monkeypatch) -> Iterator[Path]:
-    """A project whose stages belong to this process, and its own folder of sockets; gives the engine's socket.
+def home(tmp_path, monkeypatch) -> Iterator[EngineHome]:
+    """A project whose stages belong to this process, and its own folder of sockets.
 
     The path of a socket has to be a short one.
     """
     monkeypatch.chdir(tmp_path)
     with TemporaryDirectory(prefix="resident") as short:
         monkeypatch.setattr("tempfile.tempdir", short)
-        yield _socket_of_this_process(monkeypatch)
+        monkeypatch.setenv(OWNER, str(os.getpid()))
+        monkeypatch.delenv(RESIDENT, raising=False)
+        monkeypatch.delenv(SLOT, raising=False)
+        found = engine_home()
+        assert found is not None
+        yield found
 
 
-def _socket_of_this_process(monkeypatch) -> Path:
-    monkeypatch.setenv(OWNER, str(os.getpid()))
-    monkeypatch.delenv(RESIDENT, raising=False)
-    monkeypatch.delenv(SLOT, raising=False)
-    address = engine_socket()
-    assert address is not None
-    return address
+@pytest.fixture
+def owned(home) -> Path:
+    """The socket of its engine."""
+    return home.address(0)
 
 
 @pytest.fixture
@@ -61,23 +66,31 @@ def kept(policy) -> Kept:
 
 
 @pytest.fixture
-def server(owned, kept, params, policy_folder):
-    """Serves under the terms of `params` and `policy_folder`."""
-    owner = Process.of(os.getpid())
+def serve(home, params, policy_folder):
+    """Serves an engine at one of the home's addresses, under the terms of `params` and `policy_folder`."""
     terms = digest(terms_for(policy_folder, params.sampling, params.compute))
 
-    def opened(folder):
-        kept.calls.append(f"open {folder.name}")
-        return kept
+    def served(engine: Kept, index: int = 0) -> threading.Thread:
+        def opened(folder):
+            engine.start(folder)
+            return engine
 
-    thread = threading.Thread(target=Server(owned, owner, terms, opened).serve, daemon=True)
-    thread.start()
-    while not owned.exists():
-        assert thread.is_alive()
-    return thread
+        server = Server(home.address(index), home.owner, terms, opened)
+        thread = threading.Thread(target=server.serve, daemon=True)
+        thread.start()
+        while not home.address(index).exists():
+            assert thread.is_alive()
+        return thread
+
+    return served
 
 
 @pytest.fixture
-def stage(server, owned, params, policy_folder):
+def server(serve, kept) -> threading.Thread:
+    return serve(kept)
+
+
+@pytest.fixture
+def stage(server, home, params, policy_folder):
     """Gives the engine of a stage that starts now."""
-    return lambda: ResidentEngine(policy_folder, params.sampling, params.compute, owned)
+    return lambda: ResidentEngine(policy_folder, params.sampling, params.compute, home)

@@ -13,7 +13,8 @@ from builders import ROOT
 from vllm_process import needs_vllm, sample, vllm_engine
 
 from mtpipe.errors import MtpipeError
-from mtpipe.owner import OWNER, Process, engine_socket
+from mtpipe.owner import OWNER, RESIDENT, Process, engine_home
+from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.opening import open_engine, open_here
 from mtpipe.sampling.resident.client import ResidentEngine
@@ -29,12 +30,12 @@ PLAN = SamplingPlan(1, "round 0", 30, 8, truncation=Truncation(top_p=0.95), reco
 
 
 @pytest.fixture
-def owner(owned, monkeypatch):
+def owner(home, monkeypatch):
     """A process that stages belong to; the engine ends with it."""
     started = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     monkeypatch.setenv(OWNER, str(started.pid))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("TMPDIR", str(owned.parent.parent))
+    monkeypatch.setenv("TMPDIR", str(home.folder.parent))
     monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")
     yield started
     started.kill()
@@ -50,7 +51,7 @@ def settings(params):
 def open_stage(owner, params, settings, folder) -> Callable[..., ResidentEngine]:
 
     def opened(**changes) -> ResidentEngine:
-        return ResidentEngine(folder, settings.model_copy(update=changes), params.compute, engine_socket())
+        return ResidentEngine(folder, settings.model_copy(update=changes), params.compute, engine_home())
 
     return opened
 
@@ -70,14 +71,14 @@ def test_rollouts_are_those_of_an_engine_in_the_stage_and_a_killed_engine_is_rep
     open_stage, owner, params, settings, folder
 ):
     engine = open_stage()
-    first = engine.process
+    first = engine.processes[0]
     alone = open_here(settings, params.compute, folder)
     expected = list(alone.sample(requests(alone.vocabulary), PLAN))
     assert list(engine.sample(requests(engine.vocabulary), PLAN)) == expected
     engine.close()
     assert os.getsid(first) == first, "in a session of its own, it is not killed with the process group of its owner"
     second = open_stage()
-    assert second.process == first
+    assert second.processes[0] == first
     assert not second.loaded
     assert list(second.sample(requests(second.vocabulary), PLAN)) == expected
 
@@ -89,24 +90,24 @@ def test_rollouts_are_those_of_an_engine_in_the_stage_and_a_killed_engine_is_rep
         list(second.sample(requests(second.vocabulary), PLAN))
     assert "\n" not in str(told.value)
     third = open_stage()
-    assert third.process != first
+    assert third.processes[0] != first
     assert list(third.sample(requests(third.vocabulary), PLAN)) == expected
     third.close()
 
-    server = Process.of(third.process)
+    server = Process.of(third.processes[0])
     other = open_stage(torch_dtype="bfloat16")
-    assert other.process != server.number
+    assert other.processes[0] != server.number
     assert not server.is_alive(), "the engine with the former settings ends before another one starts"
-    server = Process.of(other.process)
+    server = Process.of(other.processes[0])
     other.close()
     owner.kill()
     assert ends_within(20, server), "it outlived its owner, which is dead though nobody has waited for it"
 
 
 def test_an_update_kills_an_engine_that_does_not_answer(open_stage, monkeypatch):
-    monkeypatch.setattr("mtpipe.sampling.resident.reaching.SECONDS_TO_ANSWER", 1.0)
     engine = open_stage()
-    server = Process.of(engine.process)
+    monkeypatch.setattr("mtpipe.sampling.resident.reaching.SECONDS_TO_ANSWER", 1.0)
+    server = Process.of(engine.processes[0])
     os.kill(server.number, signal.SIGSTOP)
     engine.close()
     give_back_device()
@@ -119,7 +120,7 @@ def test_with_vllm_the_rollouts_are_the_same_and_it_starts_once(owner, params, s
     found, processes = [], []
     for _ in range(2):
         with open_engine(folder, settings, params.compute, params.ray) as engine:
-            processes.append(engine.process)
+            processes.append(engine.processes[0])
             found.append(sorted(engine.sample(requests(engine.vocabulary), PLAN), key=repr))
             asked = requests(engine.vocabulary)
             next(engine.sample(asked, PLAN))  # and leaves in the middle
@@ -127,3 +128,57 @@ def test_with_vllm_the_rollouts_are_the_same_and_it_starts_once(owner, params, s
     with vllm_engine(folder, settings.vllm, 8) as call:
         alone = sorted(call(sample, asked, PLAN), key=repr)
     assert found == [alone, alone]
+
+
+def test_two_engines_sample_what_one_does_and_of_two_the_killed_one_alone_is_replaced(owner, params, settings, folder):
+    def opened() -> ResidentEngine:
+        return ResidentEngine(folder, settings, params.compute, engine_home(), count=2)
+
+    alone = open_here(settings, params.compute, folder)
+    expected = by_identity(alone.sample(requests(alone.vocabulary), PLAN))
+    engine = opened()
+    survivor, killed = engine.processes
+    assert_same_tokens(by_identity(engine.sample(requests(engine.vocabulary), PLAN)), expected)
+    os.kill(killed, signal.SIGSTOP)
+    threading.Timer(0.5, os.kill, (killed, signal.SIGKILL)).start()
+    with pytest.raises(MtpipeError, match=rf"process {killed}, has ended: .*\(data/engines/0-1\.log may say more\)"):
+        engine.load(folder)
+    engine = opened()
+    assert engine.processes[0] == survivor
+    assert engine.processes[1] != killed
+    assert_same_tokens(by_identity(engine.sample(requests(engine.vocabulary), PLAN)), expected)
+    engine.close()
+
+
+@needs_vllm
+@pytest.mark.parametrize("resident", ["0", "1"])
+def test_two_vllm_engines_sample_what_one_does_resident_or_for_a_stage(
+    owner, params, settings, folder, monkeypatch, resident
+):
+    """Log-probs may differ by the rounding of batches of other sizes."""
+    vllm = settings.vllm.model_copy(update={"data_parallel": 2, "kv_cache_gib": 0.05})
+    parallel = settings.model_copy(update={"engine": "vllm", "vllm": vllm})
+    monkeypatch.setenv(RESIDENT, resident)
+    alone = open_here(settings, params.compute, folder)
+    expected = by_identity(alone.sample(requests(alone.vocabulary), PLAN))
+    processes = []
+    for _ in range(2 if resident == "1" else 1):
+        with open_engine(folder, parallel, params.compute, params.ray) as engine:
+            processes.append(engine.processes)
+            assert_same_tokens(by_identity(engine.sample(requests(engine.vocabulary), PLAN)), expected)
+    assert len(set(processes[0])) == 2
+    assert processes[0] == processes[-1]
+    alive = [number for number in processes[0] if Process.of(number)]
+    assert alive == (processes[0] if resident == "1" else [])
+
+
+def by_identity(rollouts) -> dict[tuple[str, int], Rollout]:
+    return {(rollout.problem_id, rollout.sample): rollout for rollout in rollouts}
+
+
+def assert_same_tokens(found: dict[tuple[str, int], Rollout], expected: dict[tuple[str, int], Rollout]) -> None:
+    assert found.keys() == expected.keys()
+    for key, rollout in found.items():
+        assert rollout.response_ids == expected[key].response_ids
+        assert rollout.behaviour_logprobs == pytest.approx(expected[key].behaviour_logprobs, abs=1e-5)
+        assert rollout.temperatures == expected[key].temperatures

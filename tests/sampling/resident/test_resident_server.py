@@ -3,34 +3,18 @@
 import fcntl
 import os
 import random
-import socket
 import threading
 import time
 
 import pytest
+from talking import PLAN, REQUESTS, hello, raw, refuse
 
 from mtpipe.errors import MtpipeError
-from mtpipe.owner import OWNER, RESIDENT, SLOT, Process, engine_socket, project_name
-from mtpipe.sampling.drawing.requests import Request, SamplingPlan
+from mtpipe.owner import OWNER, RESIDENT, SLOT, Process, engine_home, project_name
 from mtpipe.sampling.resident.frames import Message, receive, send
 from mtpipe.sampling.resident.reaching import give_back_device
 from mtpipe.sampling.resident.terms import digest, terms_for
-from mtpipe.temperature.rules.uniform import ResolvedUniform
 from stages import update
-
-REQUESTS = [Request(f"p{index}", 0, [1, 2, index], 1.0, ResolvedUniform(temperature=1.0)) for index in range(600)]
-PLAN = SamplingPlan(1, "round 0", max_new_tokens=8, batch_size=8)
-
-
-def raw(owned) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    connection.connect(str(owned))
-    return connection
-
-
-def hello(**changes) -> Message:
-    mine = {"owner": str(Process.of(os.getpid())), "project": project_name(), "terms": ""}
-    return Message("hello", mine | changes)
 
 
 def test_a_stage_gets_what_the_engine_samples(stage, kept):
@@ -78,12 +62,9 @@ def test_who_leaves_in_the_middle_of_sampling_does_not_hold_the_next_one_up(stag
 
 
 def test_an_error_of_the_user_has_its_words_and_the_engine_goes_on(stage, kept, monkeypatch):
-    def refusing(*arguments):
-        raise MtpipeError("the prompt is too long")
-
     engine = stage()
     with monkeypatch.context() as patched:
-        patched.setattr(kept, "sample", refusing)
+        patched.setattr(kept, "sample", refuse)
         with pytest.raises(MtpipeError, match=r"^the prompt is too long$"):
             list(engine.sample(REQUESTS, PLAN))
     assert len(list(engine.sample(REQUESTS, PLAN))) == len(REQUESTS)
@@ -180,7 +161,7 @@ def test_what_a_killed_run_has_left_is_waited_for_and_cleared_away(owned, capsys
         os._exit(0)
     gone = Process.of(os.getpid())
     os.waitpid(child, 0)
-    lock = owned.with_name(f"{project_name()}.{child}-{gone.started}.engine.lock")
+    lock = owned.with_name(f"{project_name()}.{child}-{gone.started}.slot.0.lock")
     lock.write_text("77")
     with open(lock) as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -191,7 +172,7 @@ def test_what_a_killed_run_has_left_is_waited_for_and_cleared_away(owned, capsys
     waiting.join(10)
     assert not waiting.is_alive()
     assert not lock.exists()
-    assert "waiting for the sampling engine of a run that was killed, process 77" in capsys.readouterr().err
+    assert "waiting for the sampling engine of a run that has ended, process 77" in capsys.readouterr().err
 
 
 def test_the_lock_of_a_run_at_work_stays(owned):
@@ -209,10 +190,10 @@ def test_the_socket_is_one_for_each_owner_project_slot_and_device(owned, tmp_pat
     found = {owned}
     for name, value in ((SLOT, "1"), ("CUDA_VISIBLE_DEVICES", "3"), (OWNER, str(os.getppid()))):
         monkeypatch.setenv(name, value)
-        found.add(engine_socket())
+        found.add(engine_home().address(0))
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path / "other")
-    found.add(engine_socket())
+    found.add(engine_home().address(0))
     assert len(found) == 5
     assert {address.parent.stat().st_mode & 0o777 for address in found} == {0o700}
 
@@ -220,12 +201,12 @@ def test_the_socket_is_one_for_each_owner_project_slot_and_device(owned, tmp_pat
 def test_it_is_off_by_the_environment_without_an_owner_and_without_a_private_folder(owned, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setenv(RESIDENT, "0")
-        assert engine_socket() is None
+        assert engine_home() is None
     with monkeypatch.context() as patched:
         patched.delenv(OWNER)
-        assert engine_socket() is None
+        assert engine_home() is None
     owned.parent.chmod(0o755)
-    assert engine_socket() is None
+    assert engine_home() is None
 
 
 def test_a_process_that_was_killed_is_gone_also_before_anybody_waits_for_it():
