@@ -1,21 +1,38 @@
 """What several tests share: params.yaml as the repository ships it, a tiny untrained policy, and a browser."""
 
+import copy
+import re
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from builders import ROOT
+from builders import FINGERPRINTS, ROOT
 from hypothesis import settings
 
 from mtpipe.params import Params, load_params
+from mtpipe.run.fingerprint import Fingerprints
 
 settings.register_profile("mtpipe", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("mtpipe")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves files that are slow as a whole out of the fast tests unread: what they import takes seconds to load."""
+    if config.getoption("-m") != "not slow" or collection_path.suffix != ".py":
+        return None
+    slow = re.search(r"^pytestmark = .*mark\.(slow|pipeline)", collection_path.read_text(), re.MULTILINE)
+    return True if slow else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks as slow what is so by another mark, and puts the longest files first: two workers end at about one time."""
+    """Marks as slow what is so by another mark, and what needs the browser; the longest files come first.
+
+    So two workers end at about one time.
+    """
     for item in items:
-        if item.get_closest_marker("pipeline") or item.get_closest_marker("exhaustive"):
+        marked = item.get_closest_marker("pipeline") or item.get_closest_marker("exhaustive")
+        if marked or "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
     items.sort(key=lambda item: (item.get_closest_marker("pipeline") is None, item.get_closest_marker("slow") is None))
 
@@ -25,6 +42,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     command = {"not exhaustive": "exhaustive; `make test-exhaustive`", "not slow": "slow; `make test`"}
     if left_out := command.get(config.getoption("-m")):
         terminalreporter.write_line(f"left out: tests marked {left_out} runs them")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_once() -> Iterator[None]:
+    """The plan stage parses all of the project's code, two seconds; in a process of tests a file is parsed once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stages.plan.Fingerprints", partial(Fingerprints, FINGERPRINTS.cache))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -44,9 +69,9 @@ def policy_folder(tmp_path_factory, params) -> Path:
     return folder
 
 
-@pytest.fixture
-def policy(policy_folder):
-    """A fresh copy in memory. Its weights are scaled up: a new model's distributions are all but even."""
+@pytest.fixture(scope="session")
+def loaded_policy(policy_folder):
+    """What `policy` copies: loading takes ten times as long."""
     import torch
 
     from mtpipe.model.policy import load_policy
@@ -57,6 +82,12 @@ def policy(policy_folder):
             if parameter.dim() > 1:
                 parameter.mul_(12.0)
     return loaded
+
+
+@pytest.fixture
+def policy(loaded_policy):
+    """A fresh copy in memory. Its weights are scaled up: a new model's distributions are all but even."""
+    return copy.deepcopy(loaded_policy)
 
 
 @pytest.fixture

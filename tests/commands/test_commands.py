@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from builders import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -117,7 +119,6 @@ def wait_until_preloaded(folder: Path) -> None:
         time.sleep(0.5)
 
 
-@pytest.mark.slow
 def test_a_forked_stage_behaves_as_a_fresh_process(toy_stages):
     wait_until_preloaded(toy_stages)
     for status in ("0", "3"):
@@ -132,7 +133,6 @@ def test_a_forked_stage_behaves_as_a_fresh_process(toy_stages):
     assert alone.returncode == 5
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not find_spec("vllm"), reason="vLLM is missing; install it with `make setup-vllm`")
 def test_a_stage_that_samples_with_vllm_is_forked_unless_it_starts_vllm_itself(toy_stages):
     plan = toy_stages / "data" / "stages" / "rollout.json"

@@ -7,7 +7,7 @@ from triton_process import needs_triton, run_by_triton
 
 from mtpipe.learn.scoring.readings import Slopes, read_by_kernel, to_gradient_by_kernel_
 
-pytestmark = needs_triton
+pytestmark = [needs_triton, pytest.mark.slow]
 
 TOKENS, VOCABULARIES = 3, (18, 2050)
 HEAT = torch.tensor([[0.05], [1.3], [10.0]])

@@ -22,6 +22,8 @@ from mtpipe.report.comparison import compare
 from mtpipe.report.page import render_markdown, render_page
 from mtpipe.report.story_pictures import story_rows
 
+pytestmark = pytest.mark.slow
+
 REPORT = "import stages.report; from mtpipe.params import load_params; stages.report.main(params=load_params())"
 HOSTILE = "</script><script>document.title='owned'</script><img src=http://attacker.invalid/x onerror=alert(1)>|`x`"
 

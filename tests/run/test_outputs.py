@@ -12,6 +12,8 @@ from projects import dvc
 from mtpipe.errors import MtpipeError
 from mtpipe.run.outputs import check_outputs, describe
 
+pytestmark = pytest.mark.slow
+
 STAGES = """
 stages:
   one:

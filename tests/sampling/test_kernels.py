@@ -17,7 +17,7 @@ from mtpipe.temperature.rules.rule import ResolvedRule
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import NONE
 
-pytestmark = needs_triton
+pytestmark = [needs_triton, pytest.mark.slow]
 
 ROUNDING = 1e-6
 BY_ENTROPY = ResolvedEntropyThreshold(low=0.7, high=1.3, threshold=2.0)

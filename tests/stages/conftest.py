@@ -4,19 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from builders import run_stage, write_params
 from chains import ARMS, GROUP, LIMIT, PROMPTS, ROUNDS, SEED
 
 from mtpipe import paths
-from mtpipe.model.policy import load_policy, save_policy
+from mtpipe.model.policy import save_policy
 from mtpipe.run.stage_plan import settings_for
 from mtpipe.temperature.entropy_table import write_entropy_table
 from stages import measure, plan, prepare, rollout, start, update, verify
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory, policy_folder) -> Path:
+def prepared(tmp_path_factory, policy_folder, loaded_policy) -> Path:
     """A folder with problems, plans and a warm start whose distributions are far from even."""
     folder = tmp_path_factory.mktemp("chains")
     with pytest.MonkeyPatch.context() as patch:
@@ -37,12 +36,7 @@ def prepared(tmp_path_factory, policy_folder) -> Path:
         )
         Path("inputs").mkdir()
         run_stage(prepare)
-        policy = load_policy(policy_folder)
-        with torch.no_grad():
-            for parameter in policy.model.parameters():
-                if parameter.dim() > 1:
-                    parameter.mul_(12.0)
-        save_policy(policy, paths.WARM_START / "policy", tokenizer_from=policy_folder)
+        save_policy(loaded_policy, paths.WARM_START / "policy", tokenizer_from=policy_folder)
         write_entropy_table(paths.WARM_START / "policy", np.linspace(0.0, 3.0, 301))
         plan.main()
     return folder

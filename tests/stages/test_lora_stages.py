@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from builders import edit_params, run_stage, write_params
+from builders import edit_params, run_planned_stage, run_stage, write_params
 from safetensors.torch import load_file
 
 from mtpipe import __main__ as command_line
@@ -44,10 +44,10 @@ def project(policy, policy_folder, tmp_path, monkeypatch) -> Path:
 
 
 def run(arm: str) -> None:
-    run_stage(start, arm, 1)
+    run_planned_stage(start, arm, 1)
     for round in range(2):
         for stage in (rollout, verify, update):
-            run_stage(stage, arm, 1, round)
+            run_planned_stage(stage, arm, 1, round)
 
 
 def test_two_rounds_leave_adapters_of_the_warm_start(project, monkeypatch, capsys):
@@ -68,8 +68,8 @@ def test_two_rounds_leave_adapters_of_the_warm_start(project, monkeypatch, capsy
         assert measured["mismatch"][0]["mean"] < 1e-6
         assert all(step["kl_reference"] >= 0 for step in measured["steps"] if "loss" in step)
 
-    run_stage(measure, "token", 1)
-    run_stage(evaluate, "token", 1, 2)
+    run_planned_stage(measure, "token", 1)
+    run_planned_stage(evaluate, "token", 1, 2)
     assert read_rows(paths.evaluation("token", 1, 2), EVALUATION)
     monkeypatch.setattr(sys, "argv", ["mtpipe", "look", str(paths.rollouts("token", 1, 1))])
     command_line.main()
@@ -81,7 +81,7 @@ def test_two_rounds_leave_adapters_of_the_warm_start(project, monkeypatch, capsy
 
 
 def test_a_base_that_changed_is_refused_before_anything_is_sampled(project):
-    run_stage(start, "uniform", 1)
+    run_planned_stage(start, "uniform", 1)
     warmed = load_policy(paths.WARM_START / "policy")
     with torch.no_grad():
         next(warmed.model.parameters()).add_(1e-3)
@@ -89,7 +89,7 @@ def test_a_base_that_changed_is_refused_before_anything_is_sampled(project):
         file.unlink()
     warmed.model.save_pretrained(paths.WARM_START / "policy")
     with pytest.raises(MtpipeError, match="holds an adapter of another base"):
-        run_stage(rollout, "uniform", 1, 0)
+        run_planned_stage(rollout, "uniform", 1, 0)
     assert not paths.rollouts("uniform", 1, 0).exists()
 
 
@@ -104,6 +104,6 @@ def test_the_plan_refuses_what_the_model_has_no_layers_for(project):
 
 def test_arms_start_from_the_same_adapter(project):
     for arm in ("uniform", "token"):
-        run_stage(start, arm, 1)
+        run_planned_stage(start, arm, 1)
     found = [adapter_parameters(load_policy(paths.policy(arm, 1, 0)).model) for arm in ("uniform", "token")]
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from builders import edit_params, run_stage
 from chains import GROUP, LIMIT, SEED
+from own_classes import write_class
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
@@ -31,10 +32,9 @@ def refilled(prepared, tmp_path, monkeypatch) -> Path:
     """A run's first policy; some groups differ by a part of one's own, and cut responses teach nothing."""
     folder = tmp_path / "refilled"
     shutil.copytree(prepared, folder)
-    (folder / "plugins").mkdir()
-    (folder / "plugins" / "mine.py").write_text(PART)
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
+    write_class("mine", PART)
     edit_params(
         {
             "arms": ["uniform"],

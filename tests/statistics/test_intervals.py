@@ -100,10 +100,15 @@ def test_equal_values_have_an_interval_of_width_0_and_a_single_problem_says_noth
     [
         World(seeds=3, spread=0),
         World(seeds=3, spread=3, by_problem=1),
-        World(seeds=5, spread=1, difficulty=(0.3, 9)),
-        World(seeds=10, spread=3),
         World(seeds=2, spread=1, problems=30, difficulty=(0.3, 3)),
-        World(seeds=5, spread=2, uneven=(1, 3)),
+        *(
+            pytest.param(world, marks=pytest.mark.slow)
+            for world in (
+                World(seeds=5, spread=1, difficulty=(0.3, 9)),
+                World(seeds=10, spread=3),
+                World(seeds=5, spread=2, uneven=(1, 3)),
+            )
+        ),
     ],
     ids=str,
 )

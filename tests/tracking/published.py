@@ -1,13 +1,15 @@
 """What the stages of a small project write, and what a real MLflow on sqlite then holds of it."""
 
 from pathlib import Path
-
-from mlflow import MlflowClient
-from mlflow.entities import Run
+from typing import TYPE_CHECKING
 
 from mtpipe import paths, records
 from mtpipe.files import write_json, write_text
 from mtpipe.params import Params
+
+if TYPE_CHECKING:  # it takes seconds to load
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 SOURCES = [
     {"name": "mine", "role": "training", "files": ["inputs/mine.jsonl"], "digest": "d1", "rows": 9, "kept": 7}
@@ -66,23 +68,25 @@ def write_data(params: Params) -> None:
                 write_evaluation(paths.evaluation(arm, seed, after), CORRECT[after])
 
 
-def client(project: Path) -> MlflowClient:
+def client(project: Path) -> "MlflowClient":
+    from mlflow import MlflowClient
+
     return MlflowClient(f"sqlite:///{project}/mlflow/mlflow.db")
 
 
-def runs(project: Path) -> list[Run]:
+def runs(project: Path) -> "list[Run]":
     """The runs of the experiment that are not deleted, by name and then by identity."""
     mlflow = client(project)
     found = mlflow.search_runs([mlflow.get_experiment_by_name("mtpipe").experiment_id])
     return sorted(found, key=lambda run: (run.info.run_name, run.data.tags["mtpipe.identity"]))
 
 
-def run_of(project: Path, name: str) -> Run:
+def run_of(project: Path, name: str) -> "Run":
     (found,) = [run for run in runs(project) if run.info.run_name == name]
     return found
 
 
-def history(project: Path, run: Run, key: str) -> list[tuple[int, float]]:
+def history(project: Path, run: "Run", key: str) -> list[tuple[int, float]]:
     return [(point.step, point.value) for point in client(project).get_metric_history(run.info.run_id, key)]
 
 
@@ -98,5 +102,5 @@ def state(project: Path) -> list:
     return found
 
 
-def artifact(project: Path, run: Run, path: str, into: Path) -> bytes:
+def artifact(project: Path, run: "Run", path: str, into: Path) -> bytes:
     return Path(client(project).download_artifacts(run.info.run_id, path, str(into))).read_bytes()

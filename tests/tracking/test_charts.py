@@ -3,11 +3,14 @@
 import json
 import shutil
 
+import pytest
 from mlflow import MlflowClient
 
 from mtpipe import paths
 from mtpipe.tracking.charts import links
 from mtpipe.tracking.table_view import TAG, VIEW, table_view
+
+pytestmark = pytest.mark.slow
 
 
 def test_they_lead_to_the_experiments_pages_once_there_is_one(tmp_path, monkeypatch, empty_database):

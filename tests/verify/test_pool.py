@@ -21,6 +21,8 @@ from mtpipe.verify.answers import Gold, judge_answers
 from mtpipe.verify.pool import Pool, Undecided
 from mtpipe.verify.reader.read import read
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = ROOT.parent / "shared" / "data" / "verifier" / "adversarial.jsonl"
 
 

@@ -14,6 +14,8 @@ from judging_processes import EQUAL, UNEQUAL, children_of, judges
 from mtpipe.verify.pool import Pool
 from mtpipe.verify.values.messages import encode
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_limit_is_of_cpu_time_and_a_judge_that_does_nothing_is_ended_by_the_clock(monkeypatch):
     """The next judge drops the request that the ended one has not read, and judges the answer behind it."""

@@ -10,6 +10,8 @@ import pytest
 from mtpipe.errors import MtpipeError
 from mtpipe.run.study.project import Project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Project:

@@ -17,7 +17,8 @@ OVERALL, EACH = 0.99, 0.95
 """Shares that have to be judged as expected: of all cases of a kind, and of each rewriting's."""
 SAMPLED = 6
 
-pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the golds of ../shared/data are not here")
+AT_HAND = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the golds of ../shared/data are not here")
+pytestmark = [pytest.mark.slow, AT_HAND]
 
 
 @pytest.fixture(scope="module")
