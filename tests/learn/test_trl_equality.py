@@ -8,7 +8,6 @@ import pytest
 import torch
 from builders import rollout
 
-from benchmarks.trl_peer import importance_ratio, local_batch, trainer
 from mtpipe.learn.batching.groups import RolloutGroup
 from mtpipe.learn.batching.steps import optimizer_steps
 from mtpipe.learn.scoring.scorer import Scorer
@@ -19,6 +18,14 @@ from mtpipe.settings.mismatch import SequenceMask, SequenceTruncate, TokenMask, 
 TEMPERATURE = 1.3
 MAX_RESPONSE = 12
 GROUP_SIZE = 4
+
+
+@pytest.fixture(scope="module")
+def trl_peer():
+    """TRL takes seconds to import, so only these tests do it."""
+    from benchmarks import trl_peer
+
+    return trl_peer
 
 
 @pytest.fixture
@@ -92,22 +99,12 @@ def gradients(model) -> torch.Tensor:
     ],
     ids=lambda value: "-".join(f"{key}={part}" for key, part in value.items()),
 )
-@pytest.mark.parametrize("spread", [0.0, 0.5])
-def test_losses_and_gradients_are_those_of_trl(policy, params, groups, tmp_path, settings, trl, spread):
+def test_losses_and_gradients_are_those_of_trl(trl_peer, policy, params, groups, tmp_path, settings, trl):
     settings = params.update.model_copy(update={"dual_clip": None, "logprob_tolerance": 1e9, **settings})
     [step] = optimizer_steps(groups, settings, MAX_RESPONSE)
-    responses = perturbed(policy, step.responses, spread)
-    theirs = copy.deepcopy(policy)
-
-    ours = 0.0
-    for half in (responses[::2], responses[1::2]):
-        loss, _ = micro_batch_loss(Scorer(policy.model), half, lay_out(half, None, "cpu"), settings)
-        loss.backward()
-        ours += loss.item()
-
     trl = {"epsilon": 0.2, "epsilon_high": 0.28, "beta": 0.0, **trl}
-    peer = trainer(
-        theirs,
+    peer = trl_peer.trainer(
+        copy.deepcopy(policy),
         str(tmp_path),
         temperature=TEMPERATURE,
         max_completion_length=MAX_RESPONSE,
@@ -116,18 +113,29 @@ def test_losses_and_gradients_are_those_of_trl(policy, params, groups, tmp_path,
     )
     peer.current_gradient_accumulation_steps = 2
     peer.model.train()
-    tokens = sum(len(one.rollout.response_ids) for one in responses)
-    total = 0.0
-    for start in (0, GROUP_SIZE):
-        loss = peer.compute_loss(peer.model, local_batch(responses[start : start + GROUP_SIZE], tokens))
-        loss.backward()
-        total += loss.item()
+    for spread in (0.0, 0.5):
+        responses = perturbed(policy, step.responses, spread)
+        policy.model.zero_grad()
+        ours = 0.0
+        for half in (responses[::2], responses[1::2]):
+            loss, _ = micro_batch_loss(Scorer(policy.model), half, lay_out(half, None, "cpu"), settings)
+            loss.backward()
+            ours += loss.item()
 
-    found, expected = gradients(policy.model), gradients(peer.model)
-    scale = sum(abs(one.advantage) * one.weight * len(one.rollout.response_ids) for one in responses)
-    assert abs(ours - total) <= 1e-5 * max(abs(total), scale)
-    assert (found - expected).norm() <= 1e-5 * expected.norm()
-    assert expected.norm() > 0
+        peer.model.zero_grad()
+        tokens = sum(len(one.rollout.response_ids) for one in responses)
+        total = 0.0
+        for start in (0, GROUP_SIZE):
+            batch = trl_peer.local_batch(responses[start : start + GROUP_SIZE], tokens)
+            loss = peer.compute_loss(peer.model, batch)
+            loss.backward()
+            total += loss.item()
+
+        found, expected = gradients(policy.model), gradients(peer.model)
+        scale = sum(abs(one.advantage) * one.weight * len(one.rollout.response_ids) for one in responses)
+        assert abs(ours - total) <= 1e-5 * max(abs(total), scale), f"spread {spread}"
+        assert (found - expected).norm() <= 1e-5 * expected.norm(), f"spread {spread}"
+        assert expected.norm() > 0
 
 
 @pytest.mark.parametrize(
@@ -140,7 +148,7 @@ def test_losses_and_gradients_are_those_of_trl(policy, params, groups, tmp_path,
     ],
     ids=lambda value: getattr(value, "kind", ""),
 )
-def test_corrections_of_the_mismatch_are_those_of_trl(policy, params, groups, tmp_path, mismatch, bounds):
+def test_corrections_of_the_mismatch_are_those_of_trl(trl_peer, policy, params, groups, tmp_path, mismatch, bounds):
     settings = params.update.model_copy(
         update={"loss": "grpo", "clip_high": 0.2, "dual_clip": None, "kl_coefficient": 0.1, "mismatch": mismatch}
     )
@@ -152,14 +160,14 @@ def test_corrections_of_the_mismatch_are_those_of_trl(policy, params, groups, tm
 
     options = {"loss_type": "grpo", "epsilon": 0.2, "epsilon_high": 0.2, "beta": 0.1, "use_bias_correction_kl": False}
     modes = {f"vllm_importance_sampling_{name}": value for name, value in {"mode": mismatch.kind, **bounds}.items()}
-    peer = trainer(
+    peer = trl_peer.trainer(
         theirs, str(tmp_path), temperature=TEMPERATURE, max_completion_length=MAX_RESPONSE, **options, **modes
     )
     peer.use_vllm = True
     peer.current_gradient_accumulation_steps = 1
     peer.model.train()
-    batch = local_batch(responses, sum(len(one.rollout.response_ids) for one in responses))
-    batch["importance_sampling_ratio"] = importance_ratio(peer, batch)
+    batch = trl_peer.local_batch(responses, sum(len(one.rollout.response_ids) for one in responses))
+    batch["importance_sampling_ratio"] = trl_peer.importance_ratio(peer, batch)
     assert len(batch["importance_sampling_ratio"].unique()) > 2, "some are cut and some are not"
     loss = peer.compute_loss(peer.model, batch)
     loss.backward()
