@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from mtpipe import paths
 from mtpipe.devices import DEVICES
 
 OWNER = "MTPIPE_OWNER"
@@ -18,6 +19,8 @@ OWNER = "MTPIPE_OWNER"
 for the stage."""
 SLOT = "MTPIPE_SLOT"
 """Tells chains apart that run side by side and belong to one owner: each has an engine of its own."""
+SHARED = "shared"
+"""In the place of a slot's number, for what the chains of all slots share."""
 RESIDENT = "MTPIPE_RESIDENT"
 """0: every stage starts its own engine."""
 
@@ -94,16 +97,21 @@ def private_folder() -> Path | None:
 class EngineHome:
     """Where the resident engines of one owner are: sockets in a folder that only this user can enter.
 
-    An owner has other ones for each project, slot and choice of devices. Their names begin with the project's digest
-    and the owner, so that those which a killed owner has left can be found.
+    An owner has other ones for each project, slot and choice of devices, and others again that all slots share. Their
+    names begin with the project's digest and the owner, so that those which a killed owner has left can be found.
     """
 
     owner: Process
     folder: Path
+    slot: str = ""
 
     def address(self, index: int) -> Path:
         """The socket of one of the engines that share the sampling, counted from 0."""
         return self.folder / f"{self._name}.{index}.engine"
+
+    def log(self, index: int) -> Path:
+        """What that engine writes to its standard streams."""
+        return paths.engine_log(self.slot or "0", index)
 
     def addresses(self) -> list[Path]:
         """The sockets that are there."""
@@ -111,24 +119,24 @@ class EngineHome:
 
     @property
     def _name(self) -> str:
-        place = "\n".join([os.environ.get(SLOT, ""), os.environ.get(DEVICES, "")])
+        place = "\n".join([self.slot, os.environ.get(DEVICES, "")])
         return f"{project_name()}.{self.owner}.{_short(place)}"
 
 
-def engine_home() -> EngineHome | None:
-    """Where the stages of a chain share engines; None if that is switched off or cannot be."""
+def engine_home(shared: bool = False) -> EngineHome | None:
+    """Where the stages of a chain, or of all chains, share engines; None if that is switched off or cannot be."""
     named = os.environ.get(OWNER, "")
     if os.environ.get(RESIDENT) == "0" or not named.isdecimal():
         return None
-    return home_of(Process.of(int(named)))
+    return home_of(Process.of(int(named)), SHARED if shared else os.environ.get(SLOT, ""))
 
 
-def home_of(owner: Process | None) -> EngineHome | None:
+def home_of(owner: Process | None, slot: str = "") -> EngineHome | None:
     """Where an owner has engines; None if there is no such process, or no folder with a path short enough for it."""
     folder = private_folder()
     if owner is None or folder is None:
         return None
-    home = EngineHome(owner, folder)
+    home = EngineHome(owner, folder, slot)
     return home if len(os.fsencode(home.address(999))) <= _LONGEST_ADDRESS else None
 
 

@@ -24,7 +24,8 @@ def main() -> None:
     status = 1
     try:
         terms: Terms = json.load(sys.stdin)
-        Server(Path(sys.argv[1]), Process.read(sys.argv[2]), digest(terms), lambda folder: _open(terms, folder)).serve()
+        address, owner, at_once = Path(sys.argv[1]), Process.read(sys.argv[2]), terms["stages_at_once"]
+        Server(address, owner, digest(terms), lambda folder: _open(terms, folder), at_once).serve()
         status = 0
     except Exception:
         note(traceback.format_exc())

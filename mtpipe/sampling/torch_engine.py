@@ -47,6 +47,11 @@ class TorchEngine:
         """Samples one response to each request."""
         return sample(self._policy, requests, plan)
 
+    def turns(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[list[Rollout]]:
+        """The same, as a resident engine takes it."""
+        for rollout in self.sample(requests, plan):
+            yield [rollout]
+
     def rest(self) -> bool:
         """Between stages nothing but the policy is held, and it stays loaded."""
         return True

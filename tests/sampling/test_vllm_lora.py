@@ -12,7 +12,7 @@ from conformance import (
     assert_temperatures_follow_from_entropies,
     token_logits,
 )
-from vllm_process import load, needs_vllm, sample, sample_among, uneven_policy, vllm_engine
+from vllm_process import load, needs_vllm, sample, sample_among, sample_side_by_side, uneven_policy, vllm_engine
 
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs
@@ -84,6 +84,19 @@ def test_two_adapters_in_one_batch_keep_apart(engine, adapters, policies, reques
                 logits = token_logits(policy.model, sequences)
             expected, _ = tempered_logprobs(logits, sequences.targets, torch.full((len(tokens),), 0.7))
             assert ((torch.tensor(logprobs) - expected).abs().max() < 1e-5) == is_own
+
+
+def test_two_adapters_that_are_sampled_side_by_side_have_what_they_have_alone(engine, adapters, policies, requests):
+    """In fewer steps than one after the other, and so in the same batches."""
+    asked = [requests[:8], requests[1:16:2]]  # as many as the engine takes at once
+    (one, other), together = engine(sample_side_by_side, adapters, asked, PLAN)
+    steps = [
+        engine(sample_side_by_side, [adapter], [each], PLAN)[1] for adapter, each in zip(adapters, asked, strict=True)
+    ]
+    assert max(steps) <= together < 0.8 * sum(steps)
+    assert_same_rollouts(one, torch_engine.sample(policies[0], asked[0], PLAN))
+    assert_same_rollouts(other, torch_engine.sample(policies[1], asked[1], PLAN))
+    engine(load, adapters[0])
 
 
 def test_another_adapter_is_loaded_by_its_name_alone(engine, adapters, policies, requests):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import zip_longest
 from multiprocessing import get_context
 from typing import Any
 
@@ -70,6 +71,32 @@ def sample(engine, requests, plan):
 
 def load(engine, folder):
     engine.load(folder)
+
+
+def sample_side_by_side(engine, folders, requests, plan):
+    """Samples requests from each of several adapters, by short turns: the responses to each, and how many steps."""
+    from mtpipe.sampling.vllm import vllm_engine as module
+
+    usual, module.STEPS_OF_A_TURN = module.STEPS_OF_A_TURN, 3
+    step, steps = engine.llm.step, []
+
+    def counting_step():
+        steps.append(None)
+        return step()
+
+    engine.llm.step = counting_step
+    try:
+        found, turns = [], []
+        for folder, asked in zip(folders, requests, strict=True):
+            engine.load(folder)
+            turns.append(engine.turns(asked, plan))
+            found.append(next(turns[-1]))
+        for of_turn in zip_longest(*turns, fillvalue=[]):
+            for responses, more in zip(found, of_turn, strict=True):
+                responses += more
+    finally:
+        engine.llm.step, module.STEPS_OF_A_TURN = step, usual
+    return found, len(steps)
 
 
 def sample_among(engine, requests, plan, neighbours, adapter=None):

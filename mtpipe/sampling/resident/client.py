@@ -14,7 +14,7 @@ from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.resident.carried import answered, asking
 from mtpipe.sampling.resident.connection import Connection
 from mtpipe.sampling.resident.frames import Message
-from mtpipe.sampling.resident.reaching import connect, end, log_file
+from mtpipe.sampling.resident.reaching import connect, end
 from mtpipe.sampling.resident.terms import terms_for
 from mtpipe.settings.model import Compute
 from mtpipe.settings.sampling import EngineSettings
@@ -107,16 +107,16 @@ class ResidentEngine:
 
     def _open(self) -> None:
         sockets = connect(self._home, self._terms, self._devices)
-        self._connections = [Connection(each, index) for index, each in enumerate(sockets)]
+        self._connections = [Connection(each, index, self._home.log(index)) for index, each in enumerate(sockets)]
         self.processes = [each.process for each in self._connections]
         answers = self._ask(Message("open", {"folder": str(self._folder.resolve())}))
         self.loaded = any(answer.fields["loaded"] for answer in answers)
         for connection, answer in zip(self._connections, answers, strict=True):
             if answer.fields["started"] and self._stays:
                 print(
-                    f"the sampling engine is process {connection.process} ({log_file(connection.index)}); it serves "
-                    f"the following stages too and keeps {answer.fields['holds'] / 2**30:.1f} GiB of host memory "
-                    f"between them",
+                    f"the sampling engine is process {connection.process} ({self._home.log(connection.index)}); it "
+                    f"serves the following stages too and keeps {answer.fields['holds'] / 2**30:.1f} GiB of host "
+                    f"memory between them",
                     file=sys.stderr,
                 )
 

@@ -3,10 +3,10 @@
 import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 from mtpipe.errors import MtpipeError
 from mtpipe.sampling.resident.frames import BrokenMessage, Message, peer, receive, send
-from mtpipe.sampling.resident.reaching import log_file
 
 
 class Connection:
@@ -17,10 +17,11 @@ class Connection:
         index: which of the engines that share the sampling it is, counted from 0.
     """
 
-    def __init__(self, connected: socket.socket, index: int):
+    def __init__(self, connected: socket.socket, index: int, log: Path):
         self._socket = connected
         self.process = peer(connected)[0]
         self.index = index
+        self._log = log
 
     def fileno(self) -> int:
         """For whoever waits until one of several has something to say."""
@@ -41,7 +42,7 @@ class Connection:
             case "refused", {"why": why}:
                 raise MtpipeError(why)
             case "failed", {"why": why}:
-                raise MtpipeError(f"the sampling engine failed and ended ({why}); {log_file(self.index)} has more")
+                raise MtpipeError(f"the sampling engine failed and ended ({why}); {self._log} has more")
         return answer
 
     def close(self) -> None:
@@ -55,6 +56,6 @@ class Connection:
         except (OSError, BrokenMessage) as error:
             raise MtpipeError(
                 f"the sampling engine, process {self.process}, has ended: it was killed, or memory ran out "
-                f"({log_file(self.index)} may say more); start again, which starts a new one and repeats this stage "
+                f"({self._log} may say more); start again, which starts a new one and repeats this stage "
                 f"alone"
             ) from error

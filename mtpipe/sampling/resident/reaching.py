@@ -13,10 +13,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from mtpipe import paths
 from mtpipe.devices import DEVICES
 from mtpipe.errors import MtpipeError
-from mtpipe.owner import SLOT, EngineHome, Process, engine_home, private_folder, project_name
+from mtpipe.owner import EngineHome, Process, engine_home, private_folder, project_name
 from mtpipe.sampling.resident.frames import BrokenMessage, Message, peer, receive, send
 from mtpipe.sampling.resident.terms import Terms, digest
 
@@ -29,8 +28,8 @@ _SECONDS_BETWEEN_TRIES = 0.05
 def connect(home: EngineHome, terms: Terms, devices: Sequence[str | None]) -> list[socket.socket]:
     """Connections to as many servers as `devices` has entries, all under these terms; starts those that are missing.
 
-    One that runs under other terms ends, and then its successor starts. Waits while a server is at work for another
-    stage of this owner.
+    One that runs under other terms ends, and then its successor starts. Waits while a server is at work for as many
+    other stages of this owner as it serves at a time.
 
     Args:
         devices: what each server is to see as CUDA_VISIBLE_DEVICES; None: what this process sees.
@@ -54,7 +53,7 @@ def connect(home: EngineHome, terms: Terms, devices: Sequence[str | None]) -> li
                         connection.close()
                         deadline = time.monotonic() + SECONDS_TO_ANSWER
                 elif status:
-                    raise MtpipeError(f"the sampling engine ended as it started; {log_file(index)} says why")
+                    raise MtpipeError(f"the sampling engine ended as it started; {home.log(index)} says why")
                 elif status == 0 and _is_free(home.address(index)):
                     started[index] = _start(home, index, terms, devices[index])
             if len(found) == len(devices):
@@ -66,7 +65,7 @@ def connect(home: EngineHome, terms: Terms, devices: Sequence[str | None]) -> li
     _close(found.values())
     missing = [str(home.address(index)) for index in range(len(devices)) if index not in found]
     raise MtpipeError(
-        f"no sampling engine answers at {', '.join(missing)} ({log_file()} may say why); set MTPIPE_RESIDENT=0 to do "
+        f"no sampling engine answers at {', '.join(missing)} ({home.log(0)} may say why); set MTPIPE_RESIDENT=0 to do "
         f"without it"
     )
 
@@ -107,11 +106,6 @@ def end(server: Process) -> None:
         time.sleep(_SECONDS_BETWEEN_TRIES)
 
 
-def log_file(index: int = 0) -> Path:
-    """What an engine of this chain writes to its standard streams."""
-    return paths.engine_log(os.environ.get(SLOT, "0"), index)
-
-
 def _reach(address: Path) -> socket.socket | None:
     """A connection to a process of this user, if there is one at an address."""
     connection = socket.socket(socket.AF_UNIX)
@@ -142,7 +136,7 @@ def _owned(home: EngineHome) -> dict[str, Any]:
 
 def _start(home: EngineHome, index: int, terms: Terms, devices: str | None) -> subprocess.Popen[bytes]:
     """Starts a server, which reads its terms from a pipe; it ends at once if another one has the address."""
-    log = log_file(index)
+    log = home.log(index)
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)

@@ -1,4 +1,7 @@
-"""The process with the engine: serves one stage after the other, and gives back between them what it can.
+"""The process with the engine: serves stages, and gives back what it can while there is none.
+
+Stages come one after the other. Those whose policies are adapters of one base may be there at the same time: each
+request is sampled with its own stage's adapter, and all in the same batches.
 
 What may come over the socket:
 
@@ -22,7 +25,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,11 +36,13 @@ from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.resident.carried import answering, asked_for
 from mtpipe.sampling.resident.frames import BrokenMessage, Message, peer, receive, send
+from mtpipe.sampling.resident.loop import EngineEnded, EngineLoop
 from mtpipe.sampling.resident.terms import Identity, identity
 
 IDLE_SECONDS = 1800.0
 """An update longer than this costs a start of vLLM, which is then a small part of the round."""
 _SECONDS_FOR_A_HELLO = 5.0
+_SECONDS_BETWEEN_LOOKS = 0.1
 _ROLLOUTS_IN_A_MESSAGE = 256
 _SECONDS_BETWEEN_MESSAGES = 0.5
 
@@ -45,14 +51,12 @@ class RestingEngine(Protocol):
     """An engine that can wait for the next stage."""
 
     def load(self, folder: Path) -> None: ...
-    def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Rollout]: ...
+    def turns(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[list[Rollout]]:
+        """Samples one response to each request, some at a time; between two turns others may have theirs."""
+
     def close(self) -> None: ...
     def rest(self) -> bool:
         """Forgets what it knows of prompts and gives device memory back; whether the policy is loaded still."""
-
-
-class _End(Exception):
-    """This server has to end."""
 
 
 class Server:
@@ -63,9 +67,17 @@ class Server:
         owner: ends with it.
         terms: the digest that a stage has to have too.
         open_engine: makes an engine with the policy in a folder.
+        stages_at_once: more wait for one of them to end.
     """
 
-    def __init__(self, address: Path, owner: Process, terms: str, open_engine: Callable[[Path], RestingEngine]):
+    def __init__(
+        self,
+        address: Path,
+        owner: Process,
+        terms: str,
+        open_engine: Callable[[Path], RestingEngine],
+        stages_at_once: int = 1,
+    ):
         self._address = address
         self._owner = owner
         self._project = project_name()
@@ -74,12 +86,18 @@ class Server:
         self._engine: RestingEngine | None = None
         self._was_started = False
         self._loaded: Identity | None = None
-        self._stage: Process | None = None
+        self._loop = EngineLoop()
+        self._places = threading.Semaphore(stages_at_once)
+        self._connections: set[socket.socket] = set()
+        self._stages: dict[socket.socket, Process | None] = {}
+        self._last_needed = time.monotonic()
+        self._over = threading.Event()
 
     def serve(self) -> None:
         """Returns when the owner has ended, after idle minutes, if a stage has other terms, or at once beside another.
 
-        The lock of its address ends with this process, and so after all that the engine holds.
+        The engine runs in the thread that calls this. The lock of its address ends with this process, and so after all
+        that the engine holds.
         """
         self._lock = open(self._address.with_suffix(".lock"), "a")  # noqa: SIM115
         try:
@@ -95,30 +113,47 @@ class Server:
             listener.listen()
             listener.settimeout(1.0)
             threading.Thread(target=self._end_with_owner, daemon=True).start()
+            accepting = threading.Thread(target=self._accept, args=(listener,), daemon=True)
+            accepting.start()
             try:
-                with contextlib.suppress(_End):
-                    self._accept(listener)
+                self._loop.run(self._goes_on)
             finally:
+                self._over.set()
                 self._address.unlink(missing_ok=True)
+                accepting.join()
         if self._engine is not None:
             self._engine.close()
 
+    def _goes_on(self) -> bool:
+        idle = not self._connections and time.monotonic() - self._last_needed > IDLE_SECONDS
+        return self._is_owned() and not idle and not self._over.is_set()
+
+    def _is_owned(self) -> bool:
+        """Whether the owner is there still, or a stage that has outlived it."""
+        return self._owner.is_alive() or any(stage and stage.is_alive() for stage in list(self._stages.values()))
+
     def _accept(self, listener: socket.socket) -> None:
-        last_needed = time.monotonic()
-        while self._owner.is_alive() and time.monotonic() - last_needed < IDLE_SECONDS:
+        """Each stage has a thread that reads and writes; what it asks for is done in the engine's."""
+        while not self._over.is_set():
             try:
                 connection, _ = listener.accept()
             except TimeoutError:
                 continue
+            self._connections.add(connection)
+            threading.Thread(target=self._serve_connection, args=(connection,), daemon=True).start()
+
+    def _serve_connection(self, connection: socket.socket) -> None:
+        with self._places, contextlib.suppress(EngineEnded):
             with connection:
                 try:
                     self._serve_stage(connection)
                 except (BrokenMessage, OSError) as error:
                     note(f"a connection ended: {type(error).__name__}: {error}")
                 finally:
-                    self._stage = None
+                    self._stages.pop(connection, None)
+                    self._last_needed = time.monotonic()
+                    self._connections.discard(connection)
             self._rest()
-            last_needed = time.monotonic()
 
     def _serve_stage(self, connection: socket.socket) -> None:
         number, user = peer(connection)
@@ -135,30 +170,37 @@ class Server:
             self._serve_requests(connection, number, hello.fields.get("terms"))
 
     def _serve_requests(self, connection: socket.socket, number: int, terms: object) -> None:
-        self._stage = Process.of(number)
         if terms != self._terms:
-            _send(connection, Message("other"))
-            raise _End
+            while self._stages and not self._over.is_set():
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            with self._ending():
+                _send(connection, Message("other"))
+            return
+        self._stages[connection] = Process.of(number)
         _send(connection, Message("welcome"))
-        while (message := receive(connection)) is not None:
+        folder: Path | None = None
+        while not self._over.is_set() and (message := receive(connection)) is not None:
             try:
-                self._answer(connection, message)
+                folder = self._answer(connection, message, folder)
             except MtpipeError as error:
-                with _ending(self._was_started and self._engine is None):
+                with self._ending(self._was_started and self._engine is None):
                     _send(connection, Message("refused", {"why": str(error)}))
-            except BrokenMessage:
+            except (BrokenMessage, EngineEnded):
                 raise
             except Exception as error:  # an OSError too: a socket's comes as BrokenMessage, so this is the engine's
                 note(traceback.format_exc())
-                with _ending():
+                with self._ending():
                     _send(connection, Message("failed", {"why": f"{type(error).__name__}: {error}"}))
 
-    def _answer(self, connection: socket.socket, message: Message) -> None:
+    def _answer(self, connection: socket.socket, message: Message, folder: Path | None) -> Path:
+        """Returns the folder of the stage's policy, which was `folder` before."""
         match message.kind, message.fields:
-            case ("open" | "load", {"folder": str(folder)}):
-                _send(connection, Message("done", self._load(Path(folder))))
-            case ("sample", _) if self._engine is not None:
-                self._sample(connection, self._engine, *asked_for(message))
+            case ("open" | "load", {"folder": str(named)}):
+                _send(connection, Message("done", self._loop.call(partial(self._load, Path(named)))))
+                return Path(named)
+            case ("sample", _) if folder is not None:
+                self._sample(connection, folder, *asked_for(message))
+                return folder
             case _:
                 raise BrokenMessage(f"nothing to do for {message.kind!r}")
 
@@ -177,33 +219,47 @@ class Server:
         self._loaded = found
         return {"started": started, "loaded": loaded, "holds": _holds()}
 
-    def _sample(
-        self, connection: socket.socket, engine: RestingEngine, requests: list[Request], plan: SamplingPlan
-    ) -> None:
+    def _turns(self, folder: Path, requests: list[Request], plan: SamplingPlan) -> Iterator[list[Rollout]]:
+        """Of the policy in a folder, in whose place another stage may have loaded its own."""
+        self._load(folder)
+        assert self._engine is not None
+        return self._engine.turns(requests, plan)
+
+    def _sample(self, connection: socket.socket, folder: Path, requests: list[Request], plan: SamplingPlan) -> None:
         ready: list[Rollout] = []
         sent = time.monotonic()
-        rollouts = engine.sample(requests, plan)
-        try:
-            for rollout in rollouts:
-                ready.append(rollout)
-                if len(ready) == _ROLLOUTS_IN_A_MESSAGE or time.monotonic() - sent > _SECONDS_BETWEEN_MESSAGES:
+        turns = self._loop.sample(partial(self._turns, folder, requests, plan))
+        with contextlib.closing(turns):  # if the stage has gone, the rest is not sampled
+            for rollouts in turns:
+                ready += rollouts
+                if len(ready) >= _ROLLOUTS_IN_A_MESSAGE or time.monotonic() - sent > _SECONDS_BETWEEN_MESSAGES:
                     _send(connection, answering(ready))
                     ready, sent = [], time.monotonic()
-        finally:
-            if isinstance(rollouts, Generator):  # if the stage has gone, the rest is not sampled
-                rollouts.close()
         _send(connection, answering(ready))
         _send(connection, Message("done"))
 
     def _rest(self) -> None:
-        if self._engine is not None and not self._engine.rest():
-            self._loaded = None
+        """Has the engine rest, unless a stage is there that it works for."""
+
+        def rest() -> None:
+            if not self._stages and self._engine is not None and not self._engine.rest():
+                self._loaded = None
+
+        self._loop.call(rest)
+
+    @contextlib.contextmanager
+    def _ending(self, ends: bool = True) -> Iterator[None]:
+        """Ends the server after its last words to a stage, also if nobody was there to hear them."""
+        with contextlib.suppress(BrokenMessage):
+            yield
+        if ends:
+            self._over.set()
 
     def _end_with_owner(self) -> None:
-        """Ends this process also while it samples, once both the owner and the stage that it samples for are gone."""
-        while self._owner.is_alive() or (self._stage is not None and self._stage.is_alive()):
+        """Ends this process also while it samples, once both the owner and the stages that it works for are gone."""
+        while self._is_owned():
             time.sleep(0.5)
-        time.sleep(2.0)  # for the other thread, if it only waits
+        time.sleep(2.0)  # for the other threads, if they only wait
         self._address.unlink(missing_ok=True)
         os._exit(1)
 
@@ -225,12 +281,3 @@ def _send(connection: socket.socket, message: Message) -> None:
         send(connection, message)
     except OSError as error:
         raise BrokenMessage(f"the stage has gone: {error}") from None
-
-
-@contextlib.contextmanager
-def _ending(ends: bool = True) -> Iterator[None]:
-    """Ends the server after its last words, also if nobody was there to hear them."""
-    with contextlib.suppress(BrokenMessage):
-        yield
-    if ends:
-        raise _End

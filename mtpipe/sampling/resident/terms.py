@@ -12,6 +12,7 @@ from typing import Any
 import mtpipe
 from mtpipe.files import read_json
 from mtpipe.model.adapter_folder import CONFIG, AdapterBase, is_adapter
+from mtpipe.sampling.vllm.lora import ADAPTERS_AT_ONCE
 from mtpipe.settings.model import Compute
 from mtpipe.settings.sampling import EngineSettings
 
@@ -31,6 +32,7 @@ def terms_for(folder: Path, settings: EngineSettings, compute: Compute) -> Terms
         "sampling": settings.model_dump(mode="json", include=set(EngineSettings.model_fields)),
         "compute": compute.model_dump(mode="json"),
         "model": _model(folder),
+        "stages_at_once": ADAPTERS_AT_ONCE if is_adapter(folder) else 1,
         "code": _code(),
         "packages": {name: found for name in _PACKAGES if (found := _version(name))},
         "python": sys.executable,

@@ -7,6 +7,9 @@ from mtpipe.errors import MtpipeError
 from mtpipe.model.adapter_folder import AdapterBase, adapter_rank, is_adapter
 from mtpipe.settings.sampling import max_lora_rank
 
+ADAPTERS_AT_ONCE = 4
+"""Of an engine that several stages may use at a time."""
+
 
 def base_of(folder: Path) -> AdapterBase | None:
     """The base of the adapter in a policy folder, checked; None if it holds all weights."""
@@ -17,15 +20,22 @@ def base_of(folder: Path) -> AdapterBase | None:
     return base
 
 
-def lora_arguments(folder: Path) -> dict[str, Any]:
-    """What vLLM's EngineArgs need for the adapter in a folder; nothing for a policy with all weights."""
+def lora_arguments(folder: Path, at_once: int) -> dict[str, Any]:
+    """What vLLM's EngineArgs need for the adapter in a folder; nothing for a policy with all weights.
+
+    Args:
+        at_once: how many adapters may be in one batch.
+    """
     if not is_adapter(folder):
         return {}
-    return {"enable_lora": True, "max_lora_rank": max_lora_rank(adapter_rank(folder))}
+    largest = max_lora_rank(adapter_rank(folder))
+    return {"enable_lora": True, "max_lora_rank": largest, "max_loras": at_once}
 
 
 class RunningAdapter:
     """The adapter that an engine's requests ask for; another one of the same base takes its place without new weights.
+
+    vLLM keeps the adapters before it that it has room for, and reads one again of which requests are still running.
 
     Attributes:
         request: vLLM's name for it, new for each adapter, so that no cached prefix is taken for another's.
@@ -59,8 +69,6 @@ class RunningAdapter:
             self._llm.add_lora(wanted)
         except Exception as error:  # vLLM has no common class for what it refuses
             raise MtpipeError(f"vLLM refuses the adapter in {folder}: {error}") from error
-        if self.request is not None:
-            self._llm.remove_lora(self.request.lora_int_id)
         self.request = wanted
 
 

@@ -10,14 +10,14 @@ from mtpipe.model.adapter_folder import is_adapter
 from mtpipe.model.policy import Vocabulary, load_vocabulary
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan, refuse_batch_dependent
-from mtpipe.sampling.vllm.lora import RunningAdapter, base_of, lora_arguments
+from mtpipe.sampling.vllm.lora import ADAPTERS_AT_ONCE, RunningAdapter, base_of, lora_arguments
 from mtpipe.sampling.vllm.memory import PolicyMemory
 from mtpipe.sampling.vllm.records import Record, join
 from mtpipe.sampling.vllm.request import DRAW, SETTING
 from mtpipe.sampling.vllm.starting import quieten, start_vllm
 from mtpipe.settings.sampling import Vllm
 
-_STEPS_PER_FETCH = 64
+STEPS_OF_A_TURN = 64
 """Records are fetched once in so many steps, because fetching waits for the GPU."""
 
 _NOT_OF_THE_MODEL = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache")
@@ -43,9 +43,13 @@ class VllmEngine:
         self.vocabulary: Vocabulary = load_vocabulary(folder)
         self._model = _model_of(folder)
         self._calls = 0
+        self._running: set[str] = set()
+        self._ended: dict[str, Any] = {}
+        self._records: dict[str, list[Record]] = {}
         base = base_of(folder)
         start = base.folder if base else folder
-        self.llm, sleeps = start_vllm(start, options, batch_size, resting, lora_arguments(folder))
+        lora = lora_arguments(folder, ADAPTERS_AT_ONCE if resting else 1)
+        self.llm, sleeps = start_vllm(start, options, batch_size, resting, lora)
         self._memory = PolicyMemory(self.llm, sleeps)
         self._adapter = RunningAdapter(self.llm, base) if base else None
         if self._adapter:
@@ -76,30 +80,33 @@ class VllmEngine:
 
     def sample(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[Rollout]:
         """Samples one response to each request, yielding them as they end."""
+        for rollouts in self.turns(requests, plan):
+            yield from rollouts
+
+    def turns(self, requests: Sequence[Request], plan: SamplingPlan) -> Iterator[list[Rollout]]:
+        """The same, a few steps at a time: what has ended in them.
+
+        Between two turns other requests may have theirs; all of them are in vLLM's batches together. The policy is the
+        one that is loaded when the first turn begins; only adapters may be loaded before the last one.
+        """
         refuse_batch_dependent(requests, "vLLM's scheduler")
         self._check_lengths(requests, plan)
         self._calls += 1
         waiting = {f"{self._calls}-{index}": request for index, request in enumerate(requests)}
-        self.llm.collective_rpc("take_token_records")  # what an interrupted call has left
         self._submit(waiting, plan)  # an engine core in another process starts on the first one at once
-        records: dict[str, list[Record]] = {}
+        self._running |= waiting.keys()
         with_masks = plan.record_masks and plan.truncation.cuts
-        ended: dict[str, Any] = {}
-        steps = 0
         try:
             while waiting:
-                for output in self.llm.step():
-                    if output.finished and output.request_id in waiting:
-                        ended[output.request_id] = output.outputs[0]
-                steps += 1
-                if ended and (steps % _STEPS_PER_FETCH == 0 or len(ended) == len(waiting)):
-                    self._fetch(records)
-                    for name, output in ended.items():
-                        yield _response(waiting.pop(name), output, records.pop(name, []), with_masks)
-                    ended = {}
+                self._take_steps()
+                yield [
+                    _response(waiting.pop(name), *self._taken(name), with_masks)
+                    for name in [name for name in waiting if name in self._ended]
+                ]
         finally:
-            if waiting:
-                self.llm.abort_request([name for name in waiting if name not in ended])
+            self.llm.abort_request([name for name in waiting if name not in self._ended])
+            for name in waiting:
+                self._taken(name)
 
     def close(self) -> None:
         """Ends vLLM's processes, where it has its own."""
@@ -137,11 +144,31 @@ class VllmEngine:
                 raise MtpipeError(f"vLLM refuses the request for problem {request.problem_id!r}: {error}") from error
             submitted.append(name)
 
-    def _fetch(self, records: dict[str, list[Record]]) -> None:
-        """Of a token that several processes drew, the first one's record holds: its tokens are vLLM's output."""
+    def _take_steps(self) -> None:
+        """A few steps of all that is running, less if it has ended, and the records if something has."""
+        for _ in range(STEPS_OF_A_TURN):
+            if len(self._ended) == len(self._running):
+                break
+            for output in self.llm.step():
+                if output.finished and output.request_id in self._running:
+                    self._ended[output.request_id] = output.outputs[0]
+        if self._ended:
+            self._fetch()
+
+    def _taken(self, name: str) -> tuple[Any, list[Record]]:
+        """What vLLM gave and recorded for a request, which is done with."""
+        self._running.discard(name)
+        return self._ended.pop(name, None), self._records.pop(name, [])
+
+    def _fetch(self) -> None:
+        """Of a token that several processes drew, the first one's record holds: its tokens are vLLM's output.
+
+        What an interrupted call has left is thrown away.
+        """
         for of_worker in reversed(self.llm.collective_rpc("take_token_records")):
             for name, of_request in of_worker.items():
-                records.setdefault(name, []).extend(of_request)
+                if name in self._running:
+                    self._records.setdefault(name, []).extend(of_request)
 
     def _check_lengths(self, requests: Sequence[Request], plan: SamplingPlan) -> None:
         longest = max(len(request.prompt_ids) for request in requests)

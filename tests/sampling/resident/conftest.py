@@ -29,6 +29,10 @@ class Kept(Asked):
     def load(self, folder: Path) -> None:
         self.calls.append(f"load {folder.name}")
 
+    def turns(self, requests, plan):
+        for rollout in self.sample(requests, plan):
+            yield [rollout]
+
     def rest(self) -> bool:
         self.calls.append("rest")
         return self.stays
@@ -66,7 +70,12 @@ def kept(policy) -> Kept:
 
 
 @pytest.fixture
-def serve(home, params, policy_folder):
+def stages_at_once() -> int:
+    return 1
+
+
+@pytest.fixture
+def serve(home, params, policy_folder, stages_at_once):
     """Serves an engine at one of the home's addresses, under the terms of `params` and `policy_folder`."""
     terms = digest(terms_for(policy_folder, params.sampling, params.compute))
 
@@ -75,7 +84,7 @@ def serve(home, params, policy_folder):
             engine.start(folder)
             return engine
 
-        server = Server(home.address(index), home.owner, terms, opened)
+        server = Server(home.address(index), home.owner, terms, opened, stages_at_once)
         thread = threading.Thread(target=server.serve, daemon=True)
         thread.start()
         while not home.address(index).exists():

@@ -100,7 +100,7 @@ def test_a_server_that_ends_as_it_starts_is_not_started_again_and_again(home, pa
     monkeypatch.setattr(reaching, "SERVER", "no_such_module")
     with pytest.raises(MtpipeError, match=r"ended as it started; data/engines/0\.log says why"):
         ResidentEngine(policy_folder, params.sampling, params.compute, home)
-    assert "no_such_module" in reaching.log_file().read_text()
+    assert "no_such_module" in home.log(0).read_text()
 
 
 def test_a_log_that_cannot_be_opened_is_named(home, params, policy_folder, monkeypatch, tmp_path):

@@ -7,14 +7,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
+from adapters import trained_adapter
 from builders import ROOT
+from conformance import assert_same_rollouts
 from vllm_process import needs_vllm, sample, vllm_engine
 
 from mtpipe.errors import MtpipeError
-from mtpipe.owner import OWNER, RESIDENT, Process, engine_home
+from mtpipe.model.policy import load_policy
+from mtpipe.owner import OWNER, RESIDENT, SLOT, Process, engine_home
 from mtpipe.records import Rollout
+from mtpipe.sampling import torch_engine
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.opening import open_engine, open_here
 from mtpipe.sampling.resident.client import ResidentEngine
@@ -182,3 +188,23 @@ def assert_same_tokens(found: dict[tuple[str, int], Rollout], expected: dict[tup
         assert rollout.response_ids == expected[key].response_ids
         assert rollout.behaviour_logprobs == pytest.approx(expected[key].behaviour_logprobs, abs=1e-5)
         assert rollout.temperatures == expected[key].temperatures
+
+
+@needs_vllm
+def test_two_arms_adapters_are_sampled_by_one_vllm_at_once(owner, params, settings, folder, tmp_path, monkeypatch):
+    """The first arm has begun, the second gets all of its responses meanwhile, and both have what is theirs alone."""
+    adapters = [trained_adapter(folder, tmp_path / str(seed), seed) for seed in (1, 2)]
+    settings = settings.model_copy(update={"engine": "vllm", "batch_size": 64})
+    policies = [load_policy(adapter) for adapter in adapters]
+    asked = [[replace(each, sample=n) for n, each in enumerate(requests(policies[0]) * 4)], requests(policies[1])]
+    expected = [list(torch_engine.sample(*each, PLAN)) for each in zip(policies, asked, strict=True)]
+    with ExitStack() as stages:
+        engines = []
+        for slot, adapter in zip("01", adapters, strict=True):
+            monkeypatch.setenv(SLOT, slot)
+            engines.append(stages.enter_context(open_engine(adapter, settings, params.compute, params.ray)))
+        assert engines[0].processes == engines[1].processes
+        begun = engines[0].sample(asked[0], PLAN)
+        found = [next(begun)]
+        assert_same_rollouts(list(engines[1].sample(asked[1], PLAN)), expected[1])
+        assert_same_rollouts([*found, *begun], expected[0])

@@ -49,22 +49,22 @@ def test_policies_of_one_model_have_the_same_terms_whatever_their_weights_and_pl
 
 
 @pytest.mark.parametrize(
-    ("part", "change"),
+    ("parts", "change"),
     [
         ("model", lambda folder: edit(folder / "config.json", num_hidden_layers=9)),
         ("model", lambda folder: edit(folder / "config.json", dtype="bfloat16")),
         ("model", lambda folder: (folder / "tokenizer.json").write_bytes(b"another")),
-        ("model", lambda folder: adapt(folder, base="1")),
+        ("model stages_at_once", lambda folder: adapt(folder, base="1")),
         ("code", lambda folder: (folder.parent / "plugins" / "mine.py").write_text("x = 1")),
         ("environment", lambda folder: os.environ.update(VLLM_BATCH_INVARIANT="1")),
     ],
 )
-def test_what_an_engine_is_made_of_changes_the_terms(project, copy, params, monkeypatch, part, change):
+def test_what_an_engine_is_made_of_changes_the_terms(project, copy, params, monkeypatch, parts, change):
     monkeypatch.setenv("VLLM_BATCH_INVARIANT", "0")
     before = terms_for(copy, params.sampling, params.compute)
     change(copy)
     after = terms_for(copy, params.sampling, params.compute)
-    assert [name for name in after if after[name] != before[name]] == [part]
+    assert [name for name in after if after[name] != before[name]] == parts.split()
 
 
 @pytest.mark.parametrize(
