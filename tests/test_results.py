@@ -9,7 +9,7 @@ from builders import ROOT
 from mtpipe.__main__ import main
 
 PRINTED = re.compile(
-    r"^    (python -m mtpipe contrast docs/results/.*)\n\n```text\n(.*?)```$", re.MULTILINE | re.DOTALL
+    r"^    (python -m mtpipe contrast docs/results/[^\n]*)\n\n```text\n(.*?)```$", re.MULTILINE | re.DOTALL
 )
 FOUND = [
     (page.name, *found) for page in sorted((ROOT / "docs").glob("*.md")) for found in PRINTED.findall(page.read_text())
