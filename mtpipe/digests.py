@@ -20,20 +20,20 @@ def file_sha256(file: Path) -> str:
     """
     status = _status(file)
     if status[1] < LARGE or not paths.DATA.is_dir():
-        return _sha256(file)
-    key, known = str(file.resolve()), _remembered()
+        return content_sha256(file)
+    key, known = str(file.resolve()), remembered()
     entry = known.get(key)
     if isinstance(entry, dict) and entry.get("status") == status:
         return str(entry["sha256"])
-    found = _sha256(file)
+    found = content_sha256(file)
     if _status(file) == status:
         left = {name: entry for name, entry in known.items() if os.path.exists(name)}
         write_json(paths.DIGESTS, left | {key: {"status": status, "sha256": found}})
     return found
 
 
-def _remembered() -> dict[str, object]:
-    """What was remembered; nothing if the file is not there or not readable."""
+def remembered() -> dict[str, object]:
+    """By path what `file_sha256` keeps of the large files; nothing if the file is not there or not readable."""
     try:
         found = read_json(paths.DIGESTS) if paths.DIGESTS.is_file() else {}
     except MtpipeError:
@@ -41,7 +41,8 @@ def _remembered() -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _sha256(file: Path) -> str:
+def content_sha256(file: Path) -> str:
+    """SHA-256 of a file's content, read now."""
     with open(file, "rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

@@ -15,8 +15,8 @@ def reads(tmp_path, monkeypatch) -> list[str]:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     monkeypatch.setattr(digests, "LARGE", 4)
-    found, compute = [], digests._sha256
-    monkeypatch.setattr(digests, "_sha256", lambda file: found.append(file.name) or compute(file))
+    found, compute = [], digests.content_sha256
+    monkeypatch.setattr(digests, "content_sha256", lambda file: found.append(file.name) or compute(file))
     return found
 
 
@@ -62,4 +62,4 @@ def test_a_broken_memory_is_made_anew_and_files_that_are_gone_are_forgotten(read
     (tmp_path / "a").unlink()
     (tmp_path / "c").write_bytes(b"12345")
     file_sha256(tmp_path / "c")
-    assert sorted(digests._remembered()) == [str(tmp_path / "b"), str(tmp_path / "c")]
+    assert sorted(digests.remembered()) == [str(tmp_path / "b"), str(tmp_path / "c")]

@@ -61,7 +61,7 @@ def test_two_rounds_leave_adapters_of_the_warm_start(project, monkeypatch, capsy
     assert state["step"] > 2, "the second round goes on from the first one's state"
     assert len(state) == 1 + 2 * len(last)
     assert read_json(paths.policy("token", 1, 2) / "base.json") == {
-        "folder": "../../../../warm_start/policy", "sha256": before,
+        "folder": "../../../../warm_start/policy", "sha256": before, "quantization": None,
     }  # fmt: skip
     for round in range(2):
         measured = read_json(paths.steps("token", 1, round))

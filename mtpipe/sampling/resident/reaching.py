@@ -54,7 +54,7 @@ def connect(home: EngineHome, terms: Terms, devices: Sequence[str | None]) -> li
                         deadline = time.monotonic() + SECONDS_TO_ANSWER
                 elif status:
                     raise MtpipeError(f"the sampling engine ended as it started; {home.log(index)} says why")
-                elif status == 0 and _is_free(home.address(index)):
+                elif status == 0 and is_free(home.address(index)):
                     started[index] = _start(home, index, terms, devices[index])
             if len(found) == len(devices):
                 return [found[index] for index in range(len(devices))]
@@ -157,7 +157,7 @@ def _start(home: EngineHome, index: int, terms: Terms, devices: str | None) -> s
     return server
 
 
-def _is_free(address: Path) -> bool:
+def is_free(address: Path) -> bool:
     """Whether a server may start at an address, where none comes up or shuts down and a killed one has left nothing."""
     _wait_for_orphans(address.parent)
     with contextlib.suppress(FileNotFoundError), open(address.with_suffix(".lock")) as held:

@@ -121,5 +121,5 @@ def test_the_workers_of_a_killed_server_are_ended_before_another_one_starts(home
     server.wait()
     assert len(killed.session()) == 1
     home.address(0).with_suffix(".lock").write_text(str(killed))
-    assert reaching._is_free(home.address(0))
+    assert reaching.is_free(home.address(0))
     assert not killed.session()
