@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from builders import ROOT
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -117,6 +117,7 @@ def test_every_profile_is_listed_with_a_sentence(params):
     assert [line.partition(":")[0] for line in list_profiles().splitlines()] == ["default", *PROFILES]
 
 
+@example({"A}": ["a{b", "{"]})
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -5,7 +5,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-_PLAIN = re.compile(r"[A-Za-z_./][\w./{}\\-]*")
+_PLAIN = re.compile(r"[A-Za-z_./][\w./\\-]*")
 _SMALLEST = 0.01
 """Numbers below are written with an exponent: 3.0e-3."""
 
