@@ -77,6 +77,7 @@ def project(policy, policy_folder, tmp_path, monkeypatch) -> Path:
     write_params(1)
     for folder in (paths.WARM_START / "policy", paths.policy("spread", 1, 0)):
         save_policy(policy, folder, tokenizer_from=policy_folder)
+    write_text(paths.optimizer("spread", 1, 0), "")
     sample_round("spread", 0)
     return tmp_path
 
