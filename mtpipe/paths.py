@@ -70,7 +70,7 @@ def policy(arm: str, seed: int, round: int) -> Path:
 
 
 def optimizer(arm: str, seed: int, round: int) -> Path:
-    """The optimizer's state that goes with a policy, which its round's update alone reads; empty for round 0."""
+    """The optimizer's state that goes with a policy, which its round's update alone reads; no tensors for round 0."""
     return OPTIMIZERS / arm / f"seed{seed}" / f"round{round}.safetensors"
 
 

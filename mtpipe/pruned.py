@@ -67,7 +67,8 @@ def refuse_to_make_again(outputs: Iterable[Path]) -> None:
         return
     for mark in marks:
         for path, md5 in mark["beside"].items():
-            _put_back(Path(path), md5, Path(mark["cache"]))
+            if Path(path) not in removed:
+                _put_back(Path(path), md5, Path(mark["cache"]))
     if missing := [str(output) for output in removed if not output.exists()]:
         raise MtpipeError(
             f"{' and '.join(missing)}: removed to free disk (storage.keep, or `mtpipe prune`), and what it was made "

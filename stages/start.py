@@ -3,8 +3,10 @@
 import shutil
 from typing import Annotated
 
+from safetensors import serialize_file
+
 from mtpipe import paths
-from mtpipe.files import atomic, write_text
+from mtpipe.files import atomic
 from mtpipe.run.stage import run_stage
 from mtpipe.settings.model import Lora
 
@@ -14,7 +16,7 @@ def main(
 ) -> None:
     """Copies the warm start into one run's round 0; with `model.lora` an adapter stands for its weights.
 
-    The optimizer's state of round 0 is an empty file: nothing has been learned.
+    The optimizer's state of round 0 has no tensors: nothing has been learned.
     """
     with atomic(paths.policy(arm, seed, 0)) as folder:
         if lora is None:
@@ -23,7 +25,8 @@ def main(
             from mtpipe.model.adapter_policy import new_adapter
 
             new_adapter(paths.WARM_START / "policy", folder, lora, model_seed)
-    write_text(paths.optimizer(arm, seed, 0), "")
+    with atomic(paths.optimizer(arm, seed, 0)) as file:
+        serialize_file({}, file)
 
 
 if __name__ == "__main__":

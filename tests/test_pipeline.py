@@ -122,7 +122,7 @@ def test_after_a_prune_nothing_runs_and_a_new_round_runs_alone(project):
     assert repro(project, "--allow-missing") <= {"track"}, "the copy has no MLflow yet"
     refused = dvc(project, "repro", check=False)
     assert refused.returncode != 0
-    assert "seed1/round1.safetensors: removed to free disk" in refused.stderr
+    assert "seed1/round1.safetensors: removed to free disk" in refused.stderr, refused.stderr
     assert "dvc repro --allow-missing" in refused.stderr
     assert repro(project, "--allow-missing") == set(), "the update that was refused has lost nothing"
     ran = subprocess.run(

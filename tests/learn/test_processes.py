@@ -13,7 +13,7 @@ import builders
 import pytest
 import torch
 from builders import ROOT, judged, run_stage
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
@@ -77,7 +77,8 @@ def project(policy, policy_folder, tmp_path, monkeypatch) -> Path:
     write_params(1)
     for folder in (paths.WARM_START / "policy", paths.policy("spread", 1, 0)):
         save_policy(policy, folder, tokenizer_from=policy_folder)
-    write_text(paths.optimizer("spread", 1, 0), "")
+    paths.optimizer("spread", 1, 0).parent.mkdir(parents=True)
+    save_file({}, paths.optimizer("spread", 1, 0))
     sample_round("spread", 0)
     return tmp_path
 

@@ -73,16 +73,16 @@ class Optimizer:
         return tensors
 
     def load(self, file: Path) -> None:
-        """Takes up the state in a file; an empty one starts anew, which is right in round 0.
+        """Takes up the state in a file; one without tensors starts anew, which is right in round 0.
 
         A state in 8 bits goes on in float32, and the other way round, where the setting was edited between rounds.
 
         Raises MtpipeError if the file is missing or unreadable, or belongs to another model.
         """
         try:
-            if file.stat().st_size == 0:
-                return
             tensors = load_file(file)
+            if not tensors:
+                return
             self.step_count = int(tensors[_STEP])
             for name, parameter in self._parameters.items():
                 moments = {key: from_tensors(tensors, f"{name}.{key}", signed) for key, signed in _SIGNED.items()}
