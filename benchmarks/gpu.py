@@ -149,6 +149,7 @@ def _write(learner: Learner, parent: Path, tokenizer_from: Path) -> None:
     written = checkpoint(learner)
     assert written is not None
     written.write(parent / "next", tokenizer_from)
+    written.write_state(parent / "optimizer.safetensors")
 
 
 def _sleep(engine: Any, of: str = "") -> Iterator[Row]:

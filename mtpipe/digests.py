@@ -1,13 +1,17 @@
-"""Digests of files, those of large ones remembered: to read gigabytes again takes as long as to load them."""
+"""Digests of files: SHA-256, remembered of large ones, which take as long to read as to load, and MD5 as DVC has it."""
 
 import hashlib
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json, write_json
 
+FOLDER = ".dir"
+"""How the md5 of a folder ends in dvc.lock; its object in the cache lists the folder's files."""
 LARGE = 2**24
 """Bytes from which on a digest is remembered; a smaller file is read in less time than it takes to remember it."""
 
@@ -45,6 +49,27 @@ def content_sha256(file: Path) -> str:
     """SHA-256 of a file's content, read now."""
     with open(file, "rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def file_md5(file: Path) -> str:
+    """As DVC writes it into dvc.lock, of a file's content."""
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def folder_md5(files: Mapping[str, Path]) -> str:
+    """As DVC writes it into dvc.lock, of a folder with these files: that of the list of their own.
+
+    Args:
+        files: by their paths within the folder, with slashes.
+    """
+    listed = [{"md5": file_md5(path), "relpath": name} for name, path in sorted(files.items())]
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + FOLDER
+
+
+def files_of(folder: Path) -> dict[str, Path]:
+    """A folder's files by their paths within it, with slashes."""
+    return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
 
 
 def _status(file: Path) -> list[int]:

@@ -24,6 +24,7 @@ CHAINS = DATA / "chains"
 ENGINES = DATA / "engines"
 CODE_CACHE = DATA / "code.json"
 DIGESTS = DATA / "digests.json"
+PRUNED = DATA / "pruned"
 REPORT = Path("report")
 VIEWERS = REPORT / "viewer"
 MLFLOW = Path("mlflow")
@@ -76,7 +77,7 @@ def optimizer(arm: str, seed: int, round: int) -> Path:
 
 def pruned(output: Path) -> Path:
     """The mark in the place of a policy, or of an optimizer's state, that was removed to free disk; untracked."""
-    return DATA / "pruned" / output.relative_to(DATA).with_suffix(".json")
+    return PRUNED / output.relative_to(DATA).with_suffix(".json")
 
 
 def rollouts(arm: str, seed: int, round: int) -> Path:

@@ -4,17 +4,14 @@ DVC runs a stage again whose output is missing, and deletes its other outputs be
 that the removed output was made from, and what its stage wrote beside it.
 """
 
-import hashlib
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mtpipe import paths
+from mtpipe.digests import FOLDER, file_md5
 from mtpipe.errors import MtpipeError
 from mtpipe.files import atomic, read_json, write_json
-
-FOLDER = ".dir"
-"""How the md5 of a folder ends in dvc.lock; its object in the cache lists the folder's files."""
 
 
 def mark_pruned(output: Path, made_from: Mapping[str, str], beside: Mapping[str, str], cache: Path) -> None:
@@ -61,7 +58,7 @@ def refuse_to_make_again(outputs: Iterable[Path]) -> None:
     """
     removed = [output for output in outputs if paths.pruned(output).is_file()]
     marks = [read_json(paths.pruned(output)) for output in removed]
-    if any(_md5(Path(path)) != md5 for mark in marks for path, md5 in mark["made_from"].items()):
+    if not all(_is_still(Path(path), md5) for mark in marks for path, md5 in mark["made_from"].items()):
         for output in removed:
             forget_pruned(output)
         return
@@ -96,9 +93,5 @@ def _put_back(path: Path, md5: str, cache: Path) -> None:
             shutil.copyfile(cache_object(cache, file["md5"]), target / file["relpath"])
 
 
-def _md5(path: Path) -> str | None:
-    """As DVC writes it into dvc.lock; None for a file that is not there."""
-    if not path.is_file():
-        return None
-    with open(path, "rb") as content:
-        return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+def _is_still(path: Path, md5: str) -> bool:
+    return path.is_file() and file_md5(path) == md5

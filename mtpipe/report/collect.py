@@ -5,6 +5,9 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.evaluate.judged import Judged, read_judged
@@ -63,6 +66,11 @@ class Study:
     def over_seeds(self, arm: str, round: int) -> list[dict[str, Any]]:
         """The update metrics of one arm's round, seed by seed."""
         return [self.updates[arm, seed, round] for seed in self.params.seeds]
+
+    def by_round(self, arm: str, key: str) -> NDArray[np.float64]:
+        """One metric of an arm's updates, [rounds, seeds]."""
+        rounds = [round.n for round in self.params.rounds]
+        return np.array([[update[key] for update in self.over_seeds(arm, round)] for round in rounds], dtype=float)
 
     def judged(self, benchmark: str, arm: str, after: int | None = None) -> list[Judged]:
         """One arm's responses to a benchmark, seed by seed; without `after` its last policy's."""

@@ -2,11 +2,9 @@
 
 from statistics import stdev
 
-import numpy as np
-
 from mtpipe.errors import MtpipeError
 from mtpipe.report.cells import bracket, listing, percent
-from mtpipe.report.versions import as_text, compare_pairs, last_round, scores
+from mtpipe.report.versions import as_text, compare_pairs, last_round, score_table, scores
 from mtpipe.settings.outputs import Report
 from mtpipe.statistics.intervals import estimate_means
 from mtpipe.text_table import aligned
@@ -33,7 +31,7 @@ def contrast_arms(version: str, contrasts: list[str], benchmarks: list[str], rep
     rows: list[tuple[str, ...]] = [("arm", "benchmark", "seeds", "% correct", "between seeds")]
     for (arm, name), by_seed in found.items():
         if name in (benchmarks or known):
-            table = np.array([[share for _, share in sorted(by_seed[seed].items())] for seed in sorted(by_seed)])
+            table = score_table(by_seed)
             [one] = estimate_means(table[None], report.confidence)
             means = table.mean(axis=1).tolist()
             interval = bracket(percent(max(0.0, one.low)), percent(min(1.0, one.high)))

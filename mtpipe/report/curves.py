@@ -44,10 +44,7 @@ def by_round(study: Study, key: str, unit: str, caption: str) -> Picture:
     """The mean of a round's metric over seeds, by arm; a band spans the seeds."""
     rounds = [round.n for round in study.params.rounds]
     seeds = study.params.seeds
-    values = {
-        arm: np.array([[update[key] for update in study.over_seeds(arm, round)] for round in rounds])
-        for arm in study.params.arms
-    }
+    values = {arm: study.by_round(arm, key) for arm in study.params.arms}
 
     def plot(axes: Axes) -> None:
         for index, (arm, by_seed) in enumerate(values.items()):

@@ -14,7 +14,7 @@ from mtpipe.report.collect import Study
 def sampled_tokens(study: Study, arm: str) -> NDArray[np.float64]:
     """The tokens that each evaluated policy's rollouts had until then: [policies, seeds], policy 0 first."""
     rounds = study.params.rounds
-    spent = np.array([[update["tokens"] for update in study.over_seeds(arm, round.n)] for round in rounds], dtype=float)
+    spent = study.by_round(arm, "tokens")
     until = [[round.next <= after for round in rounds] for after in (0, *study.params.evaluate.after)]
     return np.array([spent[chosen].sum(axis=0) for chosen in until])
 

@@ -46,7 +46,7 @@ from mtpipe.report.provenance import differences_table, settings_table, versions
 from mtpipe.report.refill import refill_table
 from mtpipe.report.story_pictures import story_rows
 from mtpipe.report.strip import token_strip
-from mtpipe.report.svg import WARM_START_LOOK, Picture, look
+from mtpipe.report.svg import WARM_START_LOOK, look, marked
 from mtpipe.report.tables import pass_table, results_table, seeds_table, sweep_table
 from mtpipe.report.temperature_pictures import contribution_pictures, temperature_pictures
 from mtpipe.report.trade_offs import trade_off_pictures
@@ -69,9 +69,9 @@ def render_page(study: Study, comparison: Comparison) -> str:
         claims=claim_table(study, comparison),
         tests=tests_table(study, comparison),
         equal_tokens=equal_tokens_table(study, comparison),
-        forest=_marked(forest_pictures(study, comparison)) if len(params.arms) > 1 else [],
-        lead=_marked(lead_curves(study, comparison)) if len(params.arms) > 1 else [],
-        trade_offs=_marked(trade_off_pictures(study, comparison)),
+        forest=marked(forest_pictures(study, comparison)) if len(params.arms) > 1 else [],
+        lead=marked(lead_curves(study, comparison)) if len(params.arms) > 1 else [],
+        trade_offs=marked(trade_off_pictures(study, comparison)),
         results=results_table(study, comparison),
         passes=pass_table(study, comparison),
         seeds=seeds_table(study, comparison),
@@ -88,20 +88,20 @@ def render_page(study: Study, comparison: Comparison) -> str:
         differences=differences_table(params),
         versions=versions_table(),
         settings=settings_table(params),
-        story=[(arm, _marked(row)) for arm, row in story_rows(study, comparison)],
-        rewards=_marked(reward_curves(study, comparison)),
-        groups=_marked(group_pictures(study)),
-        optimizer=_marked(optimizer_pictures(study)),
+        story=[(arm, marked(row)) for arm, row in story_rows(study, comparison)],
+        rewards=marked(reward_curves(study, comparison)),
+        groups=marked(group_pictures(study)),
+        optimizer=marked(optimizer_pictures(study)),
         by_sweep=sweep_table(study, comparison),
-        training=_marked(training_curves(study)),
-        evaluation=_marked(evaluation_curves(study, comparison)),
-        sweep=_marked(sweep_curves(study, comparison)),
-        pass_curves=_marked(pass_curves(study, comparison)),
-        temperatures=_marked(temperature_pictures(study)),
-        profiles=_marked(profile_pictures(study)),
-        contributions=_marked(contribution_pictures(study)),
-        entropies=_marked(entropy_pictures(study)),
-        warm_start=_marked([warm_start_picture(study)] if study.curve else []),
+        training=marked(training_curves(study)),
+        evaluation=marked(evaluation_curves(study, comparison)),
+        sweep=marked(sweep_curves(study, comparison)),
+        pass_curves=marked(pass_curves(study, comparison)),
+        temperatures=marked(temperature_pictures(study)),
+        profiles=marked(profile_pictures(study)),
+        contributions=marked(contribution_pictures(study)),
+        entropies=marked(entropy_pictures(study)),
+        warm_start=marked([warm_start_picture(study)] if study.curve else []),
         solved=solved_table(study),
         problems=problem_table(study),
         viewers=[
@@ -114,10 +114,6 @@ def render_page(study: Study, comparison: Comparison) -> str:
 def _viewers(study: Study, arm: str) -> tuple[Path, Path]:
     seed = study.params.seeds[0]
     return paths.viewer(arm, seed, study.last_round), paths.evaluation_viewer(arm, seed, study.after)
-
-
-def _marked(pictures: list[Picture]) -> list[tuple[Markup, str]]:
-    return [(Markup(picture.svg), picture.caption) for picture in pictures]
 
 
 def render_markdown(study: Study, comparison: Comparison) -> str:

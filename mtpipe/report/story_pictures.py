@@ -44,7 +44,7 @@ def story_rows(study: Study, comparison: Comparison) -> list[tuple[str, list[Pic
 
 def _metric(study: Study, arm: str, key: str) -> Curve:
     rounds = [round.n for round in study.params.rounds]
-    values = np.array([[update[key] for update in study.over_seeds(arm, round)] for round in rounds])
+    values = study.by_round(arm, key)
     return rounds, np.array([values.min(axis=1), values.mean(axis=1), values.max(axis=1)])
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import matplotlib
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.container import BarContainer, Container
@@ -78,6 +79,11 @@ class Picture:
 
     svg: str
     caption: str
+
+
+def marked(pictures: Iterable[Picture]) -> list[tuple[Markup, str]]:
+    """Pictures as a template takes them: our own SVG unescaped, and the captions."""
+    return [(Markup(picture.svg), picture.caption) for picture in pictures]
 
 
 WARM_START_LOOK = Look(MUTED, "x", "-", _CSS_COLOURS[MUTED])

@@ -26,8 +26,14 @@ def temperature_pictures(study: Study) -> list[Picture]:
                     dash = "-" if kind == 0 else (0, (4, 2))
                     axes.plot(rounds, line, color=style.colour, linewidth=1.2, linestyle=dash, label=name)
                     name = "_"
-            mean = [np.mean([found["temperature_mean"] for found in study.over_seeds(arm, n)]) for n in rounds]
-            axes.plot(rounds, mean, color=INK, linestyle="none", marker="x", label="mean over sampled tokens")
+            axes.plot(
+                rounds,
+                study.by_round(arm, "temperature_mean").mean(axis=1),
+                color=INK,
+                linestyle="none",
+                marker="x",
+                label="mean over sampled tokens",
+            )
             axes.set_ylim(everything.min() - margin, everything.max() + margin + 0.3 * float(np.ptp(everything)))
             round_axis(axes, "round")
             axes.set_ylabel("temperature")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params
+from mtpipe.pruned import cache_object
 from mtpipe.records import EVALUATION, read_table
 from mtpipe.report.claims import difference_cell
 from mtpipe.report.differences import Difference, Key, judge_differences
@@ -137,8 +138,7 @@ def _curve(by_round: dict[int, BySeed], confidence: float) -> dict[int, Estimate
     for rounds in sorted(by_round):
         of_seeds = list(by_round[rounds].values())
         if all(each.keys() == of_seeds[0].keys() for each in of_seeds):
-            table = np.array([[each[problem] for problem in sorted(each)] for each in of_seeds])
-            found[rounds] = estimate_means(table[None], confidence)[0]
+            found[rounds] = estimate_means(score_table(by_round[rounds])[None], confidence)[0]
     return found
 
 
@@ -148,8 +148,13 @@ def _paired(old: BySeed, new: BySeed, what: str) -> tuple[NDArray[np.float64], N
     problems = sorted(old[seeds[0]])
     if any(sorted(side[seed]) != problems for side in (old, new) for seed in seeds):
         raise MtpipeError(f"{what}: the two versions were not evaluated on the same problems")
-    first, second = (np.array([[side[seed][each] for each in problems] for seed in seeds]) for side in (old, new))
+    first, second = (score_table({seed: side[seed] for seed in seeds}) for side in (old, new))
     return first, second
+
+
+def score_table(by_seed: BySeed) -> NDArray[np.float64]:
+    """Scores [seeds, problems], seeds and problems in order; every seed has the same problems."""
+    return np.array([[share for _, share in sorted(by_seed[seed].items())] for seed in sorted(by_seed)])
 
 
 def scores(version: str) -> Scores:
@@ -170,7 +175,7 @@ def scores(version: str) -> Scores:
         raise MtpipeError(f"dvc.lock of {version} has no evaluations; `dvc repro` makes them")
     found: Scores = defaultdict(lambda: defaultdict(dict))
     for arm, seed, after, md5 in outputs:
-        for benchmark, of_problems in _of_file(CACHE / md5[:2] / md5[2:], version).items():
+        for benchmark, of_problems in _of_file(cache_object(CACHE, md5), version).items():
             found[arm, benchmark][int(after)][int(seed)] = of_problems
     return {key: dict(by_round) for key, by_round in found.items()}
 

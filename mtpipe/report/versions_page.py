@@ -10,7 +10,7 @@ from mtpipe.report.cells import Cell, Table, percent
 from mtpipe.report.claims import BETTER, MARKS, OTHER_POLICY, WORSE, difference_cell
 from mtpipe.report.forest import forest
 from mtpipe.report.html import render
-from mtpipe.report.svg import Picture, draw, listed, look, round_axis
+from mtpipe.report.svg import Picture, draw, listed, look, marked, round_axis
 from mtpipe.report.versions import Compared, said_of, settings_file
 from mtpipe.settings.outputs import Report
 
@@ -33,14 +33,10 @@ def versions_page(before: str, after: str, found: list[Compared], report: Report
         marks_note=marks_note,
         colours={arm: Markup(look(index).css) for index, arm in enumerate(arms)},
         table=_table(before, after, found),
-        forest=_marked([_forest(number, name, before, after, found, arms) for number, name in enumerate(benchmarks)]),
-        curves=_marked([_curves(number, before, after, one, arms) for number, one in enumerate(found)]),
+        forest=marked([_forest(number, name, before, after, found, arms) for number, name in enumerate(benchmarks)]),
+        curves=marked([_curves(number, before, after, one, arms) for number, one in enumerate(found)]),
         settings=_settings(before, after),
     )
-
-
-def _marked(pictures: list[Picture]) -> list[tuple[Markup, str]]:
-    return [(Markup(picture.svg), picture.caption) for picture in pictures]
 
 
 def _table(before: str, after: str, found: list[Compared]) -> Table:

@@ -3,7 +3,6 @@
 DVC believes a hash that it once took while a file's size and time look the same. This reads the files.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from mtpipe.digests import FOLDER, file_md5, files_of, folder_md5
 from mtpipe.errors import MtpipeError
-from mtpipe.pruned import is_pruned
+from mtpipe.pruned import cache_object, is_pruned
 
 LOCK = Path("dvc.lock")
 CACHE = Path(".dvc") / "cache" / "files" / "md5"
@@ -66,15 +66,15 @@ def _faults(stage: str, out: dict[str, Any], cache: Path) -> Iterator[Fault]:
         return
     if not output.exists():
         yield Fault(output, output, stage, "missing")
-    elif not out["md5"].endswith(".dir"):
+    elif not out["md5"].endswith(FOLDER):
         yield from _file(output, output, stage, out["md5"], out.get("size"))
     elif not output.is_dir():
         yield Fault(output, output, stage, "edited")
     else:
-        here = {path.relative_to(output).as_posix(): path for path in output.rglob("*") if path.is_file()}
-        listing = cache / out["md5"][:2] / out["md5"][2:]
+        here = files_of(output)
+        listing = cache_object(cache, out["md5"])
         if not listing.is_file():  # without DVC's list of its files a folder is right or wrong as a whole
-            if _folder_digest(here) != out["md5"]:
+            if folder_md5(here) != out["md5"]:
                 yield Fault(output, output, stage, "edited")
             return
         listed = {each["relpath"]: each["md5"] for each in json.loads(listing.read_text())}
@@ -84,27 +84,16 @@ def _faults(stage: str, out: dict[str, Any], cache: Path) -> Iterator[Fault]:
             elif name not in listed:
                 yield Fault(output / name, output, stage, "not in dvc.lock")
             else:
-                known = cache / listed[name][:2] / listed[name][2:]
+                known = cache_object(cache, listed[name])
                 yield from _file(
                     here[name], output, stage, listed[name], known.stat().st_size if known.exists() else None
                 )
 
 
 def _file(path: Path, output: Path, stage: str, md5: str, size: int | None) -> Iterator[Fault]:
-    if _digest(path) != md5:
+    if file_md5(path) != md5:
         cut = size is not None and path.stat().st_size < size
         yield Fault(path, output, stage, "cut" if cut else "edited")
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as content:
-        return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _folder_digest(files: dict[str, Path]) -> str:
-    """A folder's md5 as DVC writes it: that of the list of its files' md5."""
-    listed = [{"md5": _digest(path), "relpath": name} for name, path in sorted(files.items())]
-    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def describe(count: int, faults: list[Fault]) -> str:

@@ -1,16 +1,14 @@
 """Where a policy came from: the hashes that dvc.lock has of it and of the files before it."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
 from mtpipe import paths
+from mtpipe.digests import files_of, folder_md5
 from mtpipe.errors import MtpipeError
 from mtpipe.pruned import remedy_if_missing
-from mtpipe.tracking.record import file_digest
 
 POLICY_HASH = "dvc.policy"
 _LOCK = Path("dvc.lock")
@@ -62,7 +60,4 @@ def read_lineage(folder: Path) -> Lineage:
 
 def folder_digest(folder: Path) -> str:
     """A folder's md5 as DVC writes it into dvc.lock: that of the list of its files' md5."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    listed = [{"md5": file_digest(path), "relpath": path.relative_to(folder).as_posix()} for path in files]
-    listed.sort(key=lambda each: each["relpath"])
-    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+    return folder_md5(files_of(folder))

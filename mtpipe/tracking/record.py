@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mtpipe import paths
+from mtpipe.digests import file_md5
 from mtpipe.files import read_json
 from mtpipe.params import Params
 from mtpipe.records import EVALUATION, read_table
@@ -74,7 +75,7 @@ class RunRecord:
 
     @cached_property
     def artifacts_digest(self) -> str:
-        return _digest([[folder, path.name, file_digest(path)] for folder, path in self.artifacts])
+        return _digest([[folder, path.name, file_md5(path)] for folder, path in self.artifacts])
 
 
 def read_record(params: Params, arm: str, seed: int) -> RunRecord:
@@ -228,7 +229,7 @@ def _round_times(arm: str, seed: int, rounds: int) -> list[tuple[int, int]]:
 
 
 def _dataset(name: str, path: Path, context: str) -> DatasetFile:
-    return DatasetFile(name, path, file_digest(path), context)
+    return DatasetFile(name, path, file_md5(path), context)
 
 
 def _artifacts(params: Params, arm: str, seed: int, evaluations: list[Path]) -> list[tuple[str, Path]]:
@@ -240,12 +241,6 @@ def _artifacts(params: Params, arm: str, seed: int, evaluations: list[Path]) -> 
     files += [("evaluation", path) for path in evaluations]
     files += [("report", paths.REPORT / name) for name in _REPORT_FILES if (paths.REPORT / name).is_file()]
     return files
-
-
-def file_digest(path: Path) -> str:
-    """The md5 in dvc.lock."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _digest(value: Any) -> str:

@@ -55,10 +55,10 @@ class PartPlan:
 
     stages: list[str]
     entries: Mapping[str, Entry]
-    how: "How" = field(default_factory=lambda: How())
+    how: How = field(default_factory=How)
 
     @classmethod
-    def of(cls, stages: list[str], lock: DvcLock, how: "How | None" = None) -> "PartPlan":
+    def of(cls, stages: list[str], lock: DvcLock, how: How | None = None) -> "PartPlan":
         found = {stage: lock.get(stage) for stage in stages}
         return cls(stages, {stage: entry for stage, entry in found.items() if entry is not None}, how or How())
 
@@ -206,6 +206,8 @@ def _find_removed(stages: Iterable[ProjectStage], plan: PartPlan, former: Mappin
     With `retrain` the marks of those policies go, and of all that they are made from, so that their stages run again;
     the policy of round 0 is no more than a copy and always comes back. Otherwise it raises MtpipeError.
     """
+    if not paths.PRUNED.is_dir():
+        return  # nothing was ever removed
     makers = {path: stage for stage in stages for path in stage.writes}
     made: set[Path] = set()
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mtpipe import paths
-from mtpipe.pruned import FOLDER, cache_object, is_pruned, mark_pruned
+from mtpipe.digests import FOLDER
+from mtpipe.pruned import cache_object, is_pruned, mark_pruned
 from mtpipe.run.study.lock import outputs_of_lock, outputs_of_parts
 from mtpipe.run.study.project import Entry, Project, ProjectStage
 
