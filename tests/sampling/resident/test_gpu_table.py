@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from builders import ROOT
+from safetensors.torch import load_file
 from vllm_process import needs_vllm
 
 from benchmarks.gpu import round_rows
@@ -59,6 +60,7 @@ def test_a_round_of_the_profile_cut_short_has_a_row_for_each_of_its_parts(tmp_pa
         "round: in all, without judging and DVC",
     ]
     assert engine.loaded == "next"
+    assert load_file(tmp_path / "optimizer.safetensors")["step"] == 2, "the row with the optimizer writes it"
     seconds = [float(found.split()[0]) for found in rows.values()]
     assert seconds[-1] >= sum(seconds[:-1]) - 0.05
     before, after = (load_policy(each).model.state_dict() for each in (folder, tmp_path / "next"))
