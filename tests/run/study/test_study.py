@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 
 import pytest
 from ruamel.yaml import YAML
@@ -140,6 +141,18 @@ def test_a_run_killed_at_several_moments_ends_with_the_same_lock(new, by_dvc):
     new.run()
     assert new.lock == by_dvc.lock
     assert new.status() == "Data and pipelines are up to date."
+
+
+def test_what_dvc_leaves_where_it_is_killed_stops_no_later_run(finished, by_dvc):
+    """It makes the folder of an entry in its run cache before the entry, and writes its claims in place."""
+    (finished.folder / "dvc.lock").unlink()
+    for entry in finished.folder.glob(".dvc/cache/runs/*/*/*"):
+        entry.unlink()
+    (finished.folder / ".dvc" / "tmp" / "rwlock").write_text('{"write": {"')
+    said = finished.call(sys.executable, "-m", "mtpipe", "doctor").stdout
+    assert {"DVC's run cache", "DVC's claims"} <= {line[2:].partition("  ")[0].strip() for line in said.splitlines()}
+    assert finished.run() == SHARED | chain("arm0") | chain("arm1") | CLOSING
+    assert finished.lock == by_dvc.lock
 
 
 def test_a_chain_that_is_killed_is_told_of_and_taken_up(new, by_dvc):
