@@ -9,10 +9,9 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from dvc import rwlock
@@ -31,15 +30,19 @@ from dvc.utils.serialize import dumps_yaml
 
 from mtpipe.errors import MtpipeError
 from mtpipe.pruned import is_pruned
-from mtpipe.run.at_work import CLAIMS, claims_are_cut, workers_said
+from mtpipe.run.study.claims import (
+    ATTEMPTS,
+    claimed_with_its_part,
+    dead_processes_claim_nothing,
+    drop_cut_claims,
+    patiently,
+)
 from mtpipe.run.study.parts import Parts, split
 
 Entry = dict[str, Any]
 """What dvc.lock says of one stage: its command, and the hashes of its dependencies and outputs."""
 
 DVC_YAML = Path("dvc.yaml")
-_ATTEMPTS = 20
-"""Of taking a lock that another process holds for a moment; DVC waits three seconds in each."""
 
 
 class _RunCache(StageCache):  # type: ignore[misc]  # DVC has no types
@@ -93,12 +96,12 @@ class ProjectStage:
         """Whether its command, dependencies and outputs are those of its lock entry; pruned policies are."""
         missing = [path for path in (*self.reads, *self.writes) if not path.exists()]
         pruned = bool(missing) and all(is_pruned(path) for path in missing)
-        with self._stage.repo.lock, _claimed_with_its_part(), _readable():
+        with self._stage.repo.lock, claimed_with_its_part(), _readable():
             return not self._stage.changed(allow_missing=pruned)
 
     def cache_again(self) -> None:
         """Puts back into the cache what another process has freed there since this stage left it."""
-        with self._stage.repo.lock, _claimed_with_its_part():
+        with self._stage.repo.lock, claimed_with_its_part():
             if any(out.use_cache and out.changed_cache() for out in self._stage.outs):
                 self._stage.commit()
 
@@ -110,7 +113,7 @@ class ProjectStage:
         Raises MtpipeError if the command fails, or if a dependency or an output is missing.
         """
         try:
-            with self._stage.repo.lock, _claimed_with_its_part(), self._stage.repo.scm_context(quiet=True):
+            with self._stage.repo.lock, claimed_with_its_part(), self._stage.repo.scm_context(quiet=True):
                 self._stage.run(pull=pulls)
                 if not self.is_own:
                     self._stage.dump(update_pipeline=False)
@@ -214,27 +217,14 @@ class Project:
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
         command = " ".join(sys.argv)
         claims = (self._repo.tmp_dir, self._repo.fs, command, reads, writes, hardlink)
-        self._drop_cut_claims(hardlink)
-        with _dead_processes_claim_nothing():
-            claim = _patiently(lambda: rwlock.rwlock(*claims))
+        drop_cut_claims(self._repo.tmp_dir, hardlink)
+        with dead_processes_claim_nothing():
+            claim = patiently(lambda: rwlock.rwlock(*claims))
         try:
             yield
         finally:
             with contextlib.suppress(LockError):  # a claim that is left behind ends with this process
                 claim.__exit__(None, None, None)
-
-    def _drop_cut_claims(self, hardlink: bool) -> None:
-        """Removes DVC's file of claims if a kill has cut it, since DVC then refuses every command.
-
-        DVC reads and writes it under a lock of its own, so that whoever has that lock finds it cut by a kill alone.
-        """
-        path = os.path.join(self._repo.tmp_dir, rwlock.RWLOCK_LOCK)
-        guard = _patiently(partial(make_lock, path, tmp_dir=self._repo.tmp_dir, hardlink_lock=hardlink))
-        try:
-            if claims_are_cut():
-                CLAIMS.unlink()
-        finally:
-            guard.__exit__(None, None, None)
 
     @contextlib.contextmanager
     def locked(self, patient: bool = True) -> Iterator[None]:
@@ -242,7 +232,7 @@ class Project:
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
         path = os.path.join(self._repo.tmp_dir, "lock")
         make = partial(make_lock, path, tmp_dir=self._repo.tmp_dir, hardlink_lock=hardlink)
-        lock = _patiently(make, _ATTEMPTS if patient else 1)
+        lock = patiently(make, ATTEMPTS if patient else 1)
         try:
             yield
         finally:
@@ -267,47 +257,3 @@ def _readable() -> Iterator[None]:
         ) from None
     except DvcException as error:
         raise MtpipeError(f"DVC cannot read the project: {error}") from error
-
-
-@contextlib.contextmanager
-def _claimed_with_its_part() -> Iterator[None]:
-    """Keeps DVC from claiming a single stage's paths, which costs some twenty writes of a file a stage."""
-    claim = rwlock.rwlock
-    rwlock.rwlock = lambda *_: contextlib.nullcontext()
-    try:
-        yield
-    finally:
-        rwlock.rwlock = claim
-
-
-@contextlib.contextmanager
-def _dead_processes_claim_nothing() -> Iterator[None]:
-    """Has DVC drop a killed process's claim also while no parent has collected it; some containers never do."""
-    psutil = rwlock.psutil
-
-    def is_alive(process: int) -> bool:
-        try:
-            return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
-        except psutil.NoSuchProcess:
-            return False
-
-    rwlock.psutil = SimpleNamespace(pid_exists=is_alive)
-    try:
-        yield
-    finally:
-        rwlock.psutil = psutil
-
-
-def _patiently(lock: Callable[[], Any], attempts: int = _ATTEMPTS) -> Any:
-    """Enters a lock of DVC's that others hold for moments only. Raises MtpipeError if one holds it for good."""
-    for attempt in range(attempts):
-        try:
-            made = lock()
-            made.__enter__()
-            return made
-        except LockError as error:
-            if attempt == attempts - 1 or "busy" in str(error):
-                raise MtpipeError(f"another DVC command is at work here: {workers_said() or error}") from None
-        except DvcException as error:
-            raise MtpipeError(str(error)) from error
-    raise AssertionError
