@@ -79,4 +79,7 @@ def _resident(key: str) -> float:
 
 
 if __name__ == "__main__":
-    _measure(Path(sys.argv[1]))
+    if sys.argv[1:]:
+        _measure(Path(sys.argv[1]))
+    else:
+        main()

@@ -123,7 +123,7 @@ class Params(Settings):
                 raise ValueError(
                     f"model.lora.rank is {self.model.lora.rank}, and vLLM takes adapters of at most {largest} "
                     f"(sampling.vllm.engine_args.max_lora_rank: one of {', '.join(map(str, LORA_RANKS))}); lower the "
-                    f"rank, or raise that"
+                    f"rank, or raise that, or sample with sampling.engine torch"
                 )
         self._check_base()
         self._check_ray()

@@ -7,9 +7,9 @@ arm and round, and the settings of an arm's updates, are resolved into one file 
 
 from mtpipe import paths
 from mtpipe.files import write_json, write_text
-from mtpipe.model.checkpoint_folder import check_checkpoint
 from mtpipe.params import load_params
 from mtpipe.run.fingerprint import Fingerprints
+from mtpipe.run.model_check import check_model
 from mtpipe.run.stage import run_stage
 from mtpipe.run.stage_plan import write_stage_plans
 from mtpipe.settings.base import PARAMS, read_yaml
@@ -19,11 +19,7 @@ from mtpipe.settings.plugins import used_plugins
 def main() -> None:
     """Resolves settings, temperatures and code fingerprints."""
     params, fingerprints = load_params(), Fingerprints()
-    check_checkpoint(params.model.checkpoint)
-    if params.model.lora is not None:
-        from mtpipe.model.adapter_policy import check_lora
-
-        check_lora(params.model, params.model.lora, **vars(params.task.vocabulary))
+    check_model(params)
     for arm in params.arms:
         update = params.update_of(arm).model_dump(mode="json")
         write_json(paths.arm_update(arm), update | {"sources": fingerprints.of_plugins(used_plugins(update))})

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json
-from mtpipe.model.adapter_folder import CONFIG, WEIGHTS, AdapterBase
+from mtpipe.model.adapter_folder import CONFIG, WEIGHTS, AdapterBase, adapter_config
 from mtpipe.model.linear_layers import linear_layers
 from mtpipe.model.nf4 import dequantize
 from mtpipe.settings.model import ALL_LINEAR, Lora
@@ -28,6 +28,10 @@ _NAME = "default"
 
 _PREFIX = "base_model.model."
 """What peft's files have before the names of parameters."""
+_STORED = re.compile(re.escape(_PREFIX) + r"(.+\.lora_)([AB])\.weight")
+_OTHER = {"A": "B", "B": "A"}
+_FREE = {"r", "lora_alpha", "target_modules", "base_model_name_or_path", "inference_mode", "peft_version"}
+"""Entries of peft's configuration in which adapters may differ."""
 
 
 class _AdapterLayer(Protocol):
@@ -43,6 +47,11 @@ def target_layers(model: PreTrainedModel, lora: Lora) -> dict[str, nn.Linear]:
     Raises MtpipeError for a target that is none of them, and for a rank above a layer's size.
     """
     linear = linear_layers(model)
+    if not linear:
+        raise MtpipeError(
+            f"params.yaml: model.lora is set, and {type(model).__name__} has no linear layer besides its output head; "
+            f"set model.lora to null"
+        )
     wanted = _endings(linear) if lora.targets == ALL_LINEAR else lora.targets
     found: dict[str, nn.Linear] = {}
     for target in wanted:
@@ -53,11 +62,6 @@ def target_layers(model: PreTrainedModel, lora: Lora) -> dict[str, nn.Linear]:
                 f"an adapter is called so; give {ALL_LINEAR}, or some of {', '.join(_endings(linear))}"
             )
         found |= fitting
-    if not found:
-        raise MtpipeError(
-            f"params.yaml: model.lora.targets is {ALL_LINEAR}, and {type(model).__name__} has no linear layer besides "
-            f"its output head; set model.lora to null"
-        )
     for name, module in found.items():
         if lora.rank > min(module.in_features, module.out_features):
             raise MtpipeError(
@@ -81,25 +85,33 @@ def add_adapter(model: PreTrainedModel, lora: Lora, seed: int) -> dict[str, Any]
     """
     from peft import LoraConfig
 
-    targets = _endings(target_layers(model, lora)) if lora.targets == ALL_LINEAR else sorted(set(lora.targets))
+    targets = _targets_for_peft(model, lora)
     torch.manual_seed(seed)
     config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=targets, task_type="CAUSAL_LM")  # type: ignore[arg-type]
     return _inject(model, config)
 
 
+def _targets_for_peft(model: PreTrainedModel, lora: Lora) -> list[str]:
+    """How the layers' names end, or their whole names where other modules' end so too: a block called 0, say."""
+    layers = target_layers(model, lora)
+    endings = _endings(layers) if lora.targets == ALL_LINEAR else sorted(set(lora.targets))
+    named = [name for name, _ in model.named_modules() if any(f".{name}".endswith(f".{each}") for each in endings)]
+    return endings if len(named) == len(layers) else sorted(layers)
+
+
 def read_adapter(model: PreTrainedModel, folder: Path) -> dict[str, Any]:
     """Puts the adapter in a folder on its base's model, and returns peft's configuration of it.
 
-    Raises MtpipeError if the folder has no readable adapter, or one for other layers or of another rank.
+    Raises MtpipeError as `stored_parameters` does, and for an adapter for other layers or of another rank.
     """
     from peft import LoraConfig
 
+    stored = stored_parameters(folder)
     try:
         config = LoraConfig.from_pretrained(str(folder))
         config.inference_mode = False
         kept = _inject(model, config)
-        stored = stored_parameters(folder)
-    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise MtpipeError(f"{folder} is not readable as an adapter: {error}") from error
     parameters = adapter_parameters(model)
     shapes = {name: tuple(tensor.shape) for name, tensor in stored.items()}
@@ -131,12 +143,50 @@ def adapter_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def stored_parameters(folder: Path) -> dict[str, Tensor]:
-    """The tensors of the adapter in a folder, by the names of a model's parameters."""
-    pattern = re.compile(r"\.(lora_[AB])\.(?=[^.]+$)")
-    return {
-        pattern.sub(rf".\1.{_NAME}.", name.removeprefix(_PREFIX)): tensor
-        for name, tensor in load_file(folder / WEIGHTS).items()
-    }
+    """The tensors of the adapter in a folder, by the names of a model's parameters.
+
+    Raises MtpipeError if the files are not readable, if a tensor is not finite, or if they are not those of an adapter
+    that makes W x + (alpha / rank) B A x of W x and nothing else.
+    """
+    rank, remedy = _checked_rank(folder), f"delete {folder} and run `dvc repro`"
+    try:
+        found = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise MtpipeError(f"{folder / WEIGHTS} is not readable as an adapter: {error}; {remedy}") from error
+    parameters = {}
+    for name, tensor in found.items():
+        parts = _STORED.fullmatch(name)
+        if not parts or f"{_PREFIX}{parts[1]}{_OTHER[parts[2]]}.weight" not in found:
+            raise MtpipeError(f"{folder / WEIGHTS} has {name!r}, which is not one of a layer's A and B; {remedy}")
+        if tensor.dim() != 2 or tensor.shape["AB".index(parts[2])] != rank:
+            raise MtpipeError(
+                f"{folder / WEIGHTS}: {name} is {list(tensor.shape)}, and {CONFIG} has r {rank}; {remedy}"
+            )
+        if tensor.dtype not in (torch.float32, torch.bfloat16, torch.float16):
+            raise MtpipeError(f"{folder / WEIGHTS}: {name} is of type {tensor.dtype}; expected float32; {remedy}")
+        if not tensor.isfinite().all():
+            raise MtpipeError(f"{folder / WEIGHTS}: {name} has values that are not finite; {remedy}")
+        parameters[f"{parts[1]}{parts[2]}.{_NAME}.weight"] = tensor
+    return parameters
+
+
+def _checked_rank(folder: Path) -> int:
+    """An adapter's rank; raises MtpipeError if its configuration asks for something that new adapters do not have.
+
+    peft passes over what it does not know, such as what a later version has added: here it has to be off.
+    """
+    from peft import LoraConfig
+
+    found = adapter_config(folder)
+    plain = LoraConfig(r=found["r"], lora_alpha=found["lora_alpha"], task_type="CAUSAL_LM").to_dict()
+    plain["peft_type"] = str(LoraConfig().peft_type.value)
+    for key, value in found.items():
+        if key not in _FREE and value != plain.get(key) and (key in plain or value):
+            raise MtpipeError(
+                f"{folder / CONFIG}: {key} is {value!r}; expected {plain.get(key)!r}, as in adapters made here; add "
+                f"the adapter to its base's weights by peft's merge_and_unload, and give model.checkpoint the result"
+            )
+    return int(found["r"])
 
 
 def write_adapter(tensors: dict[str, Tensor], config: dict[str, Any], base: AdapterBase, folder: Path) -> None:

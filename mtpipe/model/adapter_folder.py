@@ -9,10 +9,12 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mtpipe.digests import file_sha256
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json, write_json
+from mtpipe.settings.model import NF4
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -24,9 +26,24 @@ def is_adapter(folder: Path) -> bool:
     return (folder / CONFIG).is_file()
 
 
+def adapter_config(folder: Path) -> dict[str, Any]:
+    """peft's configuration of the adapter in a folder.
+
+    Raises MtpipeError if there is none, or if its rank or alpha are not above 0.
+    """
+    found = read_json(folder / CONFIG)
+    for key, kind in (("r", int), ("lora_alpha", int | float)):
+        value = found.get(key) if isinstance(found, dict) else None
+        if not isinstance(value, kind) or value <= 0:
+            raise MtpipeError(
+                f"{folder / CONFIG}: {key} is {value!r}; expected a number above 0; delete {folder} and run `dvc repro`"
+            )
+    return dict(found)
+
+
 def adapter_rank(folder: Path) -> int:
-    """The rank of the adapter in a folder."""
-    return int(read_json(folder / CONFIG)["r"])
+    """The rank of the adapter in a folder; raises MtpipeError as `adapter_config` does."""
+    return int(adapter_config(folder)["r"])
 
 
 @dataclass(frozen=True)
@@ -47,10 +64,23 @@ class AdapterBase:
 
     @classmethod
     def read(cls, adapter: Path) -> "AdapterBase":
-        """The base of the adapter in a folder, whose `base.json` names it relative to that folder."""
-        found = read_json(adapter / _BASE)
-        folder = Path(os.path.normpath(adapter / found["folder"]))
-        return cls(folder, found["sha256"], found.get("quantization"))
+        """The base of the adapter in a folder, whose `base.json` names it relative to that folder.
+
+        Raises MtpipeError if the file is missing, as in adapters from elsewhere, or does not say so.
+        """
+        if not (adapter / _BASE).is_file():
+            raise MtpipeError(
+                f"{adapter} holds an adapter and no {_BASE}, which says what it was trained on: `dvc repro` makes its "
+                f"own ones; one from elsewhere becomes model.checkpoint, after peft's merge_and_unload"
+            )
+        match read_json(adapter / _BASE):
+            case {"folder": str(folder), "sha256": str(digest), "quantization": None | "nf4" as quantization}:
+                return cls(Path(os.path.normpath(adapter / folder)), digest, quantization)
+            case found:
+                raise MtpipeError(
+                    f"{adapter / _BASE} has {found!r}; expected folder, sha256, and quantization null or {NF4}; delete "
+                    f"{adapter} and run `dvc repro`"
+                )
 
     def write(self, adapter: Path) -> None:
         """Writes `base.json` into an adapter's folder."""
@@ -59,10 +89,10 @@ class AdapterBase:
 
     def check(self, adapter: Path) -> None:
         """Raises MtpipeError if the base is missing, or is another one than the adapter was trained on."""
-        if not list(self.folder.glob("model*.safetensors")):
+        if absent := [name for name in ("config.json", "model*.safetensors") if not list(self.folder.glob(name))]:
             raise MtpipeError(
-                f"{adapter} holds an adapter, and its base {self.folder} has no weights (model*.safetensors); bring "
-                f"them back with `dvc checkout`, or run `dvc repro`"
+                f"{adapter} holds an adapter, and its base {self.folder} has no weights or no configuration "
+                f"({', '.join(absent)} missing); bring them back with `dvc checkout`, or run `dvc repro`"
             )
         found = weights_digest(self.folder)
         if found != self.sha256:

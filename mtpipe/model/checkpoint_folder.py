@@ -3,14 +3,21 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from mtpipe.errors import MtpipeError
+from mtpipe.model.adapter_folder import CONFIG, is_adapter
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
 def check_checkpoint(checkpoint: str | None) -> None:
-    """Raises MtpipeError, with the remedy, unless it is null or a folder with configuration, tokenizer and weights."""
+    """Raises MtpipeError, with the remedy, unless it is null or a folder with configuration, tokenizer and weights.
+
+    Of the weights the heads of the files are read, which say whether a file is whole.
+    """
     if checkpoint is None:
         return
     folder, key = Path(checkpoint), f"params.yaml: model.checkpoint is {checkpoint!r}"
@@ -20,14 +27,45 @@ def check_checkpoint(checkpoint: str | None) -> None:
             target = f"models/{folder.name.lower()}"
             remedy = f"for the hub's, run `hf download {checkpoint} --local-dir {target}` and set it to {target}"
         raise MtpipeError(f"{key}, and that folder does not exist; {remedy}")
+    if is_adapter(folder):
+        raise MtpipeError(
+            f"{key}, which holds an adapter ({CONFIG}); add it to its base's weights, by `python -m mtpipe export "
+            f"--merge` or by peft's merge_and_unload, and give the folder with the result"
+        )
+    weights = list(folder.glob("model*.safetensors"))
     missing = [name for name in ("config.json", "tokenizer.json") if not (folder / name).is_file()]
-    if not list(folder.glob("model*.safetensors")):
-        missing.append("model*.safetensors")
-    if missing:
+    if missing := missing + ([] if weights else ["model*.safetensors"]):
         raise MtpipeError(
             f"{key}, a folder without {', '.join(missing)}; give one with a transformers checkpoint in safetensors"
         )
+    config = _read(folder / "config.json", key)
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise MtpipeError(f"{key}, whose config.json names no model_type; give one with a transformers checkpoint")
+    if quantized := config.get("quantization_config"):
+        raise MtpipeError(
+            f"{key}, whose weights are quantized (config.json: quantization_config {quantized!r}), and those cannot be "
+            f"trained on; give the checkpoint with its weights in full. model.lora.base: nf4 puts them into 4 bits"
+        )
+    for file in weights:
+        try:
+            with safe_open(file, "numpy"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise MtpipeError(
+                f"{key}, whose {file.name} is no whole safetensors file: {error}; copy it again"
+            ) from None
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            named = set(_read(index, key)["weight_map"].values())
+        except (TypeError, KeyError, AttributeError):
+            raise MtpipeError(f"{key}, whose {index.name} has no weight_map; copy it again") from None
+        if absent := sorted(named - {file.name for file in weights}):
+            raise MtpipeError(f"{key}, a folder without {', '.join(absent)}, which {index.name} names; copy it again")
+
+
+def _read(file: Path, key: str) -> Any:
     try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise MtpipeError(f"{key}, whose config.json is not readable as JSON: {error}") from None
+        raise MtpipeError(f"{key}, whose {file.name} is not readable as JSON: {error}") from None

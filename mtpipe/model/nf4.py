@@ -30,6 +30,16 @@ def check_nf4() -> None:
         raise MtpipeError(f"a base in nf4 (model.lora.base) needs bitsandbytes, which is missing; {INSTALL}")
 
 
+def check_blocks(model: PreTrainedModel) -> None:
+    """Raises MtpipeError if a block would reach over the end of a row, where vLLM joins and divides weights."""
+    for name, layer in linear_layers(model).items():
+        if layer.in_features % BLOCK:
+            raise MtpipeError(
+                f"params.yaml: sampling.vllm.quantization is {_KIND}, and {name} reads {layer.in_features} numbers, "
+                f"which are not blocks of {BLOCK}; take another model, or sampling.engine torch"
+            )
+
+
 def to_nf4(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Codes, two in a byte (uint8, [size / 2, 1]), and scales (float32, [blocks]) of a weight [out, in]."""
     from bitsandbytes.functional import quantize_4bit

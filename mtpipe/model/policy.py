@@ -28,7 +28,7 @@ from transformers.utils import logging as transformers_logging
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.adapter import adapter_parameters, read_adapter, write_adapter
-from mtpipe.model.adapter_folder import WEIGHTS, AdapterBase, is_adapter
+from mtpipe.model.adapter_folder import CONFIG, WEIGHTS, AdapterBase, is_adapter
 from mtpipe.model.memory import reuse_memory
 from mtpipe.model.nf4 import quantize
 from mtpipe.model.probe import check_scoring, reads_padding
@@ -136,8 +136,10 @@ def load_vocabulary(folder: Path) -> Vocabulary:
     """
     if not folder.is_dir():
         raise MtpipeError(f"{folder} is missing; `dvc repro` makes it")
-    if not list(folder.glob(WEIGHTS if is_adapter(folder) else "model*.safetensors")):
-        raise MtpipeError(f"{folder} has no weights (model*.safetensors); delete the folder and run `dvc repro`")
+    weights = WEIGHTS if is_adapter(folder) else "model*.safetensors"
+    if not list(folder.glob(weights)):
+        weights = f"{WEIGHTS} and no {CONFIG}" if (folder / WEIGHTS).is_file() else f"no weights ({weights})"
+        raise MtpipeError(f"{folder} has {weights}; delete the folder and run `dvc repro`")
     if not (folder / "tokenizer.json").is_file():
         raise MtpipeError(f"{folder} has no tokenizer.json; delete the folder and run `dvc repro`")
     try:

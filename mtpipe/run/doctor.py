@@ -11,10 +11,10 @@ from pathlib import Path
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
-from mtpipe.model.checkpoint_folder import check_checkpoint
 from mtpipe.params import Params, load_params
 from mtpipe.pruned import is_pruned
 from mtpipe.run.at_work import CLAIMS, RUN_CACHE, claims_are_cut, workers
+from mtpipe.run.model_check import check_model
 from mtpipe.run.outputs import LOCK, locked_outputs
 from mtpipe.run.run_log import LOG
 from mtpipe.text_table import aligned
@@ -38,7 +38,7 @@ def diagnose(params_file: Path) -> list[Finding]:
     findings = [Finding("versions", _versions()), _device()]
     try:
         params = load_params(params_file)
-        check_checkpoint(params.model.checkpoint)
+        check_model(params)
     except MtpipeError as error:
         findings.append(Finding("params.yaml", "faulty", str(error)))
     else:

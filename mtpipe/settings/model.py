@@ -1,8 +1,8 @@
 """The policy, where torch computes, and the supervised warm start."""
 
-from typing import Annotated, Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mtpipe.settings.base import Settings
 
@@ -15,14 +15,26 @@ NF4: Literal["nf4"] = "nf4"
 class Lora(Settings):
     """Low-rank adapters: the rounds train W + (alpha / rank) B A, where W is the warm start's and stays as it is."""
 
-    rank: int = Field(default=32, ge=1, description="columns of B and rows of A")
+    rank: int = Field(default=32, ge=1, strict=True, description="columns of B and rows of A")
     alpha: float = Field(default=32.0, gt=0, description="over rank, what B A is multiplied by")
-    targets: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)] = Field(
+    targets: Literal["all-linear"] | list[str] = Field(
         default=ALL_LINEAR, description="layers by how their names end; all-linear: all but head and embedding"
     )
     base: Literal["nf4"] | None = Field(
         default=None, description="nf4: the base's linear layers in 4 bits (QLoRA); null: as the warm start has them"
     )
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _all_or_names(cls, targets: Any) -> Any:
+        """In one sentence: pydantic has one for each kind that a union might have been."""
+        names = isinstance(targets, list) and targets and all(isinstance(name, str) for name in targets)
+        if targets != ALL_LINEAR and (not names or ALL_LINEAR in targets):
+            raise ValueError(
+                f"expected {ALL_LINEAR} by itself, or a list of layers by how their names end, such as "
+                f"[q_proj, v_proj]; found {targets!r}"
+            )
+        return targets
 
 
 class StartingModel(Settings):

@@ -2,13 +2,34 @@
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mtpipe.settings.base import Settings
 from mtpipe.settings.model import NF4
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM 0.32 takes for max_lora_rank."""
+
+OWN_ARGUMENTS = {
+    "model",
+    "dtype",
+    "quantization",
+    "tensor_parallel_size",
+    "max_model_len",
+    "max_num_seqs",
+    "gpu_memory_utilization",
+    "kv_cache_memory_bytes",
+    "enforce_eager",
+    "logits_processors",
+    "worker_extension_cls",
+    "generation_config",
+    "disable_log_stats",
+    "trust_remote_code",
+    "enable_sleep_mode",
+}
+"""Arguments of vLLM that `mtpipe.sampling.vllm.starting` sets, by other settings or for the rule's sake."""
+_REFUSED = {"speculative_config", "runner", "tokenizer", "skip_tokenizer_init", "enable_lora", "data_parallel_size"}
+"""Further ones, under which the rule, or the record of it, would not hold."""
 
 
 def max_lora_rank(rank: int) -> int:
@@ -44,6 +65,18 @@ class Vllm(Settings):
     engine_args: dict[str, Any] = Field(
         default={}, description="further arguments of vLLM's EngineArgs, by their names there"
     )
+
+    @field_validator("engine_args")
+    @classmethod
+    def _leave_the_rest(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(arguments.keys() & (OWN_ARGUMENTS | _REFUSED)):
+            raise ValueError(
+                f"may not set {', '.join(taken)}, which mtpipe sets itself or cannot do without; remove it"
+            )
+        rank = arguments.get("max_lora_rank", LORA_RANKS[0])
+        if type(rank) is not int or rank not in LORA_RANKS:
+            raise ValueError(f"max_lora_rank is {rank!r}; expected one of {', '.join(map(str, LORA_RANKS))}")
+        return arguments
 
     @property
     def devices(self) -> int:

@@ -6,13 +6,15 @@ import pytest
 import torch
 from adapters import moved
 from peft import PeftModel
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GPT2Config
 
+from benchmarks.small_models import small_model
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json
-from mtpipe.model.adapter import adapter_off, adapter_parameters, target_layers
+from mtpipe.model.adapter import adapter_off, adapter_parameters, add_adapter, target_layers
 from mtpipe.model.adapter_policy import check_lora, new_adapter
 from mtpipe.model.policy import load_policy
+from mtpipe.model.probe import check_scoring
 from mtpipe.settings.model import Lora, Model
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 
@@ -93,33 +95,15 @@ def test_a_base_that_changed_since_is_refused(base, adapter_folder, file):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "expected"),
-    [
-        ("adapter_model.safetensors", b"torn", "is not readable as an adapter"),
-        ("adapter_config.json", b"{", "is not readable as an adapter"),
-        ("base.json", b"{", r"base\.json is not readable as JSON"),
-    ],
-)
-def test_a_torn_adapter_is_refused(adapter_folder, name, content, expected):
-    (adapter_folder / name).write_bytes(content)
-    with pytest.raises(MtpipeError, match=expected):
-        load_policy(adapter_folder)
-
-
-def test_an_adapter_of_another_rank_than_its_configuration_is_refused(base, adapter_folder, lora, tmp_path):
-    new_adapter(base, tmp_path / "run" / "wider", lora.model_copy(update={"rank": 8}), seed=3)
-    shutil.copy(tmp_path / "run" / "wider" / "adapter_model.safetensors", adapter_folder)
-    with pytest.raises(MtpipeError, match="has other layers, or another rank, than adapter_config"):
-        load_policy(adapter_folder)
-
-
-@pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"targets": ["q_proj", "query"]}, r"targets has 'query', and no layer .* or some of down_proj, .*, v_proj"),
         ({"targets": ["lm_head"]}, "targets has 'lm_head', and no layer"),
         ({"targets": ["embed_tokens"]}, "targets has 'embed_tokens', and no layer"),
+        ({"targets": ["input_layernorm"]}, "targets has 'input_layernorm', and no layer"),
         ({"targets": ["proj"]}, "targets has 'proj', and no layer"),
+        ({"targets": ["q_.*"]}, r"targets has 'q_\.\*', and no layer"),
+        ({"targets": [""]}, "targets has '', and no layer"),
         ({"rank": 33}, r"rank is 33, and model\.layers\.0\.mlp\.down_proj is a layer from 128 to 32, "),
     ],
 )
@@ -133,6 +117,20 @@ def test_a_target_without_layers_and_a_rank_above_them_are_refused(policy_folder
             check_lora(model, wanted, VOCABULARY, 64)
 
 
+@pytest.mark.parametrize("lora", [Lora(rank=2), Lora(rank=2, targets=["c_attn"])])
+def test_a_model_without_linear_layers_is_told_so(policy_folder, tmp_path, lora):
+    config = {"vocab_size": 20, "n_embd": 32, "n_layer": 1, "n_head": 2, "bos_token_id": 1, "eos_token_id": 1}
+    GPT2Config(**config).save_pretrained(tmp_path / "gpt2")
+    with pytest.raises(MtpipeError, match=r"GPT2LMHeadModel has no linear layer .*; set model\.lora to null"):
+        check_lora(Model(checkpoint=str(tmp_path / "gpt2")), lora, None, 64)
+
+
+def test_a_checkpoint_that_transformers_does_not_know_is_named(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "no_such_model"}')
+    with pytest.raises(MtpipeError, match=r"model\.checkpoint is '.*', of which .*no_such_model"):
+        check_lora(Model(checkpoint=str(tmp_path)), Lora(), None, 64)
+
+
 def test_targets_are_whole_names_or_how_they_end(policy_folder):
     model = load_policy(policy_folder).model
     assert target_layers(model, Lora(targets=["layers.1.self_attn.q_proj"])).keys() == {
@@ -140,3 +138,14 @@ def test_targets_are_whole_names_or_how_they_end(policy_folder):
     }
     assert len(target_layers(model, Lora(targets=["q_proj", "v_proj"]))) == 4
     assert len(target_layers(model, Lora())) == 14
+
+
+@pytest.mark.parametrize(("kind", "without"), [("gemma3n_text", "layers.0"), ("phimoe", "router")])
+def test_blocks_and_routers_whose_names_end_as_layers_do_have_no_adapter(kind, without):
+    """A block that is called 0 as a layer is, and a router, a linear layer by its class that gives chosen experts."""
+    model = small_model(kind)
+    add_adapter(model, Lora(rank=1), seed=0)
+    check_scoring(model.eval())
+    with_adapter = {name for name, module in model.named_modules() if hasattr(module, "lora_A")}
+    assert with_adapter == target_layers(small_model(kind), Lora(rank=1)).keys()
+    assert not any(name.endswith(without) for name in with_adapter)

@@ -1,11 +1,15 @@
 """Wrong checkpoints are told before anything is deleted."""
 
+import shutil
+
 import pytest
 from builders import write_params
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.model.checkpoint_folder import check_checkpoint
+
+WHOLE = {"config.json": '{"model_type": "qwen2"}', "tokenizer.json": "{}", "model.safetensors": "torn"}
 
 
 @pytest.mark.parametrize(
@@ -19,7 +23,25 @@ from mtpipe.model.checkpoint_folder import check_checkpoint
         ("models/absent/here", None, "that folder does not exist; give the folder"),
         ("empty", {}, r"a folder without config\.json, tokenizer\.json, model\*\.safetensors"),
         ("half", {"config.json": "{}", "tokenizer.json": "{}"}, r"without model\*\.safetensors"),
-        ("torn", {"config.json": "{", "tokenizer.json": "", "model.safetensors": ""}, r"config\.json is not readable"),
+        ("torn", {**WHOLE, "config.json": "{"}, r"config\.json is not readable"),
+        ("list", {**WHOLE, "config.json": "[]"}, r"config\.json names no model_type"),
+        ("nameless", {**WHOLE, "config.json": "{}"}, r"config\.json names no model_type"),
+        ("cut", WHOLE, r"model\.safetensors is no whole safetensors file: .*; copy it again"),
+        (
+            "adapter",
+            {**WHOLE, "adapter_config.json": "{}"},
+            r"holds an adapter \(adapter_config\.json\); add it to its base",
+        ),
+        (
+            "bare adapter",
+            {"adapter_config.json": "{}"},
+            r"holds an adapter \(adapter_config\.json\); add it to its base",
+        ),
+        (
+            "gptq",
+            {**WHOLE, "config.json": '{"model_type": "qwen2", "quantization_config": {"quant_method": "gptq"}}'},
+            r"quantization_config \{'quant_method': 'gptq'\}\), .* give the checkpoint with its weights in full",
+        ),
     ],
 )
 def test_a_wrong_checkpoint_is_told_with_the_remedy(tmp_path, monkeypatch, checkpoint, files, expected):
@@ -28,8 +50,21 @@ def test_a_wrong_checkpoint_is_told_with_the_remedy(tmp_path, monkeypatch, check
         (tmp_path / checkpoint).mkdir()
         for name, text in files.items():
             (tmp_path / checkpoint / name).write_text(text)
-    with pytest.raises(MtpipeError, match=expected):
+    with pytest.raises(MtpipeError, match=rf"model\.checkpoint is '{checkpoint}', .*{expected}"):
         check_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize("index", ['{"weight_map": {"lm_head.weight": "model-2.safetensors"}}', "{", "[]"])
+def test_a_checkpoint_in_pieces_has_all_that_its_index_names(policy_folder, tmp_path, index):
+    folder = shutil.copytree(policy_folder, tmp_path / "copy")
+    (folder / "model.safetensors.index.json").write_text(index)
+    with pytest.raises(
+        MtpipeError, match=r"model-2\.safetensors, which model\.safetensors\.index|safetensors\.index\.json"
+    ):
+        check_checkpoint(str(folder))
+    (folder / "model.safetensors").rename(folder / "model-2.safetensors")
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"lm_head.weight": "model-2.safetensors"}}')
+    check_checkpoint(str(folder))
 
 
 def test_a_checkpoint_and_none_are_accepted(policy_folder):

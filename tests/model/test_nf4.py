@@ -157,3 +157,12 @@ def test_a_missing_bitsandbytes_is_an_error_before_anything_is_sampled(monkeypat
     with pytest.raises(MtpipeError, match=r"model\.lora\.base\) needs bitsandbytes, which is missing; pip install"):
         check_lora(Model(hidden_size=32, layers=1), Lora(base=NF4), VOCABULARY, 64)
     check_lora(Model(hidden_size=32, layers=1), Lora(rank=4), VOCABULARY, 64)
+
+
+def test_a_layer_whose_rows_are_not_blocks_is_an_error_where_vllm_is_to_hold_it():
+    """The torch engine lets a block reach over the end of a row; vLLM divides and joins rows."""
+    small = Model(hidden_size=96, layers=1)
+    with pytest.raises(MtpipeError, match=r"sampling\.vllm\.quantization is nf4, and .*q_proj reads 96 numbers"):
+        check_lora(small, Lora(base=NF4), VOCABULARY, 64, nf4_in_vllm=True)
+    check_lora(small, Lora(base=NF4), VOCABULARY, 64)
+    check_lora(Model(hidden_size=64, layers=1), Lora(base=NF4), VOCABULARY, 64, nf4_in_vllm=True)

@@ -26,6 +26,11 @@ def test_a_fresh_project_has_nothing_in_its_way(project):
     assert format_findings(diagnose(Path("params.yaml"))).endswith("Nothing stands in the way of `dvc repro`.")
 
 
+def test_an_adapter_that_the_model_has_no_layers_for_is_a_fault_of_params_yaml(project):
+    write_params({"model.lora": {"rank": 4, "targets": ["query"]}})
+    assert "model.lora.targets has 'query'" in wrong()["params.yaml"].remedy
+
+
 def test_faults_are_named_with_what_to_do(project):
     write_params({"model.checkpoint": "Qwen/Qwen2.5-0.5B"})
     Path("dvc.lock").write_text("stages:\n  one: {outs: [")

@@ -1,7 +1,9 @@
 """vLLM's own server in a process of its own, over HTTP on loopback."""
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,9 +25,11 @@ def vllm_server(arguments: list[str], log: Path) -> Iterator[str]:
     command += ["--max-num-seqs", "4", "--kv-cache-memory-bytes", "16M", "--logprobs-mode", "processed_logprobs"]
     offline = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "TORCHDYNAMO_DISABLE": "1"}
     with log.open("w") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **offline})
+        server = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **offline}, start_new_session=True
+        )
     try:
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 900  # of which a calm machine of two cores takes a tenth
         while True:
             assert server.poll() is None, log.read_text()[-3000:]
             assert time.monotonic() < deadline, log.read_text()[-3000:]
@@ -37,7 +41,11 @@ def vllm_server(arguments: list[str], log: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/v1/completions"
     finally:
         server.terminate()
-        server.wait(timeout=60)
+        try:
+            server.wait(timeout=60)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)  # its engine is a process of its own, which may outlive it
 
 
 def complete(address: str, **request):

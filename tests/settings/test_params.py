@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from builders import ROOT, changed_params
+from builders import ROOT, changed_params, write_params
 from pydantic import ValidationError
 
 from mtpipe.errors import MtpipeError
@@ -153,6 +153,40 @@ def test_an_adapter_that_vllm_has_no_room_for_is_refused(rank, engine_args):
     with pytest.raises(ValidationError, match=rf"model\.lora\.rank is {rank}, and vLLM takes adapters of at most"):
         Params.model_validate(changed_params(changes))
     assert Params.model_validate(changed_params({**changes, "sampling": {"engine": "torch"}})).model.lora.rank == rank
+
+
+@pytest.mark.parametrize("rank", [24, 16.0, "16", True, None])
+def test_max_lora_rank_is_one_that_vllm_takes(rank):
+    changes = {"model.lora": {"rank": 1}, "sampling": {"engine": "vllm"}}
+    with pytest.raises(ValidationError, match=rf"engine_args\n.*max_lora_rank is {rank!r}; expected one of 1, 8, 16"):
+        Params.model_validate(changed_params({**changes, "sampling.vllm.engine_args": {"max_lora_rank": rank}}))
+    Params.model_validate(changed_params({**changes, "sampling.vllm.engine_args": {"max_lora_rank": 16}}))
+
+
+@pytest.mark.parametrize("name", ["logits_processors", "speculative_config", "enable_lora", "dtype"])
+def test_arguments_of_vllm_that_are_not_free_are_refused_by_name(name):
+    changes = {"sampling.vllm.engine_args": {name: None, "block_size": 32}}
+    with pytest.raises(ValidationError, match=rf"engine_args\n.*may not set {name}, "):
+        Params.model_validate(changed_params(changes))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("rank", rank) for rank in (0, -3, 4.5, 4.0, "8", True, None)),
+        *(("alpha", alpha) for alpha in (0, -1, float("inf"), None, "x")),
+        *(("targets", targets) for targets in ([], "q_proj", "all_linear", ["all-linear"], ["q_proj", 3], None)),
+        *(("base", base) for base in ("int8", 4)),
+        ("dropout", 0.1),
+    ],
+)
+def test_an_adapters_faulty_setting_is_named_in_one_line(tmp_path, key, value):
+    write_params({"model.lora": {key: value}}, tmp_path / "params.yaml")
+    with pytest.raises(MtpipeError) as refused:
+        load_params(tmp_path / "params.yaml")
+    [line] = str(refused.value).splitlines()[1:]
+    assert f"model.lora.{key}: " in line or f"unknown key {key!r}" in line
+    assert key == "dropout" or line.endswith(f"found {value!r}")
 
 
 @pytest.mark.parametrize("engine", ["vllm", "auto"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from adapters import needs_bitsandbytes
 from builders import edit_params, run_planned_stage, run_stage, write_params
 from safetensors.torch import load_file
 
@@ -99,6 +100,14 @@ def test_the_plan_refuses_what_the_model_has_no_layers_for(project):
         plan.main()
     edit_params({"model": {"lora": {"targets": ["query"]}}})
     with pytest.raises(MtpipeError, match=r"model\.lora\.targets has 'query', and no layer of Qwen2ForCausalLM"):
+        plan.main()
+
+
+def test_the_plan_tells_what_vllm_could_not_hold_in_4_bits(project):
+    needs_bitsandbytes()
+    edit_params({"model": {"lora": {"rank": 4, "base": "nf4"}}, "sampling.engine": "vllm"})
+    edit_params({"sampling.vllm.quantization": "nf4"})
+    with pytest.raises(MtpipeError, match=r"sampling\.vllm\.quantization is nf4, and .* reads 32 numbers"):
         plan.main()
 
 

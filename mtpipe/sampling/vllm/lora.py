@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mtpipe.errors import MtpipeError
+from mtpipe.model.adapter import stored_parameters
 from mtpipe.model.adapter_folder import AdapterBase, adapter_rank, is_adapter
 from mtpipe.settings.sampling import max_lora_rank
 
@@ -12,9 +13,10 @@ ADAPTERS_AT_ONCE = 4
 
 
 def base_of(folder: Path) -> AdapterBase | None:
-    """The base of the adapter in a policy folder, checked; None if it holds all weights."""
+    """The base of the adapter in a policy folder, both checked; None if it holds all weights."""
     if not is_adapter(folder):
         return None
+    stored_parameters(folder)
     base = AdapterBase.read(folder)
     base.check(folder)
     return base
@@ -55,6 +57,7 @@ class RunningAdapter:
         """
         from vllm.lora.request import LoRARequest
 
+        stored_parameters(folder)  # vLLM itself takes what is not finite, or more than it knows how to compute
         base, rank, largest = AdapterBase.read(folder), adapter_rank(folder), _max_rank(self._llm)
         if base.sha256 != self._base.sha256:
             raise MtpipeError(f"{folder} holds an adapter of another base than vLLM runs with; start a new engine")

@@ -8,10 +8,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.model.nf4 import check_nf4
 from mtpipe.sampling.vllm.request import OWN_ENGINE
 from mtpipe.settings.model import NF4
-from mtpipe.settings.sampling import Vllm
-
-_REFUSED = {"speculative_config", "runner", "tokenizer", "skip_tokenizer_init", "enable_lora", "data_parallel_size"}
-"""Arguments of vLLM under which the rule, or the record of it, would not hold."""
+from mtpipe.settings.sampling import OWN_ARGUMENTS, Vllm
 
 
 def quieten() -> None:
@@ -67,8 +64,7 @@ def start_vllm(folder: Path, options: Vllm, batch_size: int, resting: bool, lora
         "trust_remote_code": False,
         **({"enable_sleep_mode": True} if sleeps else {}),
     }
-    if taken := sorted(options.engine_args.keys() & arguments.keys() | options.engine_args.keys() & _REFUSED):
-        raise MtpipeError(f"params.yaml: sampling.vllm.engine_args may not set {', '.join(taken)}")
+    assert arguments.keys() <= OWN_ARGUMENTS, "engine_args could set it too"
     arguments = {"max_num_batched_tokens": max(8192, batch_size), **lora, **arguments, **options.engine_args}
     try:
         engine = LLMEngine.from_engine_args(EngineArgs(**arguments))

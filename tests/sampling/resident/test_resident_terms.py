@@ -27,7 +27,7 @@ def edit(file, **changes) -> None:
 
 def adapt(folder, base: str) -> None:
     (folder / "adapter_config.json").write_text('{"r": 8}')
-    (folder / "base.json").write_text(json.dumps({"folder": "../base", "sha256": base}))
+    (folder / "base.json").write_text(json.dumps({"folder": "../base", "sha256": base, "quantization": None}))
 
 
 def test_adapters_of_another_base_have_other_terms(project, copy, params):
