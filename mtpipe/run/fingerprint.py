@@ -41,7 +41,7 @@ class Fingerprints:
         self._root = root
         self._read: dict[Path, tuple[str, list[str]]] = {}
         self._found: dict[str, list[Path]] = {}
-        self._places: dict[Path, list[Path]] = {}
+        self._places: dict[str, Path] = {}
         self._keys: dict[Path, str] = {}
 
     def of_stage(self, name: str, plugins: Collection[str] = ()) -> Digests:
@@ -111,13 +111,11 @@ class Fingerprints:
     def _files(self, module: str) -> list[Path]:
         """A module's file, its packages' files, and what lies beside them that is not Python."""
         if module not in self._found:
-            place = Path.cwd() if module.partition(".")[0] == PLUGINS else self._root
-            self._found[module] = []
-            for name in module.split("."):
-                place /= name
-                if place not in self._places:
-                    self._places[place] = _files_at(place)
-                self._found[module] += self._places[place]
+            parent, _, name = module.rpartition(".")
+            before = self._files(parent) if parent else []
+            home = Path.cwd() if name == PLUGINS else self._root
+            self._places[module] = (self._places[parent] if parent else home) / name
+            self._found[module] = [*before, *_files_at(self._places[module])]
         return self._found[module]
 
 

@@ -8,6 +8,7 @@ forked stage gives the results of a fresh process. A child ends when the launche
 import array
 import contextlib
 import fcntl
+import gc
 import json
 import os
 import socket
@@ -31,6 +32,7 @@ def serve(address: Path, owner: Process) -> None:
             return
         address.unlink(missing_ok=True)
         _load_libraries()
+        gc.freeze()  # else a child's collections go through all that was loaded, and copy its pages
         listener.bind(str(address))
         listener.listen()
         listener.settimeout(1.0)
@@ -49,11 +51,15 @@ def serve(address: Path, owner: Process) -> None:
 
 def _load_libraries() -> None:
     import pyarrow.parquet  # noqa: F401
-    import pydantic  # noqa: F401
     import sympy  # noqa: F401
     import torch.distributed.fsdp  # noqa: F401
     import transformers.models.qwen2.modeling_qwen2  # noqa: F401
+    from pydantic import create_model
     from transformers import AutoModelForCausalLM  # noqa: F401
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+    create_model("First", number=(float, 0.0))  # makes pydantic look for plugins in all that is installed
+    get_checkpoint_conversion_mapping("qwen2")  # compiles the patterns of all models
 
 
 def _fork(listener: socket.socket, connection: socket.socket) -> int:
