@@ -45,8 +45,8 @@ def warm_start(
 
     Raises MtpipeError if the loss is not finite.
     """
-    prompts = [policy.encode(row["prompt"]) for row in examples]
-    responses = [[*policy.encode(row["response"]), policy.stop_ids[0]] for row in examples]
+    prompts = policy.encode_all([row["prompt"] for row in examples])
+    responses = [[*ids, policy.stop_ids[0]] for ids in policy.encode_all([row["response"] for row in examples])]
     generator = torch.Generator().manual_seed(seed)
     optimizer = Optimizer(policy.model, settings.learning_rate, settings.warmup_steps)
     policy.model.eval()  # as in every update: without dropout

@@ -9,6 +9,8 @@ from torch import Tensor
 from transformers import Cache, PreTrainedModel
 from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
+from mtpipe.model.growing_cache import growing
+
 _CACHES = ("past_key_values", "cache_params", "state")
 """What transformers calls a cache: an argument of a model's forward pass and a field of its output."""
 
@@ -34,6 +36,7 @@ class ModelContext:
         self._padded = any(padding)
         self._cache: Any = None
         self._read(torch.tensor(ids, device=model.device), (self._mask.cumsum(-1) - 1).clamp_(min=0))
+        self._cache = growing(self._cache)
 
     def keep(self, rows: Tensor) -> None:
         """Goes on with these rows only, in this order; a row may be repeated.

@@ -5,7 +5,7 @@ In the place of the checkpoint's weights the folder may have an adapter (`mtpipe
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -55,7 +55,14 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """Token ids without special tokens; raises MtpipeError for a token that the model does not have."""
-        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return self._checked(text, self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+        """The same of many texts, in a tenth of the time."""
+        found = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        return [self._checked(text, encoding.ids) for text, encoding in zip(texts, found, strict=True)]
+
+    def _checked(self, text: str, ids: list[int]) -> list[int]:
         if (largest := max(ids, default=0)) >= self.size:
             raise MtpipeError(
                 f"the text {_shortened(text)!r} has the token {self.tokenizer.id_to_token(largest)!r}, which is number "
@@ -69,14 +76,18 @@ class Vocabulary:
 
         A model can sample such tokens. If they left no trace, the text on either side would be judged as one.
         """
-        runs = [(known, list(run)) for known, run in groupby(ids, key=self._knows)]
+        if self._known.issuperset(ids):
+            return self.tokenizer.decode(ids, skip_special_tokens=True)
+        runs = [(known, list(run)) for known, run in groupby(ids, key=self._known.__contains__)]
         return "".join(
             self.tokenizer.decode(run, skip_special_tokens=True) if known else _UNKNOWN * len(run)
             for known, run in runs
         )
 
-    def _knows(self, token: int) -> bool:
-        return self.tokenizer.id_to_token(token) is not None
+    @cached_property
+    def _known(self) -> frozenset[int]:
+        """The tokens that the tokenizer has a text for."""
+        return frozenset(self.tokenizer.get_vocab().values())
 
 
 def _shortened(text: str) -> str:
@@ -126,6 +137,7 @@ def prepare_torch(compute: Compute) -> torch.device:
     reuse_memory()
     torch.set_num_threads(compute.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing reads it
     return pick_device(compute)
 
 

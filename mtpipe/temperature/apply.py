@@ -114,9 +114,10 @@ class RowTemperatures:
             rules: one a row; or a table, of which the rows are those in `slots` [rows].
         """
         if not isinstance(rules, RuleTable):
-            table, slots = RuleTable(), np.arange(len(rules))
-            for row, rule in enumerate(rules):
-                table.put(row, rule)
+            table, slot_of = RuleTable(), {id(rule): slot for slot, rule in enumerate(rules)}
+            slots = np.array([slot_of[id(rule)] for rule in rules], dtype=np.intp)
+            for slot in slot_of.values():
+                table.put(slot, rules[slot])
             rules = table
         assert slots is not None
         self._count = len(slots)

@@ -46,6 +46,10 @@ def test_a_text_with_a_token_that_the_model_does_not_have_is_refused_by_name(pol
         MtpipeError, match=rf"text '1\+2>' has the token .*the model's tokens end at {smaller.size - 1} "
     ):
         smaller.encode("1+2>")
+    with pytest.raises(MtpipeError, match=r"text '1\+2>' has the token"):
+        smaller.encode_all([fits, "1+2>"])
+    texts = [fits, "", "2*3>"]
+    assert policy.encode_all(texts) == [policy.encode(text) for text in texts]
 
 
 def test_a_stop_token_that_the_model_does_not_have_is_refused(policy_folder, tmp_path):

@@ -139,13 +139,12 @@ class Sum:
 
 def solve(expression: Sum, order: Order) -> list[tuple[int, int, str, int, int]]:
     """The steps of one way to work an expression: (index, left, operator, right, result)."""
-    steps = []
-    while expression.operators:
-        index = _first_by_precedence(expression) if order == "precedence" else 0
-        left, operator, right = expression.numbers[index], expression.operators[index], expression.numbers[index + 1]
-        result = int(OPERATIONS[operator](left, right))
-        steps.append((index, left, operator, right, result))
-        expression = expression.reduce(index, result)
+    numbers, operators, steps = list(expression.numbers), list(expression.operators), []
+    while operators:
+        index = operators.index("*") if order == "precedence" and "*" in operators else 0
+        left, operator, right = numbers[index], operators.pop(index), numbers.pop(index + 1)
+        numbers[index] = int(OPERATIONS[operator](left, right))
+        steps.append((index, left, operator, right, numbers[index]))
     return steps
 
 
@@ -209,8 +208,8 @@ def _step_at(expression: Sum, index: int) -> tuple[int, str, int]:
 
 def _draw(draw: random.Random, operands: int, largest: int) -> Sum:
     return Sum(
-        tuple(draw.randint(1, largest) for _ in range(operands)),
-        tuple(draw.choice("+-*") for _ in range(operands - 1)),
+        tuple([draw.randint(1, largest) for _ in range(operands)]),
+        tuple([draw.choice("+-*") for _ in range(operands - 1)]),
     )
 
 
