@@ -9,10 +9,15 @@ from pathlib import Path
 
 from builders import ROOT, write_params
 
+from mtpipe.owner import OWNER
+
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+ENVIRONMENT[OWNER] = str(os.getpid())  # all that runs here forks its stages from one server, which takes long to start
 ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules beside the sources must not count as edits
 PUBLISHING = {"report", "look", "track"}
 """The stages that run whenever a result has changed."""
+TRAINED = ("measure", "evaluate_start")
+"""What `dvc repro` makes with these targets is all but what publishes, and sweeps."""
 
 SMALL = {
     "arms": ["uniform", "token"],
@@ -68,6 +73,6 @@ def dvc(project: Path, *arguments: str, check: bool = True) -> subprocess.Comple
     return ended
 
 
-def repro(project: Path, *flags: str) -> set[str]:
-    """Runs `dvc repro` and returns the stages that ran; those restored from the cache do not count."""
-    return set(re.findall(r"Running stage '([^']+)'", dvc(project, "repro", *flags).stdout))
+def repro(project: Path, *arguments: str) -> set[str]:
+    """Runs `dvc repro` with targets or flags and returns the stages that ran; those from the cache do not count."""
+    return set(re.findall(r"Running stage '([^']+)'", dvc(project, "repro", *arguments).stdout))
