@@ -1,6 +1,8 @@
 """The base class of everything that is read from params.yaml, and how its faults read."""
 
+import copy
 import difflib
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -71,16 +73,23 @@ def read_text(path: Path) -> str:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The content of a YAML file of settings. Raises MtpipeError if it is missing, unreadable or no mapping."""
-    from ruamel.yaml import YAML  # not where vLLM alone loads this package
-    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.error import YAMLError  # not where vLLM alone loads this package
 
     try:
-        found = YAML(typ="safe", pure=True).load(read_text(path))
+        found = copy.deepcopy(_parsed(read_text(path)))
     except YAMLError as error:
         raise MtpipeError(f"{path} is not readable as YAML: {error}") from None
     if not isinstance(found, dict):
         raise MtpipeError(f"{path} is empty or not a mapping of sections")
     return found
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """What a text says in YAML. A stage reads params.yaml for several sections, and each parsing takes some 30 ms."""
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).load(text)
 
 
 Section = TypeVar("Section", bound=Settings)
