@@ -8,6 +8,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from mtpipe import paths
 from mtpipe.params import load_params
 from mtpipe.records import Rollout
 from mtpipe.run.fingerprint import Fingerprints
@@ -95,8 +96,20 @@ def _write(content: dict[str, Any], target: Path) -> None:
 
 
 def write_plans() -> None:
-    """The stages' plans for the params.yaml in the working directory."""
-    write_stage_plans(load_params(), read_yaml(PARAMS), FINGERPRINTS)
+    """The stages' plans for the params.yaml and the plugins in the working directory, unless the last ones are that."""
+    if _last_plans != _made_of():
+        write_stage_plans(load_params(), read_yaml(PARAMS), FINGERPRINTS)
+        _last_plans[:] = _made_of()
+
+
+_last_plans: list[object] = []
+"""What the last plans were made of, and when one of them was written: a stage's tests run a dozen stages on them."""
+
+
+def _made_of() -> list[object]:
+    plan = paths.stage_plan("rollout")
+    written = plan.stat().st_mtime_ns if plan.is_file() else None
+    return [Path.cwd(), written, *(file.read_bytes() for file in [PARAMS, *sorted(Path("plugins").rglob("*.py"))])]
 
 
 def run_stage(stage: ModuleType, *arguments: Any) -> None:

@@ -23,7 +23,8 @@ def private(name: str) -> bool:
 
 
 def test_no_file_is_longer_than_300_lines():
-    files = [file for file in ROOT.rglob("*.py") if ".venv" not in file.parts]
+    folders = ROOT.glob("[!.]*/")  # .venv has tens of thousands of files
+    files = [*ROOT.glob("*.py"), *(file for folder in folders for file in folder.rglob("*.py"))]
     assert not [str(file.relative_to(ROOT)) for file in files if len(file.read_text().splitlines()) > LINES]
 
 

@@ -2,23 +2,22 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from adapters import needs_bitsandbytes
-from builders import ROOT, run_stage, write_params
+from builders import run_stage, write_params
 from peft import PeftModel
 from ruamel.yaml import YAML
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from mtpipe import paths
+from mtpipe.__main__ import main
 from mtpipe.errors import MtpipeError
 from mtpipe.export.exporting import export
 from mtpipe.model.adapter import adapter_parameters
-from mtpipe.model.policy import load_policy, save_policy
+from mtpipe.model.policy import Policy, load_policy, save_policy
 from mtpipe.params import load_params
 from mtpipe.settings.model import NF4
 from stages import evaluate, evaluate_start, plan, prepare, start
@@ -31,17 +30,32 @@ def logprobs(model: torch.nn.Module) -> torch.Tensor:
         return model(input_ids=IDS).logits.log_softmax(-1)
 
 
-@pytest.fixture(params=["adapter", "adapter in nf4", "weights"])
+@pytest.fixture(scope="module", params=["adapter", "adapter in nf4", "weights"])
 def kind(request) -> str:
     if request.param.endswith(NF4):
         needs_bitsandbytes()
     return request.param
 
 
-@pytest.fixture
-def project(kind, policy, policy_folder, tmp_path, monkeypatch) -> Path:
+@pytest.fixture(scope="module")
+def finished(kind, loaded_policy, policy_folder, tmp_path_factory) -> Path:
     """A finished study of one round, in which the update is a change by hand."""
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path_factory.mktemp("study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_study(kind, loaded_policy, policy_folder)
+    return folder
+
+
+@pytest.fixture
+def project(finished, tmp_path, monkeypatch) -> Path:
+    """A copy of that study as the working directory, to which a test may do harm."""
+    shutil.copytree(finished, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+def write_study(kind: str, policy: Policy, policy_folder: Path) -> None:
     lora = {"rank": 4, "base": NF4 if kind.endswith(NF4) else None}
     temperature = {"token": {"schedule": {"kind": "linear", "start": 1.0, "end": 1.25, "over": 3}}}
     write_params(
@@ -70,7 +84,6 @@ def project(kind, policy, policy_folder, tmp_path, monkeypatch) -> Path:
     save_policy(first, paths.policy("token", 1, 1), tokenizer_from=paths.policy("token", 1, 0))
     run_stage(evaluate_start)
     run_stage(evaluate, "token", 1, 1)
-    return tmp_path
 
 
 def test_a_checkpoint_has_the_policys_logprobs_also_after_an_adapter_was_merged(project, kind, monkeypatch):
@@ -146,17 +159,11 @@ def test_a_policy_without_evaluation_says_so(project):
 
 
 @pytest.mark.parametrize("kind", ["adapter"], indirect=True)
-def test_what_cannot_be_exported_is_refused_and_leaves_nothing(project):
-    def refused(words: str, *arguments: str) -> None:
-        command = [sys.executable, "-m", "mtpipe", "export", *arguments]
-        ended = subprocess.run(
-            command, cwd=project, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
-        )
-        assert ended.returncode == 1
-        assert words in ended.stderr
-        assert not (project / "out").exists()
-
-    refused("no policy of arm 'uniform', seed 1, round 1", "--arm", "uniform", "--seed", "1", "out")
+def test_what_cannot_be_exported_is_refused_and_leaves_nothing(project, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["mtpipe", "export", "--arm", "uniform", "--seed", "1", "out"])
+    with pytest.raises(SystemExit, match="no policy of arm 'uniform', seed 1, round 1"):
+        main()
+    assert not Path("out").exists()
     (project / "there").mkdir()
     with pytest.raises(MtpipeError, match="there is there; give a folder that is not"):
         export(load_params(), "token", 1, Path("there"))

@@ -1,15 +1,22 @@
 """Rollouts of a tiny policy in groups, and settings for a few quick steps."""
 
+import copy
+
 import pytest
 from updating import sampled_groups
 
 from mtpipe.learn.batching.groups import RolloutGroup
 
 
+@pytest.fixture(scope="session")
+def groups_once(loaded_policy) -> list[RolloutGroup]:
+    return sampled_groups(loaded_policy)
+
+
 @pytest.fixture
-def groups(policy) -> list[RolloutGroup]:
+def groups(groups_once) -> list[RolloutGroup]:
     """Real rollouts at two temperatures within each response; a reward for an even number of tokens."""
-    return sampled_groups(policy)
+    return copy.deepcopy(groups_once)
 
 
 @pytest.fixture

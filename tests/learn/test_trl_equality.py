@@ -15,6 +15,8 @@ from mtpipe.learn.scoring.shared_prompts import lay_out
 from mtpipe.learn.update import micro_batch_loss
 from mtpipe.settings.mismatch import SequenceMask, SequenceTruncate, TokenMask, TokenTruncate
 
+pytestmark = pytest.mark.slow  # to import TRL takes seconds
+
 TEMPERATURE = 1.3
 MAX_RESPONSE = 12
 GROUP_SIZE = 4

@@ -1,17 +1,15 @@
 """The rollout viewer: its file, its errors, and how it does in a real browser with 10 000 responses."""
 
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from builders import ROOT
 from viewing import choose, settled
 
 from benchmarks.synthetic_study import write_rollouts
 from mtpipe import paths
+from mtpipe.__main__ import main
 from mtpipe.errors import MtpipeError
 from mtpipe.look import viewer
 from mtpipe.look.viewer import write_viewer
@@ -51,19 +49,19 @@ def test_more_tokens_than_a_browser_holds_leave_out_whole_groups_from_the_end(fo
     assert "4 responses to 1 prompts" in write_viewer(folder / "rollouts.parquet", folder / "a.html")
 
 
-def test_the_command_writes_beside_the_report_and_says_its_errors_without_a_traceback(tmp_path, folder):
+def test_the_command_writes_beside_the_report_and_says_its_errors_without_a_traceback(tmp_path, folder, monkeypatch):
     target = tmp_path / paths.rollouts("token", 1, 4).parent
     target.parent.mkdir(parents=True)
     shutil.copytree(folder, target)
     shutil.copytree(folder / "policy", tmp_path / paths.policy("token", 1, 4))
-    command = [sys.executable, "-m", "mtpipe", "look"]
-    given = {"cwd": tmp_path, "env": {"PYTHONPATH": str(ROOT)}, "capture_output": True, "text": True, "check": False}
-    ended = subprocess.run([*command, str(paths.rollouts("token", 1, 4))], **given)
-    assert ended.returncode == 0, ended.stderr
-    assert (tmp_path / paths.viewer_of(paths.rollouts("token", 1, 4))).is_file()
-    ended = subprocess.run([*command, "absent.parquet"], **given)
-    assert ended.returncode == 1
-    assert ended.stderr == "error: absent.parquet is missing; `dvc repro` makes it\n"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["mtpipe", "look", str(paths.rollouts("token", 1, 4))])
+    main()
+    assert paths.viewer_of(paths.rollouts("token", 1, 4)).is_file()
+    monkeypatch.setattr("sys.argv", ["mtpipe", "look", "absent.parquet"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == "error: absent.parquet is missing; `dvc repro` makes it"
 
 
 # ---- in the browser ----

@@ -30,7 +30,7 @@ def prepared(tmp_path_factory, policy_folder, loaded_policy) -> Path:
                 "sampling": {"group_size": GROUP, "prompts": PROMPTS, "max_new_tokens": LIMIT, "batch_size": 11},
                 "reward": {"format": 0.3, "overlong_buffer": LIMIT, "overlong_penalty": 0.5},
                 "update": {"prompts_per_step": 2, "learning_rate": 1e-3, "warmup_steps": 3, "clip_high": 0.3},
-                "evaluate.sweep": [0.5],
+                "evaluate": {"samples": 3, "max_new_tokens": LIMIT, "sweep": [0.5]},
                 "tracking": {"sample_rollouts": 5},
             }
         )

@@ -27,13 +27,29 @@ def rare(problem, responses):
 """
 
 
-@pytest.fixture
-def refilled(prepared, tmp_path, monkeypatch) -> Path:
-    """A run's first policy; some groups differ by a part of one's own, and cut responses teach nothing."""
-    folder = tmp_path / "refilled"
+@pytest.fixture(scope="module")
+def sampled(prepared, tmp_path_factory) -> Path:
+    """A run's first round; some groups differ by a part of one's own, and cut responses teach nothing."""
+    folder = tmp_path_factory.mktemp("sampled") / "project"
     shutil.copytree(prepared, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(folder)
+        sample_a_round()
+    return folder
+
+
+@pytest.fixture
+def refilled(sampled, tmp_path, monkeypatch) -> Path:
+    """A copy of that project as the working directory."""
+    folder = tmp_path / "refilled"
+    shutil.copytree(sampled, folder)
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
+    return folder
+
+
+def sample_a_round() -> None:
     write_class("mine", PART)
     edit_params(
         {
@@ -45,7 +61,7 @@ def refilled(prepared, tmp_path, monkeypatch) -> Path:
     )
     plan.main()
     run_stage(start, "uniform", SEED)
-    return folder
+    run_stage(rollout, *RUN)
 
 
 def drawn(round: int = 0) -> list[Rollout]:
@@ -70,7 +86,6 @@ def differing() -> list[bool]:
 
 
 def test_a_round_draws_until_enough_groups_differ_and_the_update_gets_the_first_of_them(refilled):
-    run_stage(rollout, *RUN)
     run_stage(verify, *RUN)
     rollouts, verdicts = drawn(), read_rows(paths.verdicts(*RUN), VERDICTS)
     assert PROMPTS < len(names(rollouts)) < PROMPTS * AT_MOST
@@ -94,7 +109,6 @@ def test_a_round_draws_until_enough_groups_differ_and_the_update_gets_the_first_
 
 
 def test_the_rollout_stage_judges_as_the_verify_stage_does(refilled):
-    run_stage(rollout, *RUN)
     run_stage(verify, *RUN)
     problems, rollouts = read_rows(paths.TRAIN, PROBLEMS), drawn()
     judge = judge_of(settings_for(rollout.main)["refill"], LIMIT)
@@ -105,7 +119,6 @@ def test_the_rollout_stage_judges_as_the_verify_stage_does(refilled):
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 def test_a_round_is_the_same_in_batches_of_any_size_and_in_any_order(refilled, monkeypatch, batch_size):
-    run_stage(rollout, *RUN)
     expected = drawn()
     sample = TorchEngine.sample
     monkeypatch.setattr(TorchEngine, "sample", lambda *given: reversed(list(sample(*given))))
@@ -119,7 +132,6 @@ def test_a_round_is_the_same_in_batches_of_any_size_and_in_any_order(refilled, m
 @pytest.mark.slow
 def test_rays_workers_draw_the_same_round(refilled):
     pytest.importorskip("ray")
-    run_stage(rollout, *RUN)
     expected = paths.rollouts(*RUN).read_bytes()
     edit_params({"ray": {"workers": 2}})
     run_stage(rollout, *RUN)
@@ -127,7 +139,6 @@ def test_rays_workers_draw_the_same_round(refilled):
 
 
 def test_a_round_that_was_killed_in_its_second_pass_is_the_same_when_it_is_run_again(refilled, monkeypatch):
-    run_stage(rollout, *RUN)
     expected = paths.rollouts(*RUN).read_bytes()
     paths.rollouts(*RUN).unlink()
     sample, calls = TorchEngine.sample, []

@@ -24,9 +24,9 @@ def reward(verdict: str, tokens: int) -> float:
 @pytest.mark.parametrize("arm", list(ARMS))
 def test_each_response_has_its_own_verdict_and_reward(here, arm, round):
     problems = read_rows(paths.TRAIN, PROBLEMS)
-    found = read_rows(paths.verdicts(arm, SEED, round), VERDICTS)
+    found, judging = read_rows(paths.verdicts(arm, SEED, round), VERDICTS), load_params().reward.judging
     for response, row in zip(rolled(arm, round), found, strict=True):
-        [alone] = judge_responses(problems, [vars(response)], load_params().reward.judging)
+        [alone] = judge_responses(problems, [vars(response)], judging)
         assert (row["problem_id"], row["sample"]) == (response.problem_id, response.sample)
         assert (row["verdict"], row["answer"], row["detail"]) == (alone["verdict"], alone["answer"], alone["detail"])
         expected = reward(alone["verdict"], len(response.response_ids))

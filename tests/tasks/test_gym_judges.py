@@ -97,6 +97,7 @@ while answers:
 """
 
 
+@pytest.mark.slow
 def test_a_judge_can_do_no_harm_and_what_it_costs_is_its_own_answer(tmp_path):
     tmp_path.chmod(0o777)
     mark = tmp_path / "mark"

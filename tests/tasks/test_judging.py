@@ -1,14 +1,12 @@
 """From judged responses to verdict rows, and the command that judges a file."""
 
 import json
-import subprocess
-import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from builders import ROOT
 
+from mtpipe.__main__ import main
 from mtpipe.errors import MtpipeError
 from mtpipe.settings.reward import Judging
 from mtpipe.tasks.judging import judge_responses
@@ -152,16 +150,15 @@ def test_grade_reads_parquet_and_takes_a_rule_for_all_rows_or_one(tmp_path):
         read_rows(source)
 
 
-def test_the_command_explains_itself_and_fails_without_a_traceback(tmp_path):
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mtpipe", "grade", *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def test_the_command_explains_itself_and_fails_without_a_traceback(tmp_path, monkeypatch, capsys):
+    def ended(*arguments: str) -> object:
+        monkeypatch.setattr("sys.argv", ["mtpipe", "grade", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code
 
-    shown = run("--help")
-    assert "a whole response or a bare answer" in shown.stdout
-    missing = run(str(tmp_path / "none.jsonl"), str(tmp_path / "out.jsonl"))
-    assert (missing.returncode, missing.stderr) == (
-        1,
-        f"error: {tmp_path / 'none.jsonl'} could not be read: No such file or directory\n",
-    )
+    assert ended("--help") == 0
+    assert "a whole response or a bare answer" in capsys.readouterr().out
+    missing = ended(str(tmp_path / "none.jsonl"), str(tmp_path / "out.jsonl"))
+    assert missing == f"error: {tmp_path / 'none.jsonl'} could not be read: No such file or directory"
     assert list(tmp_path.iterdir()) == []

@@ -79,6 +79,7 @@ def prepared(drawn_once):
     return prepare(settings(), None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "sums"])
 def test_problems_have_a_prompt_and_their_data_sets_in_proportion(prepared, split):
     rows = prepared.train if split == "train" else prepared.benchmarks[split]
@@ -91,6 +92,7 @@ def test_problems_have_a_prompt_and_their_data_sets_in_proportion(prepared, spli
         assert row["prompt"].endswith("put your final answer between <answer> and </answer>.\n")
 
 
+@pytest.mark.slow
 def test_no_question_comes_twice_and_what_was_left_out_is_counted():
     few = {"chain_sum": SUMS | {"max_terms": 2}}
     found = prepare(settings(train=few, train_problems=80, benchmark_problems=80), None)
@@ -102,12 +104,14 @@ def test_no_question_comes_twice_and_what_was_left_out_is_counted():
     assert all(source["rows"] - source["kept"] == sum(source["dropped"].values()) for source in found.sources)
 
 
+@pytest.mark.slow
 def test_a_data_set_that_has_too_few_problems_says_how_many():
     few = {"chain_sum": SUMS | {"max_terms": 2}}
     with pytest.raises(MtpipeError, match=r"train\.chain_sum: only \d+ of 900 different problems of chain_sum found"):
         prepare(settings(train=few, train_problems=900), None)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_problems_in_every_process_and_another_does_not():
     """isomorphic_strings and word_ladder go through sets of texts, whose order differs from process to process."""
     content = settings(
@@ -124,6 +128,7 @@ def test_the_same_seed_gives_the_same_problems_in_every_process_and_another_does
     assert elsewhere.strip() == here != another
 
 
+@pytest.mark.slow
 def test_gold_answers_score_one_wrong_ones_less_and_hostile_ones_do_no_harm():
     asked = []
     for name in TRIED:
@@ -153,6 +158,7 @@ RESPONSES = [
 """Texts, `{}` for the right answer, with their finish reasons, verdicts and scores (None: between 0 and 1)."""
 
 
+@pytest.mark.slow
 def test_a_response_has_the_score_of_its_last_answer(prepared):
     problem = next(row for row in prepared.train if json.loads(row["meta"])["dataset"] == "chain_sum")
     rows = judge(problem, [(text.replace("{}", problem["answer"]), reason) for text, reason, *_ in RESPONSES])
@@ -170,6 +176,7 @@ def judge(problem: dict, responses: list[tuple[str, str]]) -> list[dict]:
     return judge_responses([problem], asked, Judging())
 
 
+@pytest.mark.slow
 def test_worked_answers_are_right_in_the_form_that_is_asked_for(prepared):
     assert len(prepared.examples) == 8
     assert all(row["response"].startswith("<answer>") for row in prepared.examples)
@@ -180,6 +187,7 @@ def test_worked_answers_are_right_in_the_form_that_is_asked_for(prepared):
     assert [found["verdict"] for found in judged] == ["correct", "unfinished"]
 
 
+@pytest.mark.slow
 def test_a_template_may_name_fields_of_the_metadata():
     content = settings(template="{metadata.expression}=", train={"chain_sum": SUMS})
     assert all(row["prompt"][-1] == "=" and len(row["prompt"]) <= 10 for row in content.prepare(None).train)

@@ -16,7 +16,7 @@ FILES = {
     for folder in ("benchmarks", "native")
     for file in sorted((SHARED / folder).glob("*"))
 }
-pytestmark = pytest.mark.skipif(not FILES, reason="needs the benchmark files in ../shared/data")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not FILES, reason="needs the benchmark files in ../shared/data")]
 
 
 @pytest.fixture(scope="module")
