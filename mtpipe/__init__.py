@@ -9,6 +9,7 @@ tests/test_rooms.py holds every import to that, also those inside functions.
     differing                             which of a round's groups have something to teach
     devices                               CUDA devices, by the names that processes choose them by
     alone owner progress text_table       one process at a time, whose it is, what a person sees of it, and its tables
+    run_log                               what all stages print, in one file
     kernels ray_address                   whether Triton's run on a device; where a Ray cluster answers
     settings                              each section of params.yaml
     statistics                            intervals, paired tests, pass@k: arrays in, numbers out

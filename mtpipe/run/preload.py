@@ -101,7 +101,7 @@ def _run_request(connection: socket.socket) -> int:
     sys.path.insert(0, request["folder"])
     for name in [name for name in sys.modules if name.partition(".")[0] == "mtpipe"]:
         del sys.modules[name]
-    from mtpipe.run.run_log import run_logged  # the project's, as it is now
+    from mtpipe.run.logged import run_logged  # the project's, as it is now
 
     try:
         run_logged(request["stage"], request["arguments"])

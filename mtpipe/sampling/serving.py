@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 
 from mtpipe.owner import Process
+from mtpipe.run_log import FollowedFile
 from mtpipe.sampling.resident.server import RestingEngine, Server, note
 from mtpipe.sampling.resident.terms import Terms, digest
 
@@ -21,7 +22,8 @@ def main() -> None:
 
     The exit status is 1 if it could not begin to serve.
     """
-    status = 1
+    status, printed = 1, Path("/proc/self/fd/1").resolve()
+    followed = FollowedFile(printed, f"engine-{printed.stem}") if printed.is_file() else None
     try:
         terms: Terms = json.load(sys.stdin)
         address, owner, at_once = Path(sys.argv[1]), Process.read(sys.argv[2]), terms["stages_at_once"]
@@ -30,6 +32,8 @@ def main() -> None:
     except Exception:
         note(traceback.format_exc())
     finally:
+        if followed is not None:
+            followed.end()
         os._exit(status)
 
 

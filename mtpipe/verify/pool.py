@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import mtpipe
 from mtpipe.errors import MtpipeError
+from mtpipe.run_log import others
 from mtpipe.verify.compare.rules import STRICT, Rules
 from mtpipe.verify.values.kinds import Value
 from mtpipe.verify.values.messages import encode
@@ -120,6 +121,7 @@ class _Worker:
             [sys.executable, "-m", "mtpipe.verify.worker", str(self._memory_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=others(),
             bufsize=0,
             env={"PYTHONPATH": os.pathsep.join([here, *sys.path]), "PYTHONHASHSEED": "0", "PATH": os.defpath},
         )

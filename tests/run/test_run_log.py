@@ -9,11 +9,15 @@ import sys
 import pytest
 from builders import ROOT
 
-from mtpipe.run import run_log
-from mtpipe.run.run_log import LOG
+from mtpipe import run_log
+from mtpipe.run_log import LOG
 
 STAGE = """\
-import os, signal, sys
+import os, signal, subprocess, sys
+from mtpipe.run_log import others, others_inherit
+
+def start(says, **options):
+    return subprocess.Popen([sys.executable, "-c", f"import os, time; {says}; os.abort()"], **options)
 
 print("to standard output")
 sys.stderr.write("a bar\\rthe same bar\\r")
@@ -26,6 +30,15 @@ match sys.argv[-1]:
     case "defect":
         1 / 0
     case "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    case "judge":
+        start("os.write(2, b'a word of a judge')", stderr=others()).wait()
+    case "ranks":
+        with others_inherit():
+            start("os.write(1, b'a word of a rank\\\\n')").wait()
+        print("after them")
+    case "outlived":
+        start("time.sleep(1); os.write(2, b'a last word')", stderr=others())
         os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -52,12 +65,16 @@ def launch(folder, how):
         ("refused", "fails: error in stage hello: nothing to greet after"),
         ("defect", "| ZeroDivisionError: division by zero; fails after"),
         ("killed", "| to standard error"),
+        ("judge", "| a word of a judge; ends after"),
+        ("ranks", "| a word of a rank; | after them; ends after"),
+        ("outlived", "| a last word"),
     ],
 )
 def test_a_stages_lines_are_printed_and_logged_however_it_ends(tmp_path, how, end):
     started = launch(tmp_path, how)
     printed, errors = started.communicate(timeout=60)
-    assert (started.returncode == 0) == (how == "well")
+    assert (started.returncode == 0) == (how in ("well", "judge", "ranks"))
+    assert all(word.removeprefix("| ") in printed + errors for word in end.split("; ") if "word" in word)
     assert printed.startswith("to standard output\n")
     assert "to standard error\n" in errors
     lines = (tmp_path / LOG).read_text().splitlines()
@@ -66,7 +83,7 @@ def test_a_stages_lines_are_printed_and_logged_however_it_ends(tmp_path, how, en
     assert told[:2] == ["begins", "| to standard output"]
     assert "| to standard error" in told
     assert not any("bar" in line for line in told), "a short bar leaves nothing"
-    last = "; ".join(told[-2:]).replace("| | ", "| ")
+    last = "; ".join(told[-3:]).replace("| | ", "| ")
     assert all(part in last for part in end.split("; ")), last
 
 
@@ -97,3 +114,23 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     LOG.mkdir(parents=True)
     run_log.write_line("token-1: done")
+
+
+@pytest.mark.slow
+def test_what_a_resident_engine_prints_is_in_the_log_too(tmp_path):
+    printed = tmp_path / "data" / "engines" / "0-1.log"
+    printed.parent.mkdir(parents=True)
+    with open(printed, "wb") as output:
+        command = [sys.executable, "-m", "mtpipe.sampling.serving", "a.socket", "1-1"]
+        ended = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            input=b"no terms",
+            stdout=output,
+            stderr=output,
+            check=False,
+        )
+    assert ended.returncode == 1
+    last = printed.read_text().split("\n\n")[0].splitlines()[-1]
+    assert (tmp_path / LOG).read_text().splitlines()[-1].endswith(f" engine-0-1 | {last}")

@@ -27,6 +27,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.distributed.ranks import ALONE, Ranks, SharedRanks
+from mtpipe.run_log import others_inherit
 
 COMMAND = "MTPIPE_TORCHRUN"
 _LAUNCHER = "MTPIPE_LAUNCHER"
@@ -62,7 +63,8 @@ def start(count: int, stage: str, arguments: list[str]) -> None:
     os.environ[_FAILURE] = str(failure)
     try:
         if command := os.environ.get(COMMAND):
-            ended = subprocess.run([*shlex.split(command), *worker], check=False)
+            with others_inherit():
+                ended = subprocess.run([*shlex.split(command), *worker], check=False)
             if ended.returncode:
                 raise MtpipeError(_message(failure) or f"{COMMAND} ended with status {ended.returncode}: {command}")
             return
@@ -79,7 +81,8 @@ def start(count: int, stage: str, arguments: list[str]) -> None:
             local_addr="localhost",
         )
         try:
-            elastic_launch(config, sys.executable)(*worker)
+            with others_inherit():
+                elastic_launch(config, sys.executable)(*worker)
         except ChildFailedError as error:
             raise MtpipeError(_message(failure) or _died(error)) from None
     finally:

@@ -10,8 +10,8 @@ from typing import TextIO
 from tqdm import tqdm
 
 from mtpipe import paths
-from mtpipe.run.run_log import write_line
 from mtpipe.run.study.part import Progress
+from mtpipe.run_log import write_line
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mtpipe.errors import MtpipeError
+from mtpipe.run_log import others
 from mtpipe.tasks.gym.scoring import Asked, environment
 
 if TYPE_CHECKING:  # it runs in the other process; named so that what reads imports (dvc.yaml's test) sees it
@@ -55,7 +56,9 @@ def draw_problems(seed: int, wanted: Sequence[Wanted]) -> list[DrawnProblems]:
     """
     request = json.dumps({"seed": seed, "wanted": [vars(one) for one in wanted]})
     command = [sys.executable, "-m", "mtpipe.tasks.gym.maker"]
-    done = subprocess.run(command, input=request, stdout=subprocess.PIPE, text=True, env=environment(), check=False)
+    done = subprocess.run(
+        command, input=request, stdout=subprocess.PIPE, stderr=others(), text=True, env=environment(), check=False
+    )
     try:
         answer = json.loads(done.stdout)
     except ValueError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import mtpipe
 from mtpipe.errors import MtpipeError
+from mtpipe.run_log import others
 
 if TYPE_CHECKING:  # it runs in the other process; named so that what reads imports (dvc.yaml's test) sees it
     from mtpipe.tasks.gym import scorer as _scorer_program  # noqa: F401
@@ -62,6 +63,7 @@ def score_answers(
         [sys.executable, "-m", "mtpipe.tasks.gym.scorer"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=others(),
         env=environment(),
     ) as process:
         assert process.stdin is not None
