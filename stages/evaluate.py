@@ -4,6 +4,7 @@ from typing import Annotated
 
 from mtpipe import paths
 from mtpipe.evaluate.responses import evaluate as evaluate_policy
+from mtpipe.progress import tell
 from mtpipe.run.stage import run_stage
 from mtpipe.sampling.opening import open_engine
 from mtpipe.settings.evaluate import PolicyEvaluation
@@ -27,7 +28,8 @@ def main(
     """Evaluates one run's policy."""
     engine = open_engine(paths.policy(arm, seed, after), sampling, compute, ray)
     target = paths.evaluation(arm, seed, after)
-    evaluate_policy(engine, evaluate, judging, sampling.batch_size, target, f"evaluate {arm}")
+    shares = evaluate_policy(engine, evaluate, judging, sampling.batch_size, target, f"evaluate {arm}")
+    tell("eval", shares, after)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 import json
 from typing import Annotated
 
+import numpy as np
+
 from mtpipe import paths
 from mtpipe.files import write_text
-from mtpipe.progress import progress_bar
+from mtpipe.progress import progress_bar, tell
 from mtpipe.records import PROBLEMS, ROLLOUTS, VERDICTS, read_rows, read_table, write_rows
 from mtpipe.run.stage import run_stage
 from mtpipe.settings.reward import Reward
@@ -29,6 +31,7 @@ def main(
     with progress_bar(len(responses), f"verify {arm} round {round}", "responses") as bar:
         rows = rewarded_verdicts(problems, responses, reward, max_new_tokens, bar.update)
     write_rows(paths.verdicts(arm, seed, round), rows, VERDICTS)
+    tell("round", {"reward": float(np.mean([row["reward"] for row in rows]))}, round)
     shown = [{"text": response["text"], **row} for response, row in zip(responses, rows, strict=True)]
     write_text(
         paths.samples(arm, seed, round),

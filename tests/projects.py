@@ -43,6 +43,7 @@ SMALL = {
     "update.prompts_per_step": 8,
     "evaluate": {"samples": 2, "max_new_tokens": 12},
     "report.resamples": 200,
+    "tracking.live": False,
 }
 """What makes the shipped study a matter of seconds."""
 

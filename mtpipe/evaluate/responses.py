@@ -22,8 +22,10 @@ def evaluate(
     target: Path,
     what: str,
     temperature: float | None = None,
-) -> None:
+) -> dict[str, float]:
     """Samples and judges every benchmark there is with the engine's policy; writes rows of records.EVALUATION.
+
+    Returns the share of correct responses by benchmark.
 
     Every policy meets the same problems with the same random numbers, so that differences between arms are paired.
 
@@ -42,7 +44,7 @@ def evaluate(
     if not problems:
         raise MtpipeError(f"{paths.BENCHMARKS} has no benchmarks; `dvc repro` makes them")
     sampling = {name: settings.of(name, temperature) for name in problems}
-    rows = []
+    rows, shares = [], {}
     count = sum(len(found) * sampling[name].samples for name, found in problems.items())
     with opened as engine, token_bar(count, what) as bar:
         tokens = 0
@@ -55,6 +57,7 @@ def evaluate(
                 bar.update()
             texts.sort(key=lambda row: (row["problem_id"], row["sample"]))
             verdicts = judge_responses(problems[name], texts, judging)
+            shares[name] = sum(verdict["verdict"] == "correct" for verdict in verdicts) / len(verdicts)
             for response_row, verdict in zip(texts, verdicts, strict=True):
                 rows.append(
                     {
@@ -70,3 +73,4 @@ def evaluate(
                     }
                 )
     write_rows(target, rows, EVALUATION)
+    return shares

@@ -82,6 +82,15 @@ class Fingerprints:
         files = {key: self._root / key if key.partition("/")[0] in PACKAGES else Path.cwd() / key for key in planned}
         return [key for key, file in files.items() if not file.is_file() or self._look(file)[0] != planned[key]]
 
+    def edited(self) -> list[str]:
+        """Which of the files that this one has read are other ones now, or are gone."""
+        again = Fingerprints(self.cache, self._root)
+        return [
+            self._key(file)
+            for file, (digest, _) in sorted(self._read.items())
+            if not file.is_file() or again._look(file)[0] != digest
+        ]
+
     def _key(self, file: Path) -> str:
         """A file's path from the root, or from the folder that it belongs to."""
         if file not in self._keys:

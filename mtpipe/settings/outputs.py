@@ -29,4 +29,4 @@ class Tracking(Settings):
     uri: str | None = Field(default=None, description="a tracking URI; null means sqlite in mlflow/")
     experiment: str = Field(default="mtpipe", min_length=1)
     sample_rollouts: int = Field(default=64, ge=0, description="responses of the last round kept as an artifact")
-    live: bool = Field(default=False, description="whether running rollouts and updates log their progress to MLflow")
+    live: bool = Field(default=True, description="whether running stages have their progress shown in MLflow")

@@ -24,12 +24,14 @@ from mtpipe import paths
 from mtpipe.files import write_json
 from mtpipe.params import Params
 from mtpipe.tracking.colours import ASIDE, COLOUR, run_colour
+from mtpipe.tracking.identity import IDENTITY
+from mtpipe.tracking.live import forget_told
 from mtpipe.tracking.naming import run_name
 from mtpipe.tracking.record import DatasetFile, RunRecord, read_record
 from mtpipe.tracking.store import Store, in_temporary_copy, open_experiment
 from mtpipe.tracking.table_view import CURRENT, TAG, table_view
 
-IDENTITY, CONTENT, ARTIFACTS = (f"mtpipe.{name}" for name in ("identity", "content", "artifacts"))
+CONTENT, ARTIFACTS = (f"mtpipe.{name}" for name in ("content", "artifacts"))
 EXPERIMENT = "dvc.experiment"
 RECEIPT = paths.MLFLOW / "receipt.json"
 _METRICS_PER_CALL, _PARAMS_PER_CALL = 1000, 100
@@ -68,6 +70,7 @@ def publish(params: Params) -> Published:
                 _set_aside(client, run)
             metrics = dict.fromkeys(each.key for each in records[0].values)
             client.set_experiment_tag(experiment, TAG, table_view(metrics))
+        forget_told()
     write_json(
         RECEIPT,
         {

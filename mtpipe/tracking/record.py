@@ -4,10 +4,8 @@ Two digests make publishing repeatable. The identity says which run it is: arm, 
 training, but not how many rounds. The content says what was measured. Neither depends on a clock.
 """
 
-import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +17,10 @@ from mtpipe.files import read_json
 from mtpipe.params import Params
 from mtpipe.records import EVALUATION, read_table
 from mtpipe.tracking.description import describe_temperatures
+from mtpipe.tracking.identity import SHAPES_TRAINING, digest, identity
+from mtpipe.tracking.metric_names import numbers, safe
 from mtpipe.tracking.store import project_root
 
-_SHAPES_TRAINING = ("task", "model", "warm_start", "sampling", "reward", "update")
 _REPORT_FILES = ("index.html", "tables.md", "tables.json")
 _NO_CLOCK = 946_684_800_000
 """Milliseconds since 1970: the start of a run without clock files, 2000-01-01, so that nobody takes it for real."""
@@ -71,11 +70,11 @@ class RunRecord:
     def content(self) -> str:
         """The digest of params, metrics and data sets."""
         values = sorted((value.key, value.step, value.value) for value in self.values)
-        return _digest([self.params, values, sorted((data.name, data.digest) for data in self.datasets)])
+        return digest([self.params, values, sorted((data.name, data.digest) for data in self.datasets)])
 
     @cached_property
     def artifacts_digest(self) -> str:
-        return _digest([[folder, path.name, file_md5(path)] for folder, path in self.artifacts])
+        return digest([[folder, path.name, file_md5(path)] for folder, path in self.artifacts])
 
 
 def read_record(params: Params, arm: str, seed: int) -> RunRecord:
@@ -94,7 +93,7 @@ def read_record(params: Params, arm: str, seed: int) -> RunRecord:
         shares = _shares_correct(path)
         benchmarks += [name for name in shares if name not in benchmarks]
         time = times[after - 1][1] if after else start
-        values += [MetricPoint(f"eval/{_safe(name)}", share, after, time) for name, share in shares.items()]
+        values += [MetricPoint(f"eval/{safe(name)}", share, after, time) for name, share in shares.items()]
 
     for round, (began, ended) in enumerate(times):
         found = read_json(paths.round_metrics(arm, seed, round))
@@ -125,18 +124,12 @@ def read_record(params: Params, arm: str, seed: int) -> RunRecord:
     )
 
 
-def identity(params: Params, arm: str, seed: int) -> str:
-    """Which run it is: a digest of arm, seed and the settings that shape training."""
-    sections = {name: getattr(params, name).model_dump(mode="json") for name in _SHAPES_TRAINING}
-    return _digest([arm, seed, params.temperature[arm].model_dump(mode="json"), sections])
-
-
 def _flat_params(params: Params, arm: str, seed: int) -> dict[str, str]:
     """The settings by dotted key; of the temperatures those of this arm alone, under the same keys in every run.
 
     `temperature` has them in one line, for a table; the keys schedule, spread and token one by one, for filters.
     """
-    sections = {name: getattr(params, name).model_dump(mode="json") for name in (*_SHAPES_TRAINING, "compute")}
+    sections = {name: getattr(params, name).model_dump(mode="json") for name in (*SHAPES_TRAINING, "compute")}
     sections["update"] = params.update.overridden(params.temperature[arm].update).model_dump(mode="json")
     flat = {"arm": arm, "seed": str(seed), "rounds": str(len(params.rounds))}
     flat["temperature"] = describe_temperatures(_temperature(params, arm))
@@ -172,10 +165,10 @@ def _of_round(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
     yield from ((f"round/{key}", value) for key, value in numbers(found["round"]))
     verdicts = found["round"]["verdicts"]
     for name, count in verdicts.items():
-        yield f"verdict/{_safe(name)}", count / sum(verdicts.values())
+        yield f"verdict/{safe(name)}", count / sum(verdicts.values())
     for name, part in found["reward_parts"].items():
-        yield f"reward/{_safe(name)}", part["mean"]
-        yield f"reward/{_safe(name)}_advantage_share", part["advantage_share"]
+        yield f"reward/{safe(name)}", part["mean"]
+        yield f"reward/{safe(name)}_advantage_share", part["advantage_share"]
     for row in found["temperatures"]:
         for key in ("reward", "positive_advantage_share"):
             yield f"temperature/{key}_at_{row['temperature']:g}", row[key]
@@ -186,18 +179,6 @@ def _of_round(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
     for key in ("threshold", "hot_share"):
         if found["entropy"][key] is not None:
             yield f"round/entropy_{key}", found["entropy"][key]
-
-
-def numbers(found: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    """The numbers among some metrics, under names that MLflow takes."""
-    for key, value in found.items():
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            yield _safe(key), value
-
-
-def _safe(name: str) -> str:
-    """A name with only such characters as MLflow takes in a metric's."""
-    return re.sub(r"[^\w.\- ]", "_", name, flags=re.ASCII)
 
 
 def _shares_correct(path: Path) -> dict[str, float]:
@@ -241,8 +222,3 @@ def _artifacts(params: Params, arm: str, seed: int, evaluations: list[Path]) -> 
     files += [("evaluation", path) for path in evaluations]
     files += [("report", paths.REPORT / name) for name in _REPORT_FILES if (paths.REPORT / name).is_file()]
     return files
-
-
-def _digest(value: Any) -> str:
-    """64 bits: enough for the runs of one project, and short enough to be shown among the tags."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

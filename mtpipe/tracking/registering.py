@@ -15,8 +15,9 @@ from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json
 from mtpipe.model.adapter_folder import is_adapter
 from mtpipe.params import Params
+from mtpipe.tracking.identity import IDENTITY
 from mtpipe.tracking.lineage import POLICY_HASH, read_lineage
-from mtpipe.tracking.publishing import CONTENT, IDENTITY
+from mtpipe.tracking.publishing import CONTENT
 from mtpipe.tracking.record import RunRecord, read_record
 from mtpipe.tracking.store import open_experiment
 

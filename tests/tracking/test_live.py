@@ -1,198 +1,201 @@
-"""Live metrics and registered policies, on a real MLflow; what a published run holds is in test_publishing.py."""
+"""Live curves on a real MLflow; what a published run holds is in test_publishing.py."""
 
-import hashlib
-import json
+import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
-from adapters import moved
 from builders import ROOT, edit_params
-from mlflow.artifacts import download_artifacts
-from peft import PeftModel
-from published import client, history, run_of, runs
-from ruamel.yaml import YAML
-from transformers import AutoModelForCausalLM
+from published import history, run_of, runs
 
 from mtpipe import paths
-from mtpipe.errors import MtpipeError
-from mtpipe.files import read_json, write_text
-from mtpipe.model.policy import Policy
+from mtpipe.owner import OWNER, Process
 from mtpipe.params import load_params
-from mtpipe.progress import Listener
 from mtpipe.tracking import live
+from mtpipe.tracking.forwarder import Forwarder
+from mtpipe.tracking.identity import write_planned_runs
+from mtpipe.tracking.live import FORWARDER, LOCK
+from mtpipe.tracking.live_run import read_points
 from mtpipe.tracking.publishing import publish
-from mtpipe.tracking.registering import register
 
 pytestmark = pytest.mark.slow
 
 
-def live_log(arm: str = "token", uri: str | None = None) -> Listener | None:
-    edit_params({"tracking": {"live": True, "uri": uri}})
-    return live.listener({"arm": arm, "seed": 1})
+@pytest.fixture(autouse=True)
+def owned(monkeypatch) -> None:
+    """This process is what stages have in common, and a stage starts no forwarder unless a test does."""
+    monkeypatch.setenv(OWNER, str(os.getpid()))
+    monkeypatch.setattr(live, "start_forwarder", lambda owner: paths.LIVE.mkdir(parents=True, exist_ok=True))
 
 
-def test_a_stage_logs_its_progress_to_a_run_that_is_marked_as_live(project):
+def tell(section: str, metrics: dict[str, Any], step: int) -> None:
+    """What a stage of token-seed1 that begins now has to tell."""
+    write_planned_runs(load_params())
+    live.listener({"arm": "token", "seed": 1})(section, metrics, step)
+
+
+def forwarder() -> Forwarder:
+    return Forwarder(load_params().tracking)
+
+
+def test_what_stages_tell_goes_to_a_run_that_is_marked_as_live(project):
     for step in (1, 2):  # two stages of one run
-        live_log()("step", {"loss": step / 4, "checked": True, "note": "no number"}, step)
+        tell("step", {"loss": step / 4, "checked": True, "note": "no number"}, step)
+    forwarder().forward()
     (run,) = runs(project)
     assert (run.info.run_name, run.info.status) == ("token-seed1 (live)", "RUNNING")
-    assert run.data.tags["mtpipe.live"] == "true"
+    assert (run.data.tags["mtpipe.live"], run.data.tags["mtpipe.current"]) == ("true", "true")
     assert "mtpipe.content" not in run.data.tags
     assert history(project, run, "step/loss") == [(1, 0.25), (2, 0.5)]
     assert run.data.metrics.keys() == {"step/loss"}
 
 
+def test_a_forwarder_sends_what_is_new_alone_and_another_one_goes_on_where_it_was_killed(project):
+    first = forwarder()
+    for step in (1, 2):
+        tell("step", {"loss": step / 4}, step)
+        assert first.forward()
+    assert not first.forward()
+    tell("step", {"loss": 0.75}, 3)
+    forwarder().forward()
+    (run,) = runs(project)
+    assert history(project, run, "step/loss") == [(1, 0.25), (2, 0.5), (3, 0.75)]
+
+
+def test_a_step_that_a_killed_stage_has_told_and_its_successor_tells_again_is_there_once(project):
+    at_work = forwarder()
+    for loss in (0.25, 0.5):
+        tell("step", {"loss": loss}, 1)
+        time.sleep(0.002)  # the time in milliseconds tells them apart
+        at_work.forward()
+    (run,) = runs(project)
+    assert history(project, run, "step/loss") == [(1, 0.5)]
+
+
+def test_a_line_that_is_being_written_waits_for_its_end(project):
+    tell("step", {"loss": 0.25}, 1)
+    (file,) = paths.LIVE.glob("*.jsonl")
+    whole = file.read_text()
+    file.write_text(whole + whole[:20])
+    assert len(read_points(file)) == 1
+
+
 def test_publishing_replaces_the_live_run_by_the_complete_one(project):
-    live_log()("step", {"loss": 9.0}, 1)
+    tell("step", {"loss": 9.0}, 1)
+    at_work = forwarder()
+    at_work.forward()
     assert publish(load_params()).done["token-seed1"] == "replaced"
+    assert not at_work.forward(), "what stages have told is gone"
+    at_work.leave()
     assert history(project, run_of(project, "token-seed1"), "step/loss") == [(1, 0.0), (2, 0.125), (3, 0.0), (4, 0.125)]
     assert not [run for run in runs(project) if "live" in run.info.run_name]
+    assert {run.info.status for run in runs(project)} == {"FINISHED"}
 
 
 def test_a_live_run_of_settings_that_are_gone_is_removed(project):
-    live_log()("step", {"loss": 9.0}, 1)
+    tell("step", {"loss": 9.0}, 1)
+    forwarder().forward()
     edit_params({"temperature.token.token.high": 1.4})
     publish(load_params())
     assert len(runs(project)) == 4
 
 
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense://x"])
-def test_a_store_that_is_away_gives_one_warning_and_no_listener(project, capsys, uri):
-    assert live_log(uri=uri) is None
-    assert capsys.readouterr().err.count("warning: no live metrics") == 1
+def test_lines_of_settings_that_are_gone_are_left_alone(project):
+    tell("step", {"loss": 9.0}, 1)
+    edit_params({"temperature.token.token.high": 1.4})
+    write_planned_runs(load_params())
+    forwarder().forward()
+    assert not runs(project)
 
 
-def test_a_store_that_goes_away_between_two_steps_gives_one_warning(project, capsys):
-    log = live_log()
-    client(project).delete_run(runs(project)[0].info.run_id)
-    log("step", {"loss": 1.0}, 1)
-    log("step", {"loss": 1.0}, 2)
-    assert capsys.readouterr().err.count("warning: no live metrics") == 1
+def forward_for(owner: subprocess.Popen) -> subprocess.Popen:
+    """A forwarder as a stage starts it, for a process that may be killed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-m", FORWARDER, str(Process.of(owner.pid))], env=environment)
 
 
-def test_without_live_metrics_or_for_a_stage_of_no_run_mlflow_is_not_imported(project):
+def test_the_forwarder_ends_with_its_owner_after_a_last_batch_and_leaves_no_run_that_seems_to_go_on(project):
+    tell("step", {"loss": 0.25}, 1)
+    owner = subprocess.Popen(["sleep", "600"])
+    at_work = forward_for(owner)
+    while not LOCK.exists():
+        time.sleep(0.1)
+    tell("step", {"loss": 0.5}, 2)
+    owner.kill()
+    owner.wait()
+    assert at_work.wait(600) == 0
+    (run,) = runs(project)
+    assert history(project, run, "step/loss") == [(1, 0.25), (2, 0.5)]
+    assert run.info.status == "KILLED"
+    forwarder().forward()
+    tell("step", {"loss": 0.75}, 3)
+    forwarder().forward()
+    (run,) = runs(project)
+    assert (run.info.status, run.data.metrics["step/loss"]) == ("RUNNING", 0.75)
+
+
+def a_file(project: Path) -> None:
+    shutil.rmtree(paths.MLFLOW)
+    paths.MLFLOW.write_text("no folder")
+
+
+def nonsense(project: Path) -> None:
+    edit_params({"tracking": {"uri": "nonsense://x"}})
+
+
+def damaged(project: Path) -> None:
+    (paths.MLFLOW / "mlflow.db").write_text("no database")
+
+
+@pytest.mark.parametrize("broken", [a_file, nonsense, damaged])
+def test_where_mlflow_does_not_work_one_stage_says_so_and_none_stops(project, capsys, broken):
+    tell("step", {"loss": 1.0}, 1)
+    broken(project)
+    here = Process.current()
+    assert (
+        subprocess.run(
+            [sys.executable, "-m", FORWARDER, str(here)], env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=600
+        ).returncode
+        == 0
+    )
+    assert [live.listener({"arm": "token", "seed": 1}) for _ in range(2)] == [None, None]
+    warned = capsys.readouterr().err
+    assert warned.count("warning: no live curves in MLflow") == 1
+    assert "params.yaml: tracking.uri" in warned
+    live.fail(Process(here.number, here.started + 1), "another owner's")
+    assert live.listener({"arm": "token", "seed": 1}) is not None
+
+
+def test_lines_that_cannot_be_written_are_said_once(project, capsys):
+    write_planned_runs(load_params())
+    add = live.listener({"arm": "token", "seed": 1})
+    shutil.rmtree(paths.LIVE)
+    for step in (1, 2):
+        add("step", {"loss": 1.0}, step)
+    assert capsys.readouterr().err.count("warning: no live curves in MLflow") == 1
+
+
+def test_a_stage_imports_nothing_of_mlflow(project):
+    write_planned_runs(load_params())
     code = (
-        "import sys; from mtpipe.tracking.live import listener\n"
-        "assert listener({'arm': 'token', 'seed': 1}) is None and listener({}) is None\n"
+        "import sys; from mtpipe.tracking import live\n"
+        "live.start_forwarder = lambda owner: live.paths.LIVE.mkdir(parents=True, exist_ok=True)\n"
+        "live.listener({'arm': 'token', 'seed': 1})('step', {'loss': 1.0}, 1)\n"
         "sys.exit('mlflow' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], cwd=project, env={"PYTHONPATH": str(ROOT)}).returncode == 0
-    assert not [path for path in paths.MLFLOW.iterdir() if path.name == "publishing.lock"]
+    environment = {"PYTHONPATH": str(ROOT), OWNER: str(os.getpid())}
+    assert subprocess.run([sys.executable, "-c", code], cwd=project, env=environment).returncode == 0
+    assert len(list(paths.LIVE.glob("*.jsonl"))) == 1
 
 
-def md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-@pytest.fixture
-def trained(project) -> Path:
-    """The project with the last policy of token-seed1 and a dvc.lock that describes it; its runs are published."""
-    folder = paths.policy("token", 1, 2)
-    write_text(folder / "model.safetensors", "weights")
-    write_text(folder / "training" / "entropy_bonus.json", "moments")
-    return described(folder)
-
-
-@pytest.fixture
-def adapted(project, adapter_folder) -> Policy:
-    """The same of an adapter; as it is loaded."""
-    policy = moved(adapter_folder, paths.policy("token", 1, 2))
-    described(paths.policy("token", 1, 2))
-    return policy
-
-
-def described(folder: Path) -> Path:
-    """Writes a dvc.lock with a policy as it lies there, and publishes the runs."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    listed = [{"md5": md5(path.read_bytes()), "relpath": path.relative_to(folder).as_posix()} for path in files]
-    whole = md5(json.dumps(listed).encode()) + ".dir"
-    before = paths.round_folder("token", 1, 1).as_posix()
-    lock = {
-        "update@token-1-round1": {
-            "deps": [
-                {"path": "data/plan/token/round1.json", "md5": "a1"},
-                {"path": f"{before}/rollouts.parquet", "md5": "b2"},
-                {"path": "mtpipe/model/policy.py", "md5": "c3"},
-            ],
-            "outs": [{"path": folder.as_posix(), "md5": whole}],
-        },
-        "rollout@token-1-round1": {
-            "deps": [{"path": "data/problems/train.parquet", "md5": "d4"}],
-            "outs": [{"path": f"{before}/rollouts.parquet", "md5": "b2"}],
-        },
-        "prepare": {"outs": [{"path": "data/problems", "md5": "e5.dir"}]},
-        "rollout@uniform-1-round1": {"deps": [{"path": "data/other", "md5": "f6"}], "outs": []},
-    }
-    with open("dvc.lock", "w") as file:
-        YAML(typ="safe").dump({"schema": "2.0", "stages": lock}, file)
-    publish(load_params())
-    return folder
-
-
-def test_a_registered_policy_says_what_it_came_from_and_has_no_optimizer_state(project, trained):
-    done = register(load_params(), "token", 1)
-    assert (done.name, done.version, done.is_new) == ("mtpipe-token", "1", True)
-    (version,) = client(project).search_model_versions()
-    assert version.run_id == run_of(project, "token-seed1").info.run_id
-    assert {key: value for key, value in version.tags.items() if key.startswith("dvc.from")} == {
-        "dvc.from.plan": "a1",
-        "dvc.from.rollouts": "b2",
-    }
-    assert (version.tags["round"], version.tags["dvc.stage"]) == ("2", "update@token-1-round1")
-    assert version.tags["temperature"].startswith("entropy_threshold (low 1.0, high 1.2")
-    stored = Path(download_artifacts(version.source))
-    assert {path.name for path in stored.iterdir()} == {"model.safetensors", "lineage.json"}
-    assert set(json.loads((stored / "lineage.json").read_text()).values()) == {
-        "a1",
-        "b2",
-        "d4",
-        version.tags["dvc.policy"],
-    }
-
-
-def test_registering_twice_adds_no_version_and_another_name_does(project, trained):
-    register(load_params(), "token", 1)
-    assert not register(load_params(), "token", 1).is_new
-    assert register(load_params(), "token", 1, name="best").is_new
-    assert sorted(version.name for version in client(project).search_model_versions()) == ["best", "mtpipe-token"]
-
-
-def logprobs(model: torch.nn.Module) -> torch.Tensor:
-    with torch.no_grad():
-        return model(input_ids=torch.arange(2, 12)[None]).logits.log_softmax(-1)
-
-
-def test_an_adapter_is_registered_as_it_is_and_merged(project, adapted):
-    as_it_is, whole = register(load_params(), "token", 1), register(load_params(), "token", 1, merge=True)
-    assert (as_it_is.version, whole.version) == ("1", "2")
-    assert not register(load_params(), "token", 1).is_new
-    assert not register(load_params(), "token", 1, merge=True).is_new
-    versions = {str(version.version): version for version in client(project).search_model_versions()}
-    assert [versions[number].tags.get("merged") for number in "12"] == [None, "true"]
-    assert versions["1"].tags["dvc.policy"] == versions["2"].tags["dvc.policy"]
-    adapter, checkpoint = (Path(download_artifacts(versions[number].source)) for number in "12")
-    assert read_json(adapter / "base.json")["sha256"] == adapted.adapter.base.sha256
-    plain = AutoModelForCausalLM.from_pretrained(adapted.adapter.base.folder, dtype=torch.float32)
-    assert torch.equal(logprobs(PeftModel.from_pretrained(plain, adapter)), logprobs(adapted.model))
-    found = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
-    torch.testing.assert_close(logprobs(found), logprobs(adapted.model), atol=1e-5, rtol=0)
-
-
-def test_a_policy_that_dvc_lock_does_not_describe_is_refused(trained):
-    write_text(trained / "model.safetensors", "edited")
-    with pytest.raises(MtpipeError, match=r"round2 is not what dvc\.lock says"):
-        register(load_params(), "token", 1)
-
-
-def test_a_policy_of_results_that_were_not_published_is_refused(project, trained):
-    client(project).delete_run(run_of(project, "token-seed1").info.run_id)
-    with pytest.raises(MtpipeError, match="no run token-seed1 of the results as they are"):
-        register(load_params(), "token", 1)
-
-
-def test_a_policy_that_params_do_not_know_is_refused(trained):
-    with pytest.raises(MtpipeError, match="policies of rounds 0 to 2"):
-        register(load_params(), "token", 1, round=3)
+def test_a_stage_of_no_run_tells_nothing_and_none_does_where_it_is_switched_off(project):
+    write_planned_runs(load_params())
+    assert live.listener({}) is None
+    assert live.listener({"arm": "token", "seed": 1}) is not None
+    edit_params({"tracking": {"live": False}})
+    write_planned_runs(load_params())
+    assert live.listener({"arm": "token", "seed": 1}) is None
