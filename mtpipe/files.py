@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mtpipe import paths
 from mtpipe.errors import MtpipeError
 
 
@@ -55,6 +56,13 @@ def write_json(target: Path, value: Any) -> None:
     write_text(target, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
+def bring_back(path: Path) -> str:
+    """What to do about a file or folder that was cut or replaced; DVC may take it for the one that it was."""
+    if path.resolve().is_relative_to(paths.DATA.resolve()):
+        return f"bring it back with `rm -r {path}` and `dvc repro`"
+    return "put a whole one in its place"
+
+
 def read_json(path: Path) -> Any:
     """Raises MtpipeError if the file is missing or no JSON."""
     try:
@@ -62,4 +70,4 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise MtpipeError(f"{path} is missing; `dvc repro` makes it") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise MtpipeError(f"{path} is not readable as JSON: {error}; delete it and run `dvc repro`") from None
+        raise MtpipeError(f"{path} is not readable as JSON: {error}; {bring_back(path)}") from None

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mtpipe.errors import MtpipeError
-from mtpipe.files import atomic
+from mtpipe.files import atomic, bring_back
 
 _TYPES = {
     "str": pa.string(),
@@ -153,7 +153,7 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     except FileNotFoundError:
         raise MtpipeError(f"{path} is missing; `dvc repro` makes it") from None
     except (pa.ArrowException, OSError) as error:
-        raise MtpipeError(f"{path} is not readable as Parquet ({error}); delete it and run `dvc repro`") from None
+        raise MtpipeError(f"{path} is not readable as Parquet ({error}); {bring_back(path)}") from None
     missing = [name for name in schema.names if name not in table.column_names]
     if missing:
         raise MtpipeError(f"{path} has no column {missing[0]!r}; expected {', '.join(schema.names)}")
@@ -163,7 +163,7 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
         if found != expected:
             raise MtpipeError(f"{path}: column {name!r} holds {found}; expected {expected}")
     if table.num_rows == 0:
-        raise MtpipeError(f"{path} has no rows; delete it and run `dvc repro`")
+        raise MtpipeError(f"{path} has no rows; {bring_back(path)}")
     return table
 
 

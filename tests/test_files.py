@@ -6,11 +6,13 @@ import os
 import pyarrow.parquet as pq
 import pytest
 
-from mtpipe import files
+from mtpipe import files, paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import atomic, read_json, write_json
 from mtpipe.model.policy import load_policy
 from mtpipe.records import PROBLEMS, read_rows, write_rows
+from mtpipe.temperature import entropy_table
+from mtpipe.temperature.controllers import state
 
 ROW = {"problem_id": "p", "task": "arithmetic", "split": "train", "prompt": "1+1>", "answer": "2", "meta": "{}"}
 
@@ -113,3 +115,23 @@ def test_a_checkpoint_folder_without_weights_is_refused(tmp_path, policy_folder)
     (tmp_path / "model.safetensors").write_bytes((policy_folder / "model.safetensors").read_bytes()[:1000])
     with pytest.raises(MtpipeError, match="not readable as a checkpoint"):
         load_policy(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", '{"quantiles": [0.0, 1', "[1, 2]", '{"quantiles": 3}'])
+def test_a_cut_or_foreign_table_or_state_of_a_policy_is_named_with_the_way_back(tmp_path, monkeypatch, content):
+    monkeypatch.chdir(tmp_path)
+    policy = paths.policy("token", 1, 1)
+    policy.mkdir(parents=True)
+    (policy / entropy_table.FILE_NAME).write_text(content)
+    (policy / state.FILE_NAME).write_text(content.replace('{"quantiles": 3}', "3"))
+    with pytest.raises(MtpipeError, match=rf"{entropy_table.FILE_NAME}.*`rm -r {policy}.*` and `dvc repro`"):
+        entropy_table.entropy_at(policy, 0.8)
+    with pytest.raises(MtpipeError, match=rf"{state.FILE_NAME}.*`rm -r {policy}.*` and `dvc repro`"):
+        state.read_state(policy)
+
+
+def test_a_file_that_no_stage_wrote_is_not_to_be_removed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(MtpipeError, match="put a whole one in its place"):
+        read_json(tmp_path / "config.json")

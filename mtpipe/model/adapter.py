@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from mtpipe.errors import MtpipeError
-from mtpipe.files import write_json
+from mtpipe.files import bring_back, write_json
 from mtpipe.model.adapter_folder import CONFIG, WEIGHTS, AdapterBase, adapter_config
 from mtpipe.model.linear_layers import linear_layers
 from mtpipe.model.nf4 import dequantize
@@ -112,7 +112,7 @@ def read_adapter(model: PreTrainedModel, folder: Path) -> dict[str, Any]:
         config.inference_mode = False
         kept = _inject(model, config)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise MtpipeError(f"{folder} is not readable as an adapter: {error}") from error
+        raise MtpipeError(f"{folder} is not readable as an adapter: {error}; {bring_back(folder)}") from error
     parameters = adapter_parameters(model)
     shapes = {name: tuple(tensor.shape) for name, tensor in stored.items()}
     if shapes != {name: tuple(parameter.shape) for name, parameter in parameters.items()}:

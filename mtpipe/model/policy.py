@@ -27,6 +27,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mtpipe.errors import MtpipeError
+from mtpipe.files import bring_back
 from mtpipe.model.adapter import adapter_parameters, read_adapter, write_adapter
 from mtpipe.model.adapter_folder import CONFIG, WEIGHTS, AdapterBase, is_adapter
 from mtpipe.model.memory import reuse_memory
@@ -151,9 +152,9 @@ def load_vocabulary(folder: Path) -> Vocabulary:
     weights = WEIGHTS if is_adapter(folder) else "model*.safetensors"
     if not list(folder.glob(weights)):
         weights = f"{WEIGHTS} and no {CONFIG}" if (folder / WEIGHTS).is_file() else f"no weights ({weights})"
-        raise MtpipeError(f"{folder} has {weights}; delete the folder and run `dvc repro`")
+        raise MtpipeError(f"{folder} has {weights}; {bring_back(folder)}")
     if not (folder / "tokenizer.json").is_file():
-        raise MtpipeError(f"{folder} has no tokenizer.json; delete the folder and run `dvc repro`")
+        raise MtpipeError(f"{folder} has no tokenizer.json; {bring_back(folder)}")
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         generation = folder / "generation_config.json"
@@ -161,7 +162,7 @@ def load_vocabulary(folder: Path) -> Vocabulary:
         stops = json.loads(config.read_text(encoding="utf-8")).get("eos_token_id")
         model = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # tokenizers raises nothing narrower
-        raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}") from error
+        raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}; {bring_back(folder)}") from error
     stop_ids = tuple(stops) if isinstance(stops, list) else (stops,)
     if None in stop_ids:
         raise MtpipeError(f"{folder}: config.json and generation_config.json name no eos_token_id")
@@ -216,7 +217,7 @@ def _read_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
             folder, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
         )
     except (OSError, ValueError, SafetensorError) as error:
-        raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}") from error
+        raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}; {bring_back(folder)}") from error
     return model
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.evaluate.judged import Judged, read_judged
-from mtpipe.files import read_json
+from mtpipe.files import bring_back, read_json
 from mtpipe.params import Params
 from mtpipe.temperature.round_plan import RoundPlan
 
@@ -153,4 +153,4 @@ def _update(path: Path) -> dict[str, Any]:
             "histogram": {key: histogram[key] for key in ("edges", "counts", "threshold", "hot_share")},
         }
     except (KeyError, TypeError) as error:
-        raise MtpipeError(f"{path} lacks {error}; delete it and run `dvc repro`") from None
+        raise MtpipeError(f"{path} lacks {error}; {bring_back(path)}") from None

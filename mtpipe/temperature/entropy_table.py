@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mtpipe.errors import MtpipeError
+from mtpipe.files import bring_back, read_json
 
 FILE_NAME = "entropy_quantiles.json"
 POINTS = 1001
@@ -21,10 +22,13 @@ def write_entropy_table(policy: Path, entropies: ArrayLike) -> None:
 def entropy_at(policy: Path, quantile: float) -> float:
     """The entropy (nats) at a quantile of the round before.
 
-    Raises MtpipeError if the policy folder has no entropies.
+    Raises MtpipeError if the policy folder has no entropies, or an unreadable file in their place.
     """
     table = policy / FILE_NAME
     if not table.is_file():
         raise MtpipeError(f"{table} is missing: a quantile threshold needs the entropies of the round before")
-    quantiles = json.loads(table.read_text())["quantiles"]
-    return float(np.interp(quantile, np.linspace(0, 1, len(quantiles)), quantiles))
+    found = read_json(table)
+    quantiles = found.get("quantiles") if isinstance(found, dict) else None
+    if not isinstance(quantiles, list) or len(quantiles) != POINTS:
+        raise MtpipeError(f"{table} has no {POINTS} quantiles; {bring_back(policy)}")
+    return float(np.interp(quantile, np.linspace(0, 1, POINTS), quantiles))

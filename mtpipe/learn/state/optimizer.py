@@ -12,6 +12,7 @@ from torch.nn import Parameter
 from transformers import PreTrainedModel
 
 from mtpipe.errors import MtpipeError
+from mtpipe.files import bring_back
 from mtpipe.learn.distributed.shards import fill, whole
 from mtpipe.learn.state.eight_bit import adamw_8bit, from_tensors, new_moment, to_tensors
 
@@ -97,7 +98,9 @@ class Optimizer:
                     fill(state[key], moment)
                 self._adamw.state[parameter] = {_STEP: torch.tensor(float(self.step_count)), **state}
         except (SafetensorError, KeyError, OSError) as error:
-            raise MtpipeError(f"{file} is not the optimizer state of this policy: {error}") from error
+            raise MtpipeError(
+                f"{file} is not the optimizer state of this policy: {error}; {bring_back(file)}"
+            ) from error
 
     def _new_moment(self, parameter: Parameter, key: str) -> Tensor:
         if self._eight_bit:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mtpipe.errors import MtpipeError
-from mtpipe.files import read_json, write_json
+from mtpipe.files import bring_back, read_json, write_json
 from mtpipe.settings.plugins import own_code, written_in
 from mtpipe.temperature.controllers.controller import AfterRound, BeforeRound, Controller, State
 
@@ -16,7 +16,10 @@ FILE_NAME = "controller.json"
 def read_state(policy: Path) -> State:
     """What the round before left in a policy folder; nothing in a policy that no round has made."""
     file = policy / FILE_NAME
-    return read_json(file) if file.is_file() else {}
+    found = read_json(file) if file.is_file() else {}
+    if not isinstance(found, dict):
+        raise MtpipeError(f"{file} holds {found!r} and no controller's state; {bring_back(policy)}")
+    return found
 
 
 def write_state(policy: Path, state: State) -> None:
