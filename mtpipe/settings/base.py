@@ -96,8 +96,11 @@ Section = TypeVar("Section", bound=Settings)
 
 
 def read_section(name: str, kind: type[Section], path: Path = PARAMS) -> Section:
-    """One section of params.yaml, without the others. Raises MtpipeError with one line a fault."""
+    """One section of params.yaml, without the others; the defaults if it is not there.
+
+    Raises MtpipeError with one line a fault.
+    """
     try:
-        return kind.model_validate(read_yaml(path).get(name))
+        return kind.model_validate(read_yaml(path).get(name, {}))
     except ValidationError as error:
         raise MtpipeError(f"{path}:\n" + "\n".join(f"  {name}.{line}" for line in faults(error, name))) from None

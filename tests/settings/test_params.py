@@ -6,9 +6,14 @@ import sys
 import pytest
 from builders import ROOT, changed_params, write_params
 from pydantic import ValidationError
+from ruamel.yaml import YAML
 
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params, load_params
+from mtpipe.settings.base import read_section
+from mtpipe.settings.model import Compute
+from mtpipe.settings.outputs import Tracking
+from mtpipe.settings.sampling import Ray
 from mtpipe.settings.update import EntropyBonus
 
 LINES = (ROOT / "params.yaml").read_text().splitlines(keepends=True)
@@ -258,6 +263,17 @@ def test_what_an_arm_asks_for_and_another_section_cannot_give_is_refused(params,
     found[section] |= changed
     with pytest.raises(ValueError, match=expected):
         Params.model_validate(found)
+
+
+@pytest.mark.parametrize(("section", "kind"), [("compute", Compute), ("ray", Ray), ("tracking", Tracking)])
+def test_a_section_that_is_missing_has_its_defaults_also_for_a_stage_that_reads_it_alone(tmp_path, section, kind):
+    file = tmp_path / "params.yaml"
+    write_params({}, file)
+    content = YAML(typ="safe").load(file.read_text())
+    del content[section]
+    with open(file, "w") as written:
+        YAML(typ="safe").dump(content, written)
+    assert read_section(section, kind, file) == kind() == getattr(load_params(file), section)
 
 
 @pytest.mark.parametrize("content", ["", "- a list", "arms: [", "\x00"])
