@@ -96,3 +96,14 @@ def is_setting(found: Any, parts: list[str]) -> bool:
             return True
         found = found[part]
     return True
+
+
+def test_each_profile_has_its_row_of_expected_results():
+    rows = re.findall(
+        r"^\| (?:`([\w.-]+)`|default \(`(params)\.yaml`\)) \|",
+        (ROOT / "docs" / "expected-results.md").read_text(),
+        re.M,
+    )
+    assert sorted(one or other for one, other in rows) == sorted(
+        ["params", *(profile.stem for profile in ROOT.glob("profiles/*.yaml"))]
+    )
