@@ -1,15 +1,22 @@
-"""Which run of MLflow the results of an arm and seed belong to, and what `plan` leaves of it for live curves."""
+"""Which run of MLflow the results of an arm and seed belong to, and what `plan` leaves of it for live curves.
+
+Every stage loads this file, so it loads no settings.
+"""
+
+from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mtpipe import paths
 from mtpipe.files import read_json, write_json
-from mtpipe.params import Params
 from mtpipe.tracking.colours import run_colour
 from mtpipe.tracking.description import describe_temperatures
+
+if TYPE_CHECKING:
+    from mtpipe.params import Params
 
 IDENTITY = "mtpipe.identity"
 """The tag of runs that has it."""
