@@ -9,6 +9,7 @@ from mtpipe import paths
 from mtpipe.evaluate.judged import read_judged
 from mtpipe.files import read_json
 from mtpipe.model.adapter_folder import AdapterBase, adapter_rank, is_adapter
+from mtpipe.model.checkpoint_folder import hub_revision
 from mtpipe.params import Params, differences
 from mtpipe.settings.sampling import max_lora_rank
 from mtpipe.statistics.intervals import Estimate, estimate_means
@@ -52,6 +53,8 @@ def model_card(params: Params, arm: str, seed: int, round: int, policy: Path, as
 def _origin(params: Params, arm: str, policy: Path) -> Iterator[tuple[str, str]]:
     base, model = params.model.checkpoint, params.model
     yield "base", _short(base) if base else f"a new Qwen2, hidden size {model.hidden_size}, {model.layers} layers"
+    if base and (revision := hub_revision(base)):
+        yield "the hub's revision of it", revision
     steps = params.warm_start.steps
     yield "warm start", f"{steps} supervised steps on worked answers" if steps else "none"
     if is_adapter(policy):

@@ -31,7 +31,8 @@ def place_checkpoint(folder: Path, model: StartingModel, characters: str | None,
     if model.checkpoint is None:
         new_checkpoint(folder, model, characters, max_positions)
     else:
-        shutil.copytree(model.checkpoint, folder)
+        # What `hf download` notes in .cache has times in it, by which the policy would be another one on each machine.
+        shutil.copytree(model.checkpoint, folder, ignore=shutil.ignore_patterns(".cache", ".git*"))
 
 
 def warm_start(

@@ -69,3 +69,10 @@ def _read(file: Path, key: str) -> Any:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise MtpipeError(f"{key}, whose {file.name} is not readable as JSON: {error}") from None
+
+
+def hub_revision(checkpoint: str) -> str | None:
+    """The hub's commit that `hf download --local-dir` has noted in a checkpoint's folder; None for any other folder."""
+    noted = Path(checkpoint) / ".cache" / "huggingface" / "download" / "config.json.metadata"
+    found = noted.read_text(encoding="utf-8").partition("\n")[0] if noted.is_file() else ""
+    return found if re.fullmatch(r"[0-9a-f]{40}", found) else None

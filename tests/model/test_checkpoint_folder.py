@@ -7,7 +7,9 @@ from builders import write_params
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
-from mtpipe.model.checkpoint_folder import check_checkpoint
+from mtpipe.learn.warm_start import place_checkpoint
+from mtpipe.model.checkpoint_folder import check_checkpoint, hub_revision
+from mtpipe.settings.model import StartingModel
 
 WHOLE = {"config.json": '{"model_type": "qwen2"}', "tokenizer.json": "{}", "model.safetensors": "torn"}
 
@@ -80,3 +82,15 @@ def test_the_plan_refuses_it_before_any_stage_runs(tmp_path, monkeypatch):
     with pytest.raises(MtpipeError, match=r"model\.checkpoint is 'Qwen/Qwen2\.5-0\.5B'"):
         plan.main()
     assert not paths.PLAN.exists()
+
+
+def test_what_the_hub_s_command_notes_is_its_revision_and_no_part_of_the_policy(tmp_path, policy_folder):
+    downloaded, revision = tmp_path / "downloaded", "8faed761d45a263340a0528343f099c05c9a4323"
+    shutil.copytree(policy_folder, downloaded)
+    assert hub_revision(str(downloaded)) is None
+    noted = downloaded / ".cache" / "huggingface" / "download" / "config.json.metadata"
+    noted.parent.mkdir(parents=True)
+    noted.write_text(f"{revision}\netag\n1764240000.0\n")
+    assert hub_revision(str(downloaded)) == revision
+    place_checkpoint(tmp_path / "placed", StartingModel(checkpoint=str(downloaded)), None, 128)
+    assert {file.name for file in (tmp_path / "placed").iterdir()} == {file.name for file in policy_folder.iterdir()}
