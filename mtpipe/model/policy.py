@@ -128,9 +128,8 @@ def pick_device(compute: Compute) -> torch.device:
     """Raises MtpipeError if params.yaml asks for a device that is not there."""
     if compute.device == "cuda" and not torch.cuda.is_available():
         raise MtpipeError("params.yaml: compute.device is 'cuda', but torch finds no CUDA device; use auto or cpu")
-    if compute.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(compute.device)
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(found if compute.device == "auto" else compute.device)
 
 
 def prepare_torch(compute: Compute) -> torch.device:
@@ -213,9 +212,8 @@ def load_policy(
 
 def _read_model(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
-        )
+        how = {"dtype": dtype, "local_files_only": True, "trust_remote_code": False, "use_safetensors": True}
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, **how)
     except (OSError, ValueError, SafetensorError) as error:
         raise MtpipeError(f"{folder} is not readable as a checkpoint: {error}; {bring_back(folder)}") from error
     return model
