@@ -50,11 +50,10 @@ def sample_all(engine) -> list:
 
 
 @needs_ray
-@pytest.mark.parametrize("kind", ["weights", "adapter"])
-def test_two_workers_sample_what_one_process_does_in_its_order(params, folder, adapter_folder, kind, tmp_path):
-    if kind == "adapter":
-        folder = tmp_path / "run" / "round1"
-        moved(adapter_folder, folder)
+def test_two_workers_sample_from_an_adapter_what_one_process_does_in_its_order(params, adapter_folder, tmp_path):
+    """And from all weights: tests/stages/test_refill_stage.py."""
+    folder = tmp_path / "run" / "round1"
+    moved(adapter_folder, folder)
     with open_workers(folder, params, None) as engine:
         expected = sample_all(engine)
     with open_workers(folder, params, 2) as engine:

@@ -14,7 +14,7 @@ import pytest
 from adapters import trained_adapter
 from builders import ROOT
 from conformance import assert_same_rollouts
-from vllm_process import needs_vllm, sample, vllm_engine
+from vllm_process import needs_vllm
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.policy import load_policy
@@ -110,33 +110,9 @@ def test_rollouts_are_those_of_an_engine_in_the_stage_and_a_killed_engine_is_rep
     assert ends_within(20, server), "it outlived its owner, which is dead though nobody has waited for it"
 
 
-def test_an_update_kills_an_engine_that_does_not_answer(open_stage, monkeypatch):
-    engine = open_stage()
-    monkeypatch.setattr("mtpipe.sampling.resident.reaching.SECONDS_TO_ANSWER", 1.0)
-    server = Process.of(engine.processes[0])
-    os.kill(server.number, signal.SIGSTOP)
-    engine.close()
-    give_back_device()
-    assert ends_within(10, server)
-
-
-@needs_vllm
-def test_with_vllm_the_rollouts_are_the_same_and_it_starts_once(owner, params, settings, folder):
-    settings = settings.model_copy(update={"engine": "vllm"})
-    found, processes = [], []
-    for _ in range(2):
-        with open_engine(folder, settings, params.compute, params.ray) as engine:
-            processes.append(engine.processes[0])
-            found.append(sorted(engine.sample(requests(engine.vocabulary), PLAN), key=repr))
-            asked = requests(engine.vocabulary)
-            next(engine.sample(asked, PLAN))  # and leaves in the middle
-    assert processes[0] == processes[1]
-    with vllm_engine(folder, settings.vllm, 8) as call:
-        alone = sorted(call(sample, asked, PLAN), key=repr)
-    assert found == [alone, alone]
-
-
-def test_two_engines_sample_what_one_does_and_of_two_the_killed_one_alone_is_replaced(owner, params, settings, folder):
+def test_two_engines_sample_what_one_does_and_the_killed_one_alone_is_replaced_and_an_update_kills_one_that_hangs(
+    owner, params, settings, folder, monkeypatch
+):
     def opened() -> ResidentEngine:
         return ResidentEngine(folder, settings, params.compute, engine_home(), count=2)
 
@@ -153,7 +129,14 @@ def test_two_engines_sample_what_one_does_and_of_two_the_killed_one_alone_is_rep
     assert engine.processes[0] == survivor
     assert engine.processes[1] != killed
     assert_same_tokens(by_identity(engine.sample(requests(engine.vocabulary), PLAN)), expected)
+
+    monkeypatch.setattr("mtpipe.sampling.resident.reaching.SECONDS_TO_ANSWER", 1.0)
+    server = Process.of(survivor)
+    os.kill(server.number, signal.SIGSTOP)
     engine.close()
+    give_back_device()
+    assert ends_within(10, server)
+    assert Process.of(engine.processes[1]), "the other one answers"
 
 
 @needs_vllm
@@ -172,6 +155,7 @@ def test_two_vllm_engines_sample_what_one_does_resident_or_for_a_stage(
         with open_engine(folder, parallel, params.compute, params.ray) as engine:
             processes.append(engine.processes)
             assert_same_tokens(by_identity(engine.sample(requests(engine.vocabulary), PLAN)), expected)
+            next(engine.sample(requests(engine.vocabulary), PLAN))  # and leaves in the middle
     assert len(set(processes[0])) == 2
     assert processes[0] == processes[-1]
     alive = [number for number in processes[0] if Process.of(number)]
@@ -188,6 +172,7 @@ def assert_same_tokens(found: dict[tuple[str, int], Rollout], expected: dict[tup
         assert rollout.response_ids == expected[key].response_ids
         assert rollout.behaviour_logprobs == pytest.approx(expected[key].behaviour_logprobs, abs=1e-5)
         assert rollout.temperatures == expected[key].temperatures
+        assert (rollout.mask_sizes, rollout.mask_ids) == (expected[key].mask_sizes, expected[key].mask_ids)
 
 
 @needs_vllm
