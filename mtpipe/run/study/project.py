@@ -6,6 +6,7 @@ changed, runs the command, and hashes and caches what it leaves.
 """
 
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -132,6 +133,7 @@ class Project:
     """
 
     def __init__(self, tells: bool = False) -> None:
+        gc.set_threshold(100_000)  # DVC makes many objects that stay: looking for others took a tenth of a run's time
         with _readable():
             self._repo = _Repo()
             self._file = ProjectFile(self._repo, str(DVC_YAML.resolve()))
