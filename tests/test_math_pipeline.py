@@ -3,13 +3,13 @@
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from builders import ROOT, edit_params
-from projects import ENVIRONMENT, PUBLISHING, make_project, repro
+from mlflow import MlflowClient
+from projects import PUBLISHING, TRAINED, make_project, repro
 
 from mtpipe.params import load_params
 from mtpipe.profiles import use
@@ -74,16 +74,11 @@ def test_the_report_and_mlflow_say_what_was_loaded_and_left_out(finished):
     tables = (finished / "report/tables.md").read_text()
     assert "| training | math | inputs/verl_math_train.parquet | 7500 | 48 | " in tables
     assert re.search(r"\d+ in a benchmark, 2 no difficulty, \d+ not chosen, \d+ outside difficulty", tables)
-    code = (
-        "from mlflow import MlflowClient; c = MlflowClient('sqlite:///mlflow/mlflow.db');"
-        "r = c.search_runs([e.experiment_id for e in c.search_experiments()])[0];"
-        "print(r.data.params['data.training.math.rows'], r.data.params['data.benchmark.aime24.digest'])"
-    )
-    ended = subprocess.run(
-        ["python", "-c", code], cwd=finished, env=ENVIRONMENT, capture_output=True, text=True, check=True
-    )
+    mlflow = MlflowClient(f"sqlite:///{finished}/mlflow/mlflow.db")
+    run = mlflow.search_runs([each.experiment_id for each in mlflow.search_experiments()])[0]
     digests = {source["name"]: source["digest"] for source in json.loads(sources(finished))}
-    assert ended.stdout.split() == ["7500", digests["aime24"]]
+    assert run.data.params["data.training.math.rows"] == "7500"
+    assert run.data.params["data.benchmark.aime24.digest"] == digests["aime24"]
 
 
 def sources(project: Path) -> str:
@@ -102,4 +97,4 @@ def test_a_new_benchmark_is_evaluated_without_training_again(finished):
     params = finished / "params.yaml"
     params.write_text(params.read_text().replace("benchmarks:\n", "benchmarks:\n    more: {file: inputs/more.jsonl}\n"))
     (finished / "inputs" / "more.jsonl").write_text('{"question": "What is half of six?", "answer": "3"}\n')
-    assert repro(finished) == {"prepare", "plan", *EVALUATIONS, *PUBLISHING}
+    assert repro(finished, *TRAINED) == {"prepare", "plan", *EVALUATIONS}
