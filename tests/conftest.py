@@ -2,8 +2,11 @@
 
 import copy
 import re
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import pytest
@@ -12,9 +15,32 @@ from hypothesis import settings
 
 from mtpipe.params import Params, load_params
 from mtpipe.run.fingerprint import Fingerprints
+from mtpipe.settings.model import Lora
+
+
+class _LeanTransformers(MetaPathFinder):
+    """Has transformers find neither scikit-learn nor torchao, which it would import, for seconds, wherever they are."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name not in ("transformers.generation", "transformers.modeling_utils"):
+            return
+        sys.meta_path.remove(self)
+        from transformers.utils import import_utils
+
+        checks = {"sklearn": import_utils.is_sklearn_available, "torchao": import_utils.is_torchao_available}
+        for package, check in checks.items():
+            if package not in sys.modules:
+                sys.modules[package] = None
+                check()  # it remembers what it finds
+                del sys.modules[package]
+
+
+sys.meta_path.insert(0, _LeanTransformers())
 
 settings.register_profile("mtpipe", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("mtpipe")
+
+STAGES = "tests/stages/"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -35,6 +61,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if marked or "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
     items.sort(key=lambda item: (item.get_closest_marker("pipeline") is None, item.get_closest_marker("slow") is None))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    """A file's tests run in one process, and so do all of tests/stages: the chains that they share take seconds."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class BySharedFixtures(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return STAGES if nodeid.startswith(STAGES) else super()._split_scope(nodeid)
+
+    return BySharedFixtures(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -90,30 +130,54 @@ def policy(loaded_policy):
     return copy.deepcopy(loaded_policy)
 
 
-@pytest.fixture
-def base(policy, policy_folder, tmp_path) -> Path:
-    """That policy in a folder, as the base of adapters."""
+@pytest.fixture(scope="session")
+def base_once(loaded_policy, policy_folder, tmp_path_factory) -> Path:
     from mtpipe.model.policy import save_policy
 
-    save_policy(policy, tmp_path / "base", tokenizer_from=policy_folder)
-    return tmp_path / "base"
+    folder = tmp_path_factory.mktemp("base") / "base"
+    save_policy(loaded_policy, folder, tokenizer_from=policy_folder)
+    return folder
+
+
+@pytest.fixture
+def base(base_once, tmp_path) -> Path:
+    """That policy in a folder, as the base of adapters."""
+    return Path(shutil.copytree(base_once, tmp_path / "base"))
 
 
 @pytest.fixture
 def lora():
     """What `adapter_folder` has; a test file may have another in its place."""
-    from mtpipe.settings.model import Lora
-
     return Lora(rank=4, alpha=6.0)
 
 
-@pytest.fixture
-def adapter_folder(base, lora, tmp_path) -> Path:
-    """A policy folder with a new adapter on that base, which changes nothing yet."""
+@pytest.fixture(scope="session")
+def adapters_once(base_once, tmp_path_factory) -> Callable[[Lora], Path]:
+    """Makes what `adapter_folder` copies: an adapter beside its base, once for each of its settings."""
     from mtpipe.model.adapter_policy import new_adapter
 
-    new_adapter(base, tmp_path / "run" / "round0", lora, seed=3)
-    return tmp_path / "run" / "round0"
+    made: dict[str, Path] = {}
+
+    def adapter(lora: Lora) -> Path:
+        key = lora.model_dump_json()
+        if key not in made:
+            folder = tmp_path_factory.mktemp("adapter")
+            shutil.copytree(base_once, folder / "base")
+            new_adapter(folder / "base", folder / "run" / "round0", lora, seed=3)
+            made[key] = folder / "run" / "round0"
+        return made[key]
+
+    return adapter
+
+
+@pytest.fixture
+def adapter_folder(adapters_once, base, lora, tmp_path) -> Path:
+    """A policy folder with a new adapter on that base, which changes nothing yet."""
+    made = adapters_once(lora)
+    folder = Path(shutil.copytree(made, tmp_path / "run" / "round0"))
+    config = folder / "adapter_config.json"  # peft has the whole path of the base in it
+    config.write_text(config.read_text().replace(str(made.parents[1]), str(tmp_path)))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -52,8 +52,11 @@ def contradictions(file: str, content: Any) -> list[str]:
             rows += [Row(row.name.replace(generic, each.name.removeprefix(prefix)), each.type, False) for each in known]
     seen: set[str] = set()
     faults = []
+    rows_of: dict[str, list[Row]] = {}  # a list's entries all have the same keys
     for key, value in _leaves(content):
-        fitting = [row for row in rows if row.matches(key)]
+        if key not in rows_of:
+            rows_of[key] = [row for row in rows if row.matches(key)]
+        fitting = rows_of[key]
         if not fitting:
             faults.append(f"{file}: {key} stands in no table")
         elif value is not None and not any(_fits(value, row.type) for row in fitting):

@@ -1,12 +1,13 @@
-"""Plants the defects of tests/defects one at a time, and says which the fast tests notice.
+"""Plants the defects of tests/defects one at a time, and says which the tests notice.
 
     python tests/plant_defects.py                        all of them; about half an hour, on one core
     python tests/plant_defects.py sampling report        those of two lists
     python tests/plant_defects.py learn --only optimizer --part 1/2
 
-Each is planted alone in a copy of the tree, in which the test files named beside it run without what is marked slow,
-pipeline or exhaustive, up to the first failure. They run once without a defect before. A defect with which they run on
-for more than five minutes counts as noticed. The command fails where a defect survives and its list gives no reason.
+Each is planted alone in a copy of the tree, in which the test files named beside it run up to the first failure,
+without what is marked pipeline or exhaustive, or slow where the list does not say `slow = true`. They run once without
+a defect before. A defect with which they run on for more than five minutes counts as noticed. The command fails where a
+defect survives and its list gives no reason.
 """
 
 import argparse
@@ -47,6 +48,7 @@ class Defect:
         breaks: what is wrong then.
         tests: the files whose fast tests should notice.
         survives: why they cannot; empty where they do.
+        slow: whether it takes their slow tests too.
     """
 
     area: str
@@ -56,6 +58,7 @@ class Defect:
     breaks: str
     tests: tuple[str, ...]
     survives: str = ""
+    slow: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}: {self.breaks}"
@@ -72,6 +75,7 @@ def read_list(path: Path) -> list[Defect]:
             found["breaks"],
             tuple(found.get("tests", file["tests"])),
             found.get("survives", ""),
+            file.get("slow", False),
         )
         for file in tomllib.loads(path.read_text())["file"]
         for found in file["defect"]
@@ -109,17 +113,17 @@ def _write(file: Path, text: str) -> None:
         compiled.unlink()
 
 
-def run_tests(tree: Path, tests: Sequence[str]) -> tuple[int, str]:
-    """Runs test files of a tree in a fork of this process: pytest's status, and what it wrote."""
+def run_tests(tree: Path, tests: Sequence[str], slow: bool) -> tuple[int, str]:
+    """Runs test files of a tree, slow tests too or not, in a fork: pytest's status, and what it wrote."""
     with tempfile.NamedTemporaryFile() as written:
         process = os.fork()
         if not process:
-            _run_here(tree, tests, written.fileno())
+            _run_here(tree, tests, slow, written.fileno())
         status = _wait(process)
         return status, Path(written.name).read_text(errors="replace")
 
 
-def _run_here(tree: Path, tests: Sequence[str], output: int) -> None:
+def _run_here(tree: Path, tests: Sequence[str], slow: bool, output: int) -> None:
     os.setpgid(0, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -132,7 +136,7 @@ def _run_here(tree: Path, tests: Sequence[str], output: int) -> None:
         "-q",
         "-x",
         "-m",
-        "not slow and not pipeline and not exhaustive",
+        "not pipeline and not exhaustive" + (" and not slow" if not slow else ""),
         "-p",
         "no:cacheprovider",
         "-p",
@@ -168,15 +172,15 @@ def copied(target: Path) -> Path:
 
 def plant(defects: Sequence[Defect], tree: Path) -> list[Defect]:
     """Plants each, prints whether it was noticed, and returns the survivors; exits where tests fail without any."""
-    for tests in dict.fromkeys(defect.tests for defect in defects):
-        status, written = run_tests(tree, tests)
+    for tests, slow in dict.fromkeys((defect.tests, defect.slow) for defect in defects):
+        status, written = run_tests(tree, tests, slow)
         if status != PASSED:
             sys.exit(f"{' '.join(tests)} fail without a defect:\n{written[-3000:]}")
     survivors = []
     for defect in defects:
         start = time.monotonic()
         with planted(tree, defect):
-            status, _ = run_tests(tree, defect.tests)
+            status, _ = run_tests(tree, defect.tests, defect.slow)
         if status == PASSED:
             survivors.append(defect)
         print(

@@ -13,6 +13,8 @@ from mtpipe.model.policy import save_policy
 from mtpipe.records import VERDICTS, read_rollouts, read_sampled_round, write_rows
 from stages import measure, plan, prepare, rollout, start, update
 
+pytestmark = pytest.mark.slow
+
 PROBE = {"grid": [0.7, 1.0, 1.4], "problems": 4, "responses": 2}
 ARMS = {
     "uniform": {},

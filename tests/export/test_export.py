@@ -23,6 +23,7 @@ from mtpipe.settings.model import NF4
 from stages import evaluate, evaluate_start, plan, prepare, start
 
 IDS = torch.arange(2, 12)[None]
+IN_NF4 = pytest.param("adapter in nf4", marks=pytest.mark.slow)
 
 
 def logprobs(model: torch.nn.Module) -> torch.Tensor:
@@ -30,7 +31,7 @@ def logprobs(model: torch.nn.Module) -> torch.Tensor:
         return model(input_ids=IDS).logits.log_softmax(-1)
 
 
-@pytest.fixture(scope="module", params=["adapter", "adapter in nf4", "weights"])
+@pytest.fixture(scope="module", params=["adapter", IN_NF4, "weights"])
 def kind(request) -> str:
     if request.param.endswith(NF4):
         needs_bitsandbytes()
@@ -102,7 +103,7 @@ def test_a_checkpoint_has_the_policys_logprobs_also_after_an_adapter_was_merged(
     assert "lora" not in str(list(found.state_dict()))
 
 
-@pytest.mark.parametrize("kind", ["adapter", "adapter in nf4"], indirect=True)
+@pytest.mark.parametrize("kind", ["adapter", IN_NF4], indirect=True)
 def test_an_adapter_loads_with_transformers_and_with_peft_wherever_one_is(project, kind, monkeypatch):
     own = load_policy(paths.policy("token", 1, 1))
     target = project / "out" / "adapter"

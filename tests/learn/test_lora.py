@@ -25,7 +25,7 @@ from mtpipe.settings.model import NF4, Lora
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 
 
-@pytest.fixture(params=[None, NF4])
+@pytest.fixture(params=[None, pytest.param(NF4, marks=pytest.mark.slow)])
 def lora(request) -> Lora:
     """Of a base as it is, and of one in 4 bits, for which all the same has to hold."""
     if request.param:

@@ -13,8 +13,14 @@ from mtpipe.errors import MtpipeError
 from mtpipe.model.output_head import OutputHead
 from mtpipe.model.probe import check_scoring, output_head, probe_tokens, reads_padding
 
+SLOWER = ["qwen3_moe", "gpt_neox", "jamba"]
+"""Models whose code takes a second to load and run."""
 
-@pytest.mark.parametrize("model_type", ["llama", "gemma2", "cohere", "qwen3_moe", "gpt_neox", "gpt2", "lfm2", "jamba"])
+
+@pytest.mark.parametrize(
+    "model_type",
+    ["llama", "gpt2", "gemma2", "cohere", "lfm2", *(pytest.param(one, marks=pytest.mark.slow) for one in SLOWER)],
+)
 def test_a_model_goes_through_a_round(model_type, tmp_path, params):
     assert try_model(model_type, tmp_path / model_type, params.update).what == WORKS
 

@@ -121,7 +121,7 @@ def test_a_base_in_4_bits_is_tried_as_the_first_round_has_it_and_one_in_full_doe
 
 
 def test_a_server_in_bfloat16_can(project, policy_folder, served, monkeypatch, capsys):
-    code, said = parity(monkeypatch, capsys, "--policy", policy_folder, "--url", served[0])
+    code, said = parity(monkeypatch, capsys, "--policy", policy_folder, "--url", served[0], "--prompts", 3)
     assert not code
     assert "and 0.02 are allowed" in said
 
@@ -130,7 +130,7 @@ def test_a_server_with_raw_log_probs_cannot_and_the_temperature_is_named(
     project, policy_folder, served, monkeypatch, capsys
 ):
     served[1]["raw"] = True
-    code, said = parity(monkeypatch, capsys, "--policy", policy_folder, "--url", served[0])
+    code, said = parity(monkeypatch, capsys, "--policy", policy_folder, "--url", served[0], "--prompts", 3)
     assert code == 1
     assert "They cannot train together" in said
     assert "Temperatures of 1 explain the log-probs better" in said
@@ -138,7 +138,7 @@ def test_a_server_with_raw_log_probs_cannot_and_the_temperature_is_named(
 
 def test_a_server_that_is_off_in_the_mean_cannot(project, policy_folder, served, monkeypatch, capsys):
     served[1]["off"] = -0.05
-    code, said = parity(monkeypatch, capsys, "--policy", policy_folder, "--url", served[0] + "/v1/")
+    code, said = parity(monkeypatch, capsys, "--policy", policy_folder, "--url", served[0] + "/v1/", "--prompts", 3)
     assert code == 1
     assert re.search(r"differ by 0\.0(49|5)\d* nats", said)
 

@@ -38,7 +38,7 @@ def small_sample(monkeypatch):
 
 
 @pytest.mark.usefixtures("small_sample")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(levels=LEVELS, temperature=st.sampled_from([0.2, 1.0, 5.0]), top_p=st.floats(0.01, 0.999))
 def test_the_nucleus_is_that_of_the_definition_also_of_equal_logits(levels, temperature, top_p):
     logits = torch.tensor([levels]) / 2

@@ -245,6 +245,7 @@ def test_without_the_package_the_remedy_is_told(monkeypatch):
         settings().check(None)
 
 
+@pytest.mark.slow
 def test_a_chat_template_needs_a_checkpoint_which_fills_it(monkeypatch):
     with pytest.raises(ValueError, match=r"chat template, and model\.checkpoint is null"):
         settings(template="chat").check(None)

@@ -33,7 +33,7 @@ def in_order(entries: dict) -> dict:
     return {name: entries[name] for name in ORDER if name in entries}
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(entries=ENTRIES, parts=st.integers(1, 4), seed=st.integers(0, 99))
 def test_parts_that_come_home_in_any_order_make_the_file_that_dvc_writes(tmp_path_factory, entries, parts, seed):
     path = tmp_path_factory.mktemp("lock") / "dvc.lock"
@@ -47,7 +47,7 @@ def test_parts_that_come_home_in_any_order_make_the_file_that_dvc_writes(tmp_pat
     assert {name: DvcLock(path).get(name) for name in names} == entries
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(old=ENTRIES, new=ENTRIES)
 def test_a_file_of_dvc_keeps_its_order_and_what_is_not_merged(tmp_path_factory, old, new):
     path = tmp_path_factory.mktemp("lock") / "dvc.lock"
