@@ -41,6 +41,8 @@ def main() -> None:
 
 
 def _measure(folder: Path) -> None:
+    import bitsandbytes  # noqa: F401  # libraries do not count
+    import peft  # noqa: F401
     import torch
     from tqdm import tqdm
 
@@ -65,6 +67,7 @@ def _measure(folder: Path) -> None:
         for one in rollouts
     ]
     steps = optimizer_steps(join_groups(rollouts, verdicts, 4), settings, 16)
+    _give_back()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     update_policy(learner, steps, tqdm(disable=True))
     print(f"{loaded - before:8.0f} MB loaded, {_resident('VmHWM') - before:8.0f} MB at its highest in a step")
@@ -72,10 +75,14 @@ def _measure(folder: Path) -> None:
 
 def _resident(key: str) -> float:
     """MB, after free memory has gone back to the system."""
-    gc.collect()
-    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    _give_back()
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1000
+
+
+def _give_back() -> None:
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 if __name__ == "__main__":

@@ -146,10 +146,8 @@ def _engine_row(params: Params, size: ModelSize, hours: float) -> list[tuple[str
     if not hours:
         return []
     starts, loads = costs.engine_uses(params)
-    each = [f"{starts:,} starts of {costs.START_SECONDS:.0f} s"]
-    if loads:
-        each.append(f"{loads:,} loads of {costs.load_seconds(size):.1f} s")
-    return [("vLLM", _hours(hours), f"{' and '.join(each)}, after published figures (mtpipe/budget/costs.py)")]
+    each = f"{starts:,} starts of {costs.START_SECONDS:.0f} s and {loads:,} loads of {costs.load_seconds(size):.1f} s"
+    return [("vLLM", _hours(hours), f"{each}, after published figures (mtpipe/budget/costs.py)")]
 
 
 def _first(*candidates: tuple[float | None, str]) -> tuple[float, str]:

@@ -201,13 +201,8 @@ def update_memory(params: Params, size: ModelSize) -> float:
 
 
 def engine_uses(params: Params) -> tuple[int, int]:
-    """How often vLLM starts and how often it wakes and reads a policy: one start a chain, as it outlives the stages.
-
-    On a GPU an adapter's engine does not: there each stage that samples starts one.
-    """
-    loads = runs(params) * len(params.rounds) + evaluations(params)
-    stays = params.model.lora is None or params.compute.device == "cpu"
-    return (runs(params), loads) if stays else (loads, 0)
+    """How often vLLM starts and how often it wakes and reads a policy: one start a chain, as it outlives the stages."""
+    return runs(params), runs(params) * len(params.rounds) + evaluations(params)
 
 
 def engine_hours(params: Params, size: ModelSize) -> float:
@@ -219,7 +214,7 @@ def engine_hours(params: Params, size: ModelSize) -> float:
 
 
 def load_seconds(size: ModelSize) -> float:
-    """Seconds for vLLM to wake with a policy."""
+    """Seconds for vLLM to wake with a policy; at most, with adapters, whose base waits in host memory."""
     return WAKE_SECONDS + LOAD_SECONDS * size.parameters
 
 

@@ -192,6 +192,8 @@ def load_policy(
     if base and base.quantization:
         model = _read_model(base.folder, torch.float32)  # codes of weights rounded to another type would be others
         quantize(model)
+        for parameter in model.parameters():  # what is left in full lies in the mapped file, and would hold all of it
+            parameter.data = parameter.data.clone()
     else:
         model = _read_model(base.folder if base else folder, dtype)
     if base:

@@ -31,14 +31,13 @@ def open_engine(folder: Path, settings: EngineSettings, compute: Compute, ray: R
     """The engine that `sampling.engine` names, with the policy in a folder loaded; several of them if `ray` asks.
 
     vLLM, which takes long to start, stays for the following stages, if the launcher has started this one; with adapters
-    for those of all chains. On a GPU it does so for all weights only: a sleeping vLLM would have to read the base again
-    under its adapters' layers. Several of them that share the responses are in processes of their own in any case;
-    those that may not stay end with this.
+    on the CPU for those of all chains, whereas on a GPU an update has to have its chain's engine sleep. Several of them
+    that share the responses are in processes of their own in any case; those that may not stay end with this.
     """
     with_vllm = uses_vllm(settings, compute)
     engines = settings.vllm.data_parallel if with_vllm else 1
-    may_stay = with_vllm and not (is_adapter(folder) and pick_device(compute).type == "cuda")
-    home = engine_home(shared=is_adapter(folder)) if may_stay else None
+    shared = with_vllm and is_adapter(folder) and pick_device(compute).type == "cpu"
+    home = engine_home(shared) if with_vllm else None
     if ray.workers is not None:
         engine = _open_workers(folder, settings, compute, ray, ray.workers)
     elif (home is not None or engines > 1) and find_spec("vllm"):

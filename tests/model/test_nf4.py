@@ -1,6 +1,7 @@
 """A base in 4 bits: the paper's quantiles, a layer that computes in the type it is asked for, and what is stored."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
@@ -150,6 +151,14 @@ def test_a_model_whose_weights_dominate_takes_an_eighth_but_for_its_scales(param
         frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
         held[base] = sum(tensor.nbytes for tensor in (*frozen, *model.buffers()))
     assert held[NF4] == pytest.approx(4.5 / 32 * held[None], rel=0.03)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="Linux alone says what a process has mapped")
+def test_a_base_in_4_bits_lets_the_file_with_its_weights_go(adapter_folder, base):
+    """Its norms and its embedding, which stay in full, would hold the whole file."""
+    policy = load_policy(adapter_folder)
+    assert any(isinstance(module, Nf4Linear) for module in policy.model.modules())
+    assert str(base / "model.safetensors") not in Path("/proc/self/maps").read_text()
 
 
 def test_a_missing_bitsandbytes_is_an_error_before_anything_is_sampled(monkeypatch):

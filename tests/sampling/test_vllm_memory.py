@@ -1,30 +1,43 @@
 """What vLLM is asked for between stages, by a fake of its engine that keeps the calls: sleeping needs a GPU."""
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from vllm_process import needs_vllm
 
 from mtpipe.errors import MtpipeError
 from mtpipe.sampling.vllm.memory import PolicyMemory
+from mtpipe.sampling.vllm.vllm_engine import VllmEngine
 
 
 class Calls:
     """Keeps its calls in the words of vLLM's LLMEngine, and holds what such an engine would hold of a device."""
 
-    def __init__(self, clears: bool = True):
+    model_config = SimpleNamespace(max_model_len=100)
+    vllm_config = SimpleNamespace(lora_config=SimpleNamespace(max_lora_rank=8))
+
+    def __init__(self, clears: bool = True, level: int = 2):
         self.made: list[str] = []
         self.held = {"weights", "kv_cache"}
         self._clears = clears
+        self._level = level
 
     def sleep(self, level: int = 1) -> None:
-        assert level == 2, "level 1 would keep a copy of weights that are about to be replaced"
+        assert level == self._level, "1 keeps a copy of weights that are about to be replaced, 2 drops those of a base"
         self.made.append("sleep")
         self.held = set()
 
-    def wake_up(self, tags: list[str]) -> bool:
-        self.made.append(f"wake {' '.join(tags)}")
-        self.held |= set(tags)
+    def wake_up(self, tags: list[str] | None = None) -> bool:
+        self.made.append(f"wake {' '.join(tags or ['all'])}")
+        self.held |= set(tags or ["weights", "kv_cache"])
         return len(self.held) == 2
+
+    def add_lora(self, request: Any) -> None:
+        assert len(self.held) == 2, "an adapter is read into an engine that is awake"
+        self.made.append(f"add {Path(request.lora_path).name}")
 
     def collective_rpc(self, method: str, args: tuple[str, ...]) -> None:
         assert "weights" in self.held, "weights are read into memory that is there"
@@ -48,6 +61,29 @@ def test_on_a_gpu_it_sleeps_after_sampling_and_wakes_the_cache_after_the_weights
     assert calls.made[5:] == ["load_policy round2 beside 1", "reset"], "it was awake"
     assert memory.rest() is False
     assert calls.held == set()
+
+
+def test_a_base_waits_in_host_memory_and_wakes_whole():
+    calls = Calls(level=1)
+    memory = PolicyMemory(calls, sleeps=True, keeps_weights=True)
+    memory.wake()
+    assert memory.rest() is False
+    assert calls.held == set()
+    memory.wake()
+    memory.wake()
+    assert calls.made == ["sleep", "wake all"]
+
+
+@needs_vllm
+def test_an_engine_with_a_base_wakes_before_the_next_adapter_is_read_and_reads_no_weights(
+    adapter_folder, params, monkeypatch
+):
+    calls = Calls(level=1)
+    monkeypatch.setattr("mtpipe.sampling.vllm.vllm_engine.start_vllm", lambda *arguments: (calls, True))
+    engine = VllmEngine(adapter_folder, params.sampling.vllm, 4, resting=True)
+    assert engine.rest() is False
+    engine.load(shutil.copytree(adapter_folder, adapter_folder.with_name("round1")))
+    assert calls.made == ["add round0", "sleep", "wake all", "add round1"]
 
 
 def test_on_a_cpu_it_stays_and_forgets_prefixes_alone():

@@ -50,7 +50,7 @@ class VllmEngine:
         start = base.folder if base else folder
         lora = lora_arguments(folder, ADAPTERS_AT_ONCE if resting else 1)
         self.llm, sleeps = start_vllm(start, options, batch_size, resting, lora)
-        self._memory = PolicyMemory(self.llm, sleeps)
+        self._memory = PolicyMemory(self.llm, sleeps, keeps_weights=base is not None)
         self._adapter = RunningAdapter(self.llm, base) if base else None
         if self._adapter:
             self._adapter.load(folder)
@@ -71,7 +71,11 @@ class VllmEngine:
                 f"{folder} holds {'an adapter' if is_adapter(folder) else 'all weights'}, unlike {self._model.folder}, "
                 f"which vLLM runs with; start a new engine"
             )
-        (self._adapter or self._memory).load(folder)
+        if self._adapter:
+            self._memory.wake()
+            self._adapter.load(folder)
+        else:
+            self._memory.load(folder)
         self.vocabulary = vocabulary
 
     def rest(self) -> bool:
