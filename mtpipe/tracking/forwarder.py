@@ -26,7 +26,7 @@ from mtpipe.tracking.live import LOCK, fail
 if TYPE_CHECKING:
     from mtpipe.tracking.live_run import LiveRun
 
-SECONDS_BETWEEN_BATCHES = 10.0
+SECONDS_BETWEEN_BATCHES = 15.0
 IDLE_SECONDS = 3600.0
 _SECONDS_BETWEEN_LOOKS = 1.0
 
