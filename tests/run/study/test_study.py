@@ -61,6 +61,16 @@ def test_an_edit_of_one_arm_runs_that_arm_by_either_command(finished, tmp_path):
     assert finished.run() <= {"track"}, "all else comes from the run cache, and track's output is not cached"
 
 
+def test_a_chain_folder_left_from_other_settings_counts_for_nothing_that_an_edit_changed(new):
+    assert new.try_to_run("--chain", "shared", jobs=None).returncode == 0
+    assert new.try_to_run("--chain", "arm1-1", jobs=None).returncode == 0
+    kept = (new.folder / "data" / "chains" / "arm1-1" / "lock.jsonl").read_text().splitlines()
+    assert len(kept) == len(chain("arm1"))
+    write_params(new.folder, ARMS, [1], 1, arm1=1.2)
+    assert new.run() & chain("arm1") == chain("arm1") - {"start@arm1-1"}
+    assert new.repro() == set()
+
+
 def test_a_new_arm_and_a_new_seed_run_alone(finished):
     write_params(finished.folder, [*ARMS, "arm2"], [1], 1)
     assert finished.run() == {"plan", *chain("arm2"), *CLOSING}
