@@ -77,7 +77,7 @@ def test_other_sections_of_the_file_stay(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "stages:\n", "schema: '2.0'\n", "schema: '2.0'\nstages:\n  a:\n    cmd: x", "schema: '1.0'\nstages:\n"]
+    ["", "{}\n", "stages:\n", "schema: '2.0'\n", "schema: '2.0'\nstages:\n  a:\n    cmd: x", "schema: '1.0'\nstages:\n"]
     + [f"schema: '2.0'\nstages:\n  a:\n    cmd: x\n{mark}\n" for mark in ("<<<<<<< HEAD", "=======", ">>>>>>> other")],
 )
 def test_a_file_that_is_not_as_dvc_writes_it_is_refused_with_the_remedy(tmp_path, text):
