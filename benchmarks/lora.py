@@ -85,6 +85,7 @@ def _trained(
     start: Path, folder: Path, problems: list[dict[str, Any]], lora: Lora | None, rate: float, seed: int
 ) -> Path:
     """The policy after the last round."""
+    state: Path | None = None
     policy, settings = start, PARAMS.update_of(ARM).model_copy(update={"learning_rate": rate})
     if lora is not None:
         policy = folder / "round0"
@@ -99,13 +100,15 @@ def _trained(
         judged = judge_responses(drawn, responses, PARAMS.reward.judging)
         verdicts = reward_round(drawn, responses, judged, PARAMS.reward, PARAMS.sampling.max_new_tokens)
         groups = join_groups(rollouts, verdicts, PARAMS.sampling.group_size)
-        learner = Learner.load(policy, settings, prepare_torch(PARAMS.compute), start)
+        learner = Learner.load(policy, settings, prepare_torch(PARAMS.compute), start, state=state)
         steps = optimizer_steps(groups, settings, PARAMS.sampling.max_new_tokens)
         update_policy(learner, steps, progress_bar(len(groups), "update", "groups", shown=False))
         following = folder / f"round{round + 1}"
         written = checkpoint(learner)
         assert written
+        state = folder / f"optimizer{round + 1}"
         written.write(following, tokenizer_from=policy)
+        written.write_state(state)
         policy = following
     return policy
 
