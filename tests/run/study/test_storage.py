@@ -1,10 +1,11 @@
 """`storage.keep`: a study that frees its old policies while it runs, against one that keeps them all."""
 
 import json
+import time
 
 import pytest
 from ruamel.yaml import YAML
-from study_projects import ARMS, CLOSING, SHARED, Project, chain, kill, start, wait_for
+from study_projects import ARMS, CLOSING, Project, kill, start, wait_for
 
 from benchmarks.trivial_study import make_study
 from mtpipe.params import Params
@@ -74,13 +75,27 @@ def whole(study, tmp_path_factory) -> Project:
     return project
 
 
+def run_watched(project: Project) -> dict[str, int]:
+    """Runs the study, and returns how many policies and how many optimizer states of an arm there were at the most."""
+    started, seen = start(project, SECONDS="0.1"), []
+    while started.poll() is None:
+        seen += left(project).values()
+        time.sleep(0.01)
+    assert started.returncode == 0, started.stdout.read()
+    return {kind: max(sum(name[0] == kind for name in names) for names in seen) for kind in "po"}
+
+
 @pytest.fixture(scope="module")
-def thin(study, tmp_path_factory) -> Project:
-    """Run with storage.keep: 0."""
+def thin_and_most(study, tmp_path_factory) -> tuple[Project, dict[str, int]]:
+    """Run with storage.keep: 0, and what was there at the most."""
     project = study.copy(tmp_path_factory.mktemp("storage") / "project")
     edit(project, storage={"keep": 0})
-    project.run()
-    return project
+    return project, run_watched(project)
+
+
+@pytest.fixture(scope="module")
+def thin(thin_and_most) -> Project:
+    return thin_and_most[0]
 
 
 @pytest.fixture
@@ -97,19 +112,17 @@ def test_the_results_are_those_of_a_study_that_keeps_all_and_nothing_is_left_to_
     assert thin.repro("--allow-missing") == set()
 
 
-@pytest.mark.parametrize(("keep", "most"), [(0, {"p": 2, "o": 3}), (2, {"p": 3, "o": 4})])
-def test_the_disk_is_bounded_while_the_study_runs_and_the_last_ones_stay(study, tmp_path, keep, most):
+def test_the_disk_is_bounded_while_the_study_runs_and_the_last_ones_stay(thin_and_most, study, tmp_path):
     """What is there at the most: the policies of a round's update and what stays; a state more is round 0's."""
+    _, most = thin_and_most
+    assert 0 < most["p"] <= 2
+    assert 0 < most["o"] <= 3
     project = study.copy(tmp_path / "project")
-    edit(project, storage={"keep": keep}, evaluate={"after": [ROUNDS]})
-    started, seen = start(project, SECONDS="0.1"), []
-    while started.poll() is None:
-        seen += left(project).values()
-    assert started.returncode == 0, started.stdout.read()
-    for kind, bound in most.items():
-        assert max(sum(name[0] == kind for name in names) for names in seen) <= bound
-    kept = {"o0", "p3"} | {f"{kind}{n}" for kind in "po" for n in range(ROUNDS + 1 - keep, ROUNDS + 1)}
-    assert left(project) == {arm: kept for arm in ARMS}
+    edit(project, storage={"keep": 2}, evaluate={"after": [ROUNDS]})
+    most = run_watched(project)
+    assert most["p"] <= 3
+    assert most["o"] <= 4
+    assert left(project) == {arm: {"o0", "p2", "o2", "p3", "o3"} for arm in ARMS}
 
 
 def test_a_study_that_is_killed_at_several_moments_ends_with_the_same(study, whole, tmp_path):
@@ -146,12 +159,20 @@ def test_an_edit_that_needs_a_removed_policy_says_so_and_retrains_on_command_alo
     assert left(finished) == {arm: {"p3", "o0"} for arm in ARMS}
 
 
-def test_a_finished_study_gives_its_old_policies_back_when_the_setting_is_made(whole, tmp_path):
+MORE = {"rounds": [round.model_dump() for round in spelled_out(4)], "evaluate": {"after": [1, 4]}}
+
+
+def test_a_finished_study_gives_its_old_policies_back_when_the_setting_is_made_and_goes_on(whole, tmp_path):
     project = whole.copy(tmp_path / "project")
     edit(project, storage={"keep": 1})
     assert project.run() == {"plan"}
     assert left(project) == {arm: {"p3", "o3", "o0"} for arm in ARMS}
     assert project.run() == set()
+    edit(project, **MORE)
+    new = {f"{stage}@{arm}-1-round3" for stage in ("rollout", "verify", "update") for arm in ARMS}
+    new |= {f"{stage}@{arm}" for stage, arm in (("evaluate", "arm0-1-4"), ("evaluate", "arm1-1-4"))}
+    assert project.run() == {"plan", *new, "measure@arm0-1", "measure@arm1-1", *CLOSING}
+    assert left(project) == {arm: {"p4", "o4", "o0"} for arm in ARMS}
 
 
 def test_an_edit_of_the_first_round_trains_without_being_asked_twice(finished, whole, tmp_path):
@@ -162,18 +183,8 @@ def test_an_edit_of_the_first_round_trains_without_being_asked_twice(finished, w
     assert results(finished) == results(other)
 
 
-def test_new_rounds_go_on_from_a_whole_policy_and_say_at_once_if_its_state_was_removed(finished, study, tmp_path):
-    edits = {"rounds": [round.model_dump() for round in spelled_out(4)], "evaluate": {"after": [1, 4]}}
-    edit(finished, **edits)
+def test_new_rounds_say_at_once_if_the_state_that_they_go_on_from_was_removed(finished):
+    edit(finished, **MORE)
     said = finished.try_to_run()
     assert "update@arm0-1-round3 has to run and needs data/optimizers/arm0/seed1/round3.safetensors" in said.stdout
     assert finished.ran() <= {"plan"}, "not even its rollouts"
-
-    kept = study.copy(tmp_path / "kept")
-    edit(kept, storage={"keep": 1})
-    assert kept.run() >= SHARED | chain("arm0") - {"evaluate@arm0-1-0"}
-    edit(kept, **edits)
-    new = {f"{stage}@{arm}-1-round3" for stage in ("rollout", "verify", "update") for arm in ARMS}
-    new |= {f"{stage}@{arm}" for stage, arm in (("evaluate", "arm0-1-4"), ("evaluate", "arm1-1-4"))}
-    assert kept.run() == {"plan", *new, "measure@arm0-1", "measure@arm1-1", *CLOSING}
-    assert left(kept) == {arm: {"p4", "o4", "o0"} for arm in ARMS}
