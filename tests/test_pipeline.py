@@ -245,6 +245,7 @@ def test_two_fresh_projects_end_with_the_same_lock_also_without_the_preloaded_pr
     assert (twin / "dvc.lock").read_text() == (finished / "dvc.lock").read_text()
 
 
+@pytest.mark.exhaustive
 def test_arms_side_by_side_end_with_the_same_lock_and_leave_nothing_to_do(finished, tmp_path):
     twin = make_project(tmp_path / "twin")
     command = [sys.executable, "-m", "mtpipe", "run", "--jobs", "2"]
