@@ -70,7 +70,8 @@ def test_a_clone_makes_a_chain_that_comes_back_through_the_remote(new, by_dvc, t
     assert new.lock == by_dvc.lock
 
 
-def test_an_experiment_is_saved_of_what_a_run_has_made(finished):
+def test_an_experiment_is_saved_of_what_a_run_has_made(by_dvc, tmp_path):
+    finished = by_dvc.copy(tmp_path / "project")
     for command in (["git", "add", "-A"], ["git", "commit", "-qm", "made", "--author", "A <a@b.c>"]):
         finished.call(*command, GIT_COMMITTER_NAME="A", GIT_COMMITTER_EMAIL="a@b.c")
     write_params(finished.folder, ARMS, [1], 1, arm1=1.2)
