@@ -36,7 +36,7 @@ def test_params_yaml_as_shipped_has_every_setting_at_its_default():
             assert set(value) == set(written[name]), name
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", [PROFILES[0], *(pytest.param(one, marks=pytest.mark.slow) for one in PROFILES[1:])])
 def test_a_profile_is_written_in_full_with_the_comments_and_the_default_brings_back_the_file(params, profile):
     use(profile, params)
     text = params.read_text()

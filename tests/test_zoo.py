@@ -11,7 +11,12 @@ from mtpipe.files import read_json
 from mtpipe.params import load_params
 from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
 
-ARMS = load_params(ROOT / "profiles" / "temperature-zoo.yaml").arms
+FAST = ("edt", "min_p", "tampo", "kl_cov")
+"""A token rule, a truncation, a controller and a loss that no chain of tests/stages has."""
+ARMS = [
+    arm if arm in FAST else pytest.param(arm, marks=pytest.mark.slow)
+    for arm in load_params(ROOT / "profiles" / "temperature-zoo.yaml").arms
+]
 
 
 @pytest.fixture(scope="module")
