@@ -27,8 +27,9 @@ from mtpipe.run_log import write_line
 
 STAGES_WITH_TORCH = ("warm_start", "rollout", "update", "evaluate", "evaluate_start", "sweep")
 STAGE_BEFORE_THEM = "plan"
-STAGES_WITH_SYMPY = ("verify",)
-"""Forked from a server that is there already; loading all of its libraries would take longer than the stage."""
+STAGES_THAT_JOIN = ("start", "verify")
+"""Forked from a server that is there already, for torch where there are adapters, and for sympy; loading all of its
+libraries for them would take longer than the stage."""
 _KILLED = 137
 
 
@@ -44,7 +45,7 @@ def main() -> None:
     if Path("/proc/self/status").is_file():
         os.environ[OWNER] = str(find_owner())
     if engine_home() is not None or not _may_start_vllm(stage):
-        if stage in (*STAGES_WITH_TORCH, *STAGES_WITH_SYMPY):
+        if stage in (*STAGES_WITH_TORCH, *STAGES_THAT_JOIN):
             status = _run_forked(stage, arguments)
             if status == _KILLED:
                 write_line(f"{stage} {' '.join(arguments)} was killed")
