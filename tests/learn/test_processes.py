@@ -105,7 +105,7 @@ def results(rounds: int) -> tuple[list[dict], dict[str, torch.Tensor], dict[str,
 @pytest.mark.parametrize(
     ("processes", "settings"),
     [
-        ([2, 3], {"target": "untempered", "share_prompts": True}),
+        ([1, 3], {"target": "untempered", "share_prompts": True}),
         (
             [2],
             {
@@ -118,7 +118,7 @@ def results(rounds: int) -> tuple[list[dict], dict[str, torch.Tensor], dict[str,
     ],
 )
 def test_several_processes_learn_what_one_does(project, capfd, processes, settings):
-    """The second round's three go on from what the first round's two wrote; neither number divides the batches.
+    """Neither number divides the batches; the three go on from the state of a first round, which two write as one does.
 
     Where prompts are shared, a process has whole groups, and one of the three has none.
     """
@@ -148,6 +148,8 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
         torch.testing.assert_close(weights_shared[name], tensor, atol=1e-5, rtol=0.0)
     assert state_shared.keys() == state.keys()
     assert state_shared["step"] == state["step"]
+    for name, tensor in state.items():
+        torch.testing.assert_close(state_shared[name], tensor, atol=1e-3 * tensor.abs().max().item(), rtol=0)
     start = load_file(paths.policy("spread", 1, 0) / "model.safetensors")
     assert max((weights[name] - start[name]).abs().max() for name in weights) > 3e-4, "the weights moved at all"
 
