@@ -185,9 +185,8 @@ def load_policy(
     and its base is not the one that it was trained on, and for a model that cannot be trained, or sampled, here.
     """
     vocabulary = load_vocabulary(folder)
-    adapter, base = None, None
-    if is_adapter(folder):
-        base = AdapterBase.read(folder)
+    base = AdapterBase.read(folder) if is_adapter(folder) else None
+    if base:
         base.check(folder)
     if base and base.quantization:
         model = _read_model(base.folder, torch.float32)  # codes of weights rounded to another type would be others
@@ -196,8 +195,7 @@ def load_policy(
             parameter.data = parameter.data.clone()
     else:
         model = _read_model(base.folder if base else folder, dtype)
-    if base:
-        adapter = PolicyAdapter(read_adapter(model, folder), base)
+    adapter = PolicyAdapter(read_adapter(model, folder), base) if base else None
     for parameter in model.parameters():
         if parameter.is_floating_point():  # all but codes of 4 bits
             parameter.data = parameter.data.to(dtype)
