@@ -14,6 +14,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.sequences import pad, token_logits
 from mtpipe.learn.side_by_side import add_gradients, one_thread_a_core
 from mtpipe.learn.state.optimizer import Optimizer
+from mtpipe.model.hub import checkpoint_folder
 from mtpipe.model.policy import Policy, new_checkpoint
 from mtpipe.model.probe import output_head
 from mtpipe.settings.model import StartingModel, WarmStart
@@ -32,7 +33,7 @@ def place_checkpoint(folder: Path, model: StartingModel, characters: str | None,
         new_checkpoint(folder, model, characters, max_positions)
     else:
         # What `hf download` notes in .cache has times in it, by which the policy would be another one on each machine.
-        shutil.copytree(model.checkpoint, folder, ignore=shutil.ignore_patterns(".cache", ".git*"))
+        shutil.copytree(checkpoint_folder(model.checkpoint), folder, ignore=shutil.ignore_patterns(".cache", ".git*"))
 
 
 def warm_start(

@@ -102,44 +102,9 @@ def results(rounds: int) -> tuple[list[dict], dict[str, torch.Tensor], dict[str,
     return steps, load_file(last / "model.safetensors"), load_file(paths.optimizer("spread", 1, rounds))
 
 
-@pytest.mark.parametrize(
-    ("processes", "settings"),
-    [
-        ([1, 3], {"target": "untempered", "share_prompts": True}),
-        (
-            [2],
-            {
-                "loss": "grpo",
-                "gradient_checkpointing": True,
-                "mismatch": {"kind": "token_mask", "low": 0.8, "high": 1.2, "veto": 0.5},
-                **TOKEN_CONTROLS,
-            },
-        ),
-    ],
-)
-def test_several_processes_learn_what_one_does(project, capfd, processes, settings):
-    """Neither number divides the batches; the three go on from the state of a first round, which two write as one does.
-
-    Where prompts are shared, a process has whole groups, and one of the three has none.
-    """
-    write_params(1, **settings)
-    if "mismatch" in settings:
-        record_otherwise()
-    for round in range(len(processes)):
-        run_stage(update, "spread", 1, round)
-        sample_round("spread", round + 1)
-    steps, weights, state = results(len(processes))
-    for round in range(len(processes)):
-        shutil.rmtree(paths.policy("spread", 1, round + 1))
-
-    for round, count in enumerate(processes):
-        write_params(count, **settings)
-        run_stage(update, "spread", 1, round)
-    assert "Traceback" not in capfd.readouterr().err
-    steps_shared, weights_shared, state_shared = results(len(processes))
-    assert len(steps) == 4 * len(processes)
-    if "mismatch" in settings:
-        assert all(0 < step["mismatch_cut"] < 1 for step in steps if "loss" in step)
+def assert_learned_the_same(found, expected) -> None:
+    """Two results, up to the rounding of sums in another order."""
+    (steps, weights, state), (steps_shared, weights_shared, state_shared) = expected, found
     for one, shared in zip(steps, steps_shared, strict=True):
         assert shared == pytest.approx(one, rel=1e-4, abs=1e-5)
         assert shared.get("loss", 0.0) == pytest.approx(one.get("loss", 0.0), abs=1e-5)
@@ -152,6 +117,34 @@ def test_several_processes_learn_what_one_does(project, capfd, processes, settin
         torch.testing.assert_close(state_shared[name], tensor, atol=1e-3 * tensor.abs().max().item(), rtol=0)
     start = load_file(paths.policy("spread", 1, 0) / "model.safetensors")
     assert max((weights[name] - start[name]).abs().max() for name in weights) > 3e-4, "the weights moved at all"
+
+
+def test_three_processes_learn_what_one_does_and_go_on_from_its_state(project, capfd):
+    """Three does not divide the batches. A process has whole groups, since they share prompts, and one has none.
+
+    That two processes write the state that one writes is the next test's.
+    """
+    settings = {"target": "untempered", "share_prompts": True}
+    write_params(1, **settings)
+    for round in range(2):
+        run_stage(update, "spread", 1, round)
+        sample_round("spread", round + 1)
+    expected = results(2)
+    assert len(expected[0]) == 4 * 2
+    shutil.rmtree(paths.policy("spread", 1, 2))
+
+    write_params(3, **settings)
+    run_stage(update, "spread", 1, 1)
+    assert "Traceback" not in capfd.readouterr().err
+    assert_learned_the_same(results(2), expected)
+
+
+EVERYTHING = {
+    "loss": "grpo",
+    "gradient_checkpointing": True,
+    "mismatch": {"kind": "token_mask", "low": 0.8, "high": 1.2, "veto": 0.5},
+    **TOKEN_CONTROLS,
+}
 
 
 KILLED = """
@@ -175,13 +168,14 @@ ResumePoint.save = save_and_die
 """
 
 
-def test_a_killed_update_of_two_processes_goes_on_from_its_last_step_and_one_of_another_number_starts_anew(project):
+def test_two_processes_learn_what_one_does_also_when_killed_and_one_of_another_number_starts_anew(project):
     """The stage's copy that the processes run saves every step, and one of them dies after the second."""
+    record_otherwise()
     stage = project / "stages" / "update.py"
     stage.write_text(KILLED + stage.read_text())
 
     def run(processes: int, kill: bool = False):
-        write_params(processes)
+        write_params(processes, **EVERYTHING)
         (project / "taken").unlink(missing_ok=True)
         if kill:
             (project / "kill").touch()
@@ -202,6 +196,8 @@ def test_a_killed_update_of_two_processes_goes_on_from_its_last_step_and_one_of_
         )
 
     whole, alone = run(2), run(1)
+    assert_learned_the_same(whole, alone)
+    assert all(0 < step["mismatch_cut"] < 1 for step in alone[0] if "loss" in step)
     run(2, kill=True)
     kept = shutil.copytree(paths.resume_point("spread", 1, 0), project / "kept")
     resumed = run(2)

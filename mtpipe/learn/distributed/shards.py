@@ -1,6 +1,7 @@
 """A tensor and the part of it that one of several processes holds."""
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 
@@ -17,3 +18,13 @@ def fill(target: Tensor, source: Tensor) -> None:
         target.to_local().copy_(part.to_local())
     else:
         target.copy_(source)
+
+
+def reshard(model: nn.Module) -> None:
+    """Lets go of weights that a forward pass has put together, so that the parts are what counts.
+
+    FSDP keeps those of the outermost module until a backward pass, and computes with them meanwhile.
+    """
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mtpipe.learn.distributed.shards import fill, whole
+from mtpipe.learn.distributed.shards import fill, reshard, whole
 from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.optimizer import trained_parameters, write_state
 from mtpipe.model.adapter import stored_parameters
@@ -54,8 +54,9 @@ def saved_weights(folder: Path) -> dict[str, Tensor]:
     return dict(load_policy(folder).model.named_parameters())
 
 
-def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+def load_weights(learner: Learner, weights: dict[str, Tensor]) -> None:
     """Takes up whole tensors, or this process's part of them; what is not trained stays."""
+    reshard(learner.scorer)
     with torch.no_grad():
-        for name, parameter in trained_parameters(model).items():
+        for name, parameter in trained_parameters(learner.policy.model).items():
             fill(parameter, weights[name])

@@ -44,7 +44,7 @@ class ResumePoint:
         """
         if not learner.ranks.agree(learner.ranks.first and self._fits()):
             return []
-        load_weights(learner.policy.model, saved_weights(self._folder))
+        load_weights(learner, saved_weights(self._folder))
         learner.optimizer.load(self._folder / _OPTIMIZER)
         return read_json(self._folder / _STATE)["metrics"]
 
