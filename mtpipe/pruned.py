@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mtpipe import paths
-from mtpipe.digests import FOLDER, file_md5
+from mtpipe.digests import FOLDER, file_md5, files_of, folder_md5
 from mtpipe.errors import MtpipeError
 from mtpipe.files import atomic, read_json, write_json
 
@@ -18,7 +18,7 @@ def mark_pruned(output: Path, made_from: Mapping[str, str], beside: Mapping[str,
     """Leaves the mark of an output.
 
     Args:
-        made_from: the files that its stage read, with their md5 in dvc.lock.
+        made_from: the files and folders that its stage read, with their md5 in dvc.lock.
         beside: the other outputs of its stage, with their md5 in dvc.lock.
         cache: where DVC keeps their content.
     """
@@ -94,4 +94,7 @@ def _put_back(path: Path, md5: str, cache: Path) -> None:
 
 
 def _is_still(path: Path, md5: str) -> bool:
+    """Whether a file or a folder has the md5 of dvc.lock; a policy that was removed itself has."""
+    if md5.endswith(FOLDER):
+        return is_pruned(path) or (path.is_dir() and folder_md5(files_of(path)) == md5)
     return path.is_file() and file_md5(path) == md5

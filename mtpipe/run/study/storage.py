@@ -135,9 +135,8 @@ def free(project: Project, outputs: Collection[Path], makers: Mapping[Path, Entr
 
 def _mark(output: Path, entry: Entry, cache: Path) -> None:
     made_from = {dep["path"]: dep["md5"] for dep in entry.get("deps", []) if "md5" in dep}
-    files = {path: md5 for path, md5 in made_from.items() if not md5.endswith(FOLDER)}
     beside = {out["path"]: out["md5"] for out in entry.get("outs", []) if "md5" in out and Path(out["path"]) != output}
-    mark_pruned(output, files, beside, Path(os.path.relpath(cache)))
+    mark_pruned(output, made_from, beside, Path(os.path.relpath(cache)))
 
 
 def _objects(cache: Path, root: str) -> list[str]:

@@ -94,7 +94,8 @@ def test_a_pruned_policy_is_not_made_again_of_what_it_was_made_from(project):
     assert is_pruned(made)
     assert not is_pruned(paths.policy("a", 1, 4))
     left = json.loads(paths.pruned(made).read_text())
-    assert left["made_from"] == left["beside"] == {}, "the toy's update reads and writes a policy alone"
+    assert list(left["made_from"]) == [str(paths.policy("a", 1, 1))]
+    assert left["beside"] == {}, "the toy's update writes a policy alone"
 
     plan, kept, cache = project / "plan.json", paths.policy("a", 1, 4), Path(left["cache"])
     plan.write_text("{}")
@@ -111,6 +112,21 @@ def test_a_pruned_policy_is_not_made_again_of_what_it_was_made_from(project):
     plan.write_text("another")
     refuse_to_make_again([made])
     refuse_to_make_again([kept])
+    assert not paths.pruned(made).exists()
+
+
+def test_a_pruned_policy_is_made_again_of_another_one(project):
+    """A new adapter leaves the first round's rollouts as they were, so that the policy alone tells of it."""
+    made, of = paths.policy("a", 1, 2), paths.policy("a", 1, 1)
+    prune(keep=1)
+    with pytest.raises(MtpipeError, match="removed"):
+        refuse_to_make_again([made])
+    shutil.copytree(paths.policy("a", 1, 4), of)
+    (of / "weights").write_text("0" * BYTES)
+    with pytest.raises(MtpipeError, match="removed"):
+        refuse_to_make_again([made])
+    (of / "weights").write_text("another")
+    refuse_to_make_again([made])
     assert not paths.pruned(made).exists()
 
 
