@@ -8,6 +8,7 @@ arm and round, and the settings of an arm's updates, are resolved into one file 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json, write_text
+from mtpipe.model.hub import pinned
 from mtpipe.params import load_params
 from mtpipe.run.fingerprint import Fingerprints
 from mtpipe.run.model_check import check_model
@@ -31,7 +32,8 @@ def main() -> None:
         complete = plan.model_copy(update={"sources": own})
         write_text(paths.round_plan(plan.arm, plan.round), complete.model_dump_json(indent=1) + "\n")
     write_planned_runs(params)
-    write_stage_plans(params, read_yaml(PARAMS), fingerprints)
+    model = params.model.model_copy(update={"checkpoint": pinned(params.model.checkpoint)})
+    write_stage_plans(params.model_copy(update={"model": model}), read_yaml(PARAMS), fingerprints)
     if edited := [*([str(PARAMS)] if read_text(PARAMS) != text else []), *fingerprints.edited()]:
         raise MtpipeError(f"{', '.join(edited[:5])} changed while the plan was made of it; run `dvc repro` again")
 

@@ -12,6 +12,7 @@ from mtpipe.budget.measured import (
     measured_throughput,
 )
 from mtpipe.budget.model_size import ModelSize, model_size, read_config
+from mtpipe.model.hub import checkpoint_folder
 from mtpipe.model.policy import new_config
 from mtpipe.params import Params
 from mtpipe.text_table import aligned
@@ -33,7 +34,7 @@ class Given:
 def study_model(params: Params, config: Path | None = None) -> tuple[ModelSize, Path]:
     """The sizes of the study's model, and the file or folder that has them; `config` is another model's."""
     if config or params.model.checkpoint:
-        source = config or Path(str(params.model.checkpoint))
+        source = config or checkpoint_folder(str(params.model.checkpoint))
         return model_size(read_config(source), params.model.lora), source
     vocabulary = params.task.vocabulary
     new = new_config(params.model, vocabulary.characters, vocabulary.max_positions)

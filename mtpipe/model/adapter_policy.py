@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from mtpipe.errors import MtpipeError
 from mtpipe.model.adapter import adapter_parameters, add_adapter, merge_adapter, target_layers, write_adapter
 from mtpipe.model.adapter_folder import AdapterBase
+from mtpipe.model.hub import checkpoint_folder
 from mtpipe.model.nf4 import check_blocks, check_nf4
 from mtpipe.model.policy import Policy, load_policy, new_config, save_policy
 from mtpipe.settings.model import Lora, StartingModel
@@ -53,7 +54,9 @@ def check_lora(
         if start.checkpoint is None:
             config = new_config(start, characters, max_positions)
         else:
-            config = AutoConfig.from_pretrained(start.checkpoint, local_files_only=True, trust_remote_code=False)
+            config = AutoConfig.from_pretrained(
+                checkpoint_folder(start.checkpoint), local_files_only=True, trust_remote_code=False
+            )
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:

@@ -1,7 +1,6 @@
 """Whether `model.checkpoint` leads to a checkpoint, before anything is deleted or loaded. Imports no torch."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +8,27 @@ from safetensors import SafetensorError, safe_open
 
 from mtpipe.errors import MtpipeError
 from mtpipe.model.adapter_folder import CONFIG, is_adapter
+from mtpipe.model.hub import cached, fetch, is_hub_id
 
-_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
-
-def check_checkpoint(checkpoint: str | None) -> None:
+def check_checkpoint(checkpoint: str | None, fetches: bool = False) -> None:
     """Raises MtpipeError, with the remedy, unless it is null or a folder with configuration, tokenizer and weights.
 
     Of the weights the heads of the files are read, which say whether a file is whole.
+
+    Args:
+        fetches: whether a checkpoint of the hub that is not in the cache is brought there; else nothing is said of it.
     """
     if checkpoint is None:
         return
     folder, key = Path(checkpoint), f"params.yaml: model.checkpoint is {checkpoint!r}"
+    if is_hub_id(checkpoint):
+        found = fetch(checkpoint) if fetches else cached(checkpoint)
+        if found is None:
+            return
+        folder = found
     if not folder.is_dir():
-        remedy = "give the folder of a checkpoint, or null for a new small model"
-        if _HUB_ID.fullmatch(checkpoint) and folder.parts[0] != "models":
-            target = f"models/{folder.name.lower()}"
-            remedy = f"for the hub's, run `hf download {checkpoint} --local-dir {target}` and set it to {target}"
+        remedy = "give the folder of a checkpoint, its id on the hub, or null for a new small model"
         raise MtpipeError(f"{key}, and that folder does not exist; {remedy}")
     if is_adapter(folder):
         raise MtpipeError(
@@ -69,10 +72,3 @@ def _read(file: Path, key: str) -> Any:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise MtpipeError(f"{key}, whose {file.name} is not readable as JSON: {error}") from None
-
-
-def hub_revision(checkpoint: str) -> str | None:
-    """The hub's commit that `hf download --local-dir` has noted in a checkpoint's folder; None for any other folder."""
-    noted = Path(checkpoint) / ".cache" / "huggingface" / "download" / "config.json.metadata"
-    found = noted.read_text(encoding="utf-8").partition("\n")[0] if noted.is_file() else ""
-    return found if re.fullmatch(r"[0-9a-f]{40}", found) else None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
+from mtpipe.model.hub import cached, is_hub_id
 from mtpipe.params import Params, load_params
 from mtpipe.pruned import is_pruned
 from mtpipe.run.at_work import CLAIMS, RUN_CACHE, claims_are_cut, workers
@@ -42,7 +43,11 @@ def diagnose(params_file: Path) -> list[Finding]:
     except MtpipeError as error:
         findings.append(Finding("params.yaml", "faulty", str(error)))
     else:
-        findings += [Finding("params.yaml", "in order"), *_needs(params)]
+        checkpoint = params.model.checkpoint
+        if checkpoint and is_hub_id(checkpoint) and cached(checkpoint) is None:
+            findings.append(Finding("params.yaml", f"in order; the stage plan brings {checkpoint} from the hub"))
+        else:
+            findings += [Finding("params.yaml", "in order"), *_needs(params)]
     return [*findings, _lock(), *_running(), *_leftovers(), *_logs(), *_extras()]
 
 

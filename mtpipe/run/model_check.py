@@ -7,7 +7,7 @@ from mtpipe.settings.model import NF4
 
 def check_model(params: Params) -> None:
     """Raises MtpipeError as `check_checkpoint` does, and with an adapter as `check_lora` does, which loads torch."""
-    check_checkpoint(params.model.checkpoint)
+    check_checkpoint(params.model.checkpoint, fetches=True)
     if params.model.lora is not None:
         from mtpipe.model.adapter_policy import check_lora
 

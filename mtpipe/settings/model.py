@@ -38,10 +38,10 @@ class Lora(Settings):
 
 
 class StartingModel(Settings):
-    """What the warm start begins with: a new small Qwen2 by its sizes, or an existing checkpoint by its folder."""
+    """What the warm start begins with: a new small Qwen2 by its sizes, or a checkpoint by its folder or id."""
 
     checkpoint: str | None = Field(
-        default=None, description="a folder with a transformers checkpoint; null makes a new model"
+        default=None, description="a folder with a transformers checkpoint, or its id on the hub; null: a new model"
     )
     hidden_size: int = Field(default=64, ge=8)
     layers: int = Field(default=3, ge=1)

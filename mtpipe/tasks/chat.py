@@ -1,9 +1,9 @@
 """The prompts of chat models: what the template that a checkpoint brings makes of a problem."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from mtpipe.errors import MtpipeError
+from mtpipe.model.hub import checkpoint_folder
 from mtpipe.settings.task import NO_CHECKPOINT, Chat
 from mtpipe.settings.templates import Template
 
@@ -25,7 +25,9 @@ def chat_prompts(chat: Chat, checkpoint: str | None) -> Callable[[str], str]:
     if checkpoint is None:
         raise MtpipeError(f"params.yaml: {NO_CHECKPOINT}")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(Path(checkpoint), local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(
+            checkpoint_folder(checkpoint), local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:  # whatever is wrong with the files
         raise MtpipeError(f"{key}, and the tokenizer of {checkpoint} cannot be read: {error}") from error
     if not tokenizer.chat_template:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 from tokenizers import Tokenizer
 
 from mtpipe.errors import MtpipeError
+from mtpipe.model.hub import checkpoint_folder
 from mtpipe.settings.reward import Judging
 from mtpipe.settings.task import Chat, Source, SourceName
 from mtpipe.settings.templates import CHAT, PLACE, Extraction, Template, find_template
@@ -190,7 +190,7 @@ def _token_counter(checkpoint: str | None) -> Callable[[str], int]:
     """Counts a prompt's tokens as the policy will; a new model reads bytes."""
     if checkpoint is None:
         return lambda prompt: len(prompt.encode())
-    file = Path(checkpoint) / "tokenizer.json"
+    file = checkpoint_folder(checkpoint) / "tokenizer.json"
     if not file.is_file():
         raise MtpipeError(f"params.yaml: model.checkpoint is {checkpoint!r}, which has no tokenizer.json")
     tokenizer = Tokenizer.from_file(str(file))

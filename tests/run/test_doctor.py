@@ -32,7 +32,7 @@ def test_an_adapter_that_the_model_has_no_layers_for_is_a_fault_of_params_yaml(p
 
 
 def test_faults_are_named_with_what_to_do(project):
-    write_params({"model.checkpoint": "Qwen/Qwen2.5-0.5B"})
+    write_params({"model.checkpoint": "models/absent"})
     Path("dvc.lock").write_text("stages:\n  one: {outs: [")
     Path("data/resume/update-token-seed1-round0").mkdir(parents=True)
     Path("data/.policy.partial").mkdir()
@@ -44,7 +44,7 @@ def test_faults_are_named_with_what_to_do(project):
     Path(".dvc/tmp/rwlock").write_text(json.dumps(running))
     found = wrong()
     assert set(found) == {"params.yaml", "dvc.lock", "half-written", "DVC at work"}
-    assert "hf download" in found["params.yaml"].remedy
+    assert "its id on the hub" in found["params.yaml"].remedy
     assert "git checkout dvc.lock" in found["dvc.lock"].remedy
     lines = [finding.found for finding in diagnose(Path("params.yaml")) if finding.about == "DVC at work"]
     assert lines == [f"process {os.getpid()}: dvc repro", "process 999999999: dvc (gone)"]
