@@ -5,6 +5,7 @@ tests/test_rooms.py holds every import to that, also those inside functions.
 
     errors paths files records            the ground: the one error, where files lie, how they are written, their rows
     digests                               digests of files, those of large ones remembered
+    hub                                   checkpoints by their id on the Hugging Face hub
     pruned                                the marks that removed policies leave
     differing                             which of a round's groups have something to teach
     devices                               CUDA devices, by the names that processes choose them by

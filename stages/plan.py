@@ -8,7 +8,7 @@ arm and round, and the settings of an arm's updates, are resolved into one file 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_json, write_text
-from mtpipe.model.hub import pinned
+from mtpipe.hub import pinned
 from mtpipe.params import load_params
 from mtpipe.run.fingerprint import Fingerprints
 from mtpipe.run.model_check import check_model

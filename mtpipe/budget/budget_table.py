@@ -12,7 +12,7 @@ from mtpipe.budget.measured import (
     measured_throughput,
 )
 from mtpipe.budget.model_size import ModelSize, model_size, read_config
-from mtpipe.model.hub import checkpoint_folder
+from mtpipe.hub import checkpoint_folder
 from mtpipe.model.policy import new_config
 from mtpipe.params import Params
 from mtpipe.text_table import aligned

@@ -8,8 +8,8 @@ from typing import Any
 from mtpipe import paths
 from mtpipe.evaluate.judged import read_judged
 from mtpipe.files import read_json
+from mtpipe.hub import hub_revision
 from mtpipe.model.adapter_folder import AdapterBase, adapter_rank, is_adapter
-from mtpipe.model.hub import hub_revision
 from mtpipe.params import Params, differences
 from mtpipe.settings.sampling import max_lora_rank
 from mtpipe.statistics.intervals import Estimate, estimate_means

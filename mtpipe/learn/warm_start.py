@@ -11,10 +11,10 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from mtpipe.errors import MtpipeError
+from mtpipe.hub import checkpoint_folder
 from mtpipe.learn.scoring.sequences import pad, token_logits
 from mtpipe.learn.side_by_side import add_gradients, one_thread_a_core
 from mtpipe.learn.state.optimizer import Optimizer
-from mtpipe.model.hub import checkpoint_folder
 from mtpipe.model.policy import Policy, new_checkpoint
 from mtpipe.model.probe import output_head
 from mtpipe.settings.model import StartingModel, WarmStart

@@ -8,9 +8,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from mtpipe.errors import MtpipeError
+from mtpipe.hub import checkpoint_folder
 from mtpipe.model.adapter import adapter_parameters, add_adapter, merge_adapter, target_layers, write_adapter
 from mtpipe.model.adapter_folder import AdapterBase
-from mtpipe.model.hub import checkpoint_folder
 from mtpipe.model.nf4 import check_blocks, check_nf4
 from mtpipe.model.policy import Policy, load_policy, new_config, save_policy
 from mtpipe.settings.model import Lora, StartingModel

@@ -7,8 +7,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from mtpipe.errors import MtpipeError
+from mtpipe.hub import cached, fetch, is_hub_id
 from mtpipe.model.adapter_folder import CONFIG, is_adapter
-from mtpipe.model.hub import cached, fetch, is_hub_id
 
 
 def check_checkpoint(checkpoint: str | None, fetches: bool = False) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
-from mtpipe.model.hub import cached, is_hub_id
+from mtpipe.hub import cached, is_hub_id
 from mtpipe.params import Params, load_params
 from mtpipe.pruned import is_pruned
 from mtpipe.run.at_work import CLAIMS, RUN_CACHE, claims_are_cut, workers

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from mtpipe.errors import MtpipeError
-from mtpipe.model.hub import checkpoint_folder
+from mtpipe.hub import checkpoint_folder
 from mtpipe.settings.task import NO_CHECKPOINT, Chat
 from mtpipe.settings.templates import Template
 

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from tokenizers import Tokenizer
 
 from mtpipe.errors import MtpipeError
-from mtpipe.model.hub import checkpoint_folder
+from mtpipe.hub import checkpoint_folder
 from mtpipe.settings.reward import Judging
 from mtpipe.settings.task import Chat, Source, SourceName
 from mtpipe.settings.templates import CHAT, PLACE, Extraction, Template, find_template

@@ -7,9 +7,9 @@ from builders import write_params
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
+from mtpipe.hub import hub_revision
 from mtpipe.learn.warm_start import place_checkpoint
 from mtpipe.model.checkpoint_folder import check_checkpoint
-from mtpipe.model.hub import hub_revision
 from mtpipe.settings.model import StartingModel
 
 WHOLE = {"config.json": '{"model_type": "qwen2"}', "tokenizer.json": "{}", "model.safetensors": "torn"}

@@ -14,9 +14,9 @@ from huggingface_hub import constants
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json
+from mtpipe.hub import cached, checkpoint_folder, hub_revision, is_hub_id, pinned
 from mtpipe.learn.warm_start import place_checkpoint
 from mtpipe.model.checkpoint_folder import check_checkpoint
-from mtpipe.model.hub import cached, checkpoint_folder, hub_revision, is_hub_id, pinned
 from mtpipe.settings.model import StartingModel
 from stages import plan
 
