@@ -17,6 +17,7 @@ from mtpipe.files import read_json
 from mtpipe.hub import cached, checkpoint_folder, hub_revision, is_hub_id, pinned
 from mtpipe.learn.warm_start import place_checkpoint
 from mtpipe.model.checkpoint_folder import check_checkpoint
+from mtpipe.run.doctor import diagnose
 from mtpipe.settings.model import StartingModel
 from stages import plan
 
@@ -143,6 +144,14 @@ def test_without_the_network_it_says_so(hub, monkeypatch):
     check_checkpoint(NAME)
     with pytest.raises(MtpipeError, match="`dvc repro plan` brings it"):
         checkpoint_folder(NAME)
+
+
+def test_the_doctor_downloads_nothing(hub):
+    write_params({"model.checkpoint": NAME})
+    found = {finding.about: finding for finding in diagnose(Path("params.yaml"))}
+    assert hub.asked == []
+    assert NAME in found["params.yaml"].found
+    assert not found["params.yaml"].remedy
 
 
 def test_a_folder_that_is_there_is_no_id(tmp_path, monkeypatch):

@@ -39,15 +39,14 @@ def diagnose(params_file: Path) -> list[Finding]:
     findings = [Finding("versions", _versions()), _device()]
     try:
         params = load_params(params_file)
-        check_model(params)
-    except MtpipeError as error:
-        findings.append(Finding("params.yaml", "faulty", str(error)))
-    else:
         checkpoint = params.model.checkpoint
         if checkpoint and is_hub_id(checkpoint) and cached(checkpoint) is None:
             findings.append(Finding("params.yaml", f"in order; the stage plan brings {checkpoint} from the hub"))
         else:
+            check_model(params)
             findings += [Finding("params.yaml", "in order"), *_needs(params)]
+    except MtpipeError as error:
+        findings.append(Finding("params.yaml", "faulty", str(error)))
     return [*findings, _lock(), *_running(), *_leftovers(), *_logs(), *_extras()]
 
 
