@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 from builders import ROOT, write_params
 
 from mtpipe.owner import OWNER
@@ -68,8 +69,7 @@ def make_project(folder: Path) -> Path:
 
 def dvc(project: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """A dvc command that has ended; with `check` it has to succeed."""
-    command = ["dvc", *arguments]
-    ended = subprocess.run(command, cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    ended = forked.dvc(arguments, project, ENVIRONMENT)
     assert not (check and ended.returncode), ended.stdout[-3000:] + ended.stderr[-3000:]
     return ended
 

@@ -22,6 +22,8 @@ from mtpipe.params import load_params
 from mtpipe.settings.model import NF4
 from stages import evaluate, evaluate_start, plan, prepare, start
 
+pytestmark = pytest.mark.slow
+
 IDS = torch.arange(2, 12)[None]
 IN_NF4 = pytest.param("adapter in nf4", marks=pytest.mark.slow)
 

@@ -24,6 +24,8 @@ from mtpipe.model.policy import Policy, load_policy, new_checkpoint, save_policy
 from mtpipe.settings.model import NF4, Lora
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=[None, pytest.param(NF4, marks=pytest.mark.slow)])
 def lora(request) -> Lora:

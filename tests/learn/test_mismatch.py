@@ -22,6 +22,8 @@ from mtpipe.settings.mismatch import (
     Uncorrected,
 )
 
+pytestmark = pytest.mark.slow
+
 CORRECTIONS = {
     "token_truncate": TokenTruncate(kind="token_truncate", cap=1.1),
     "token_mask": TokenMask(kind="token_mask", low=0.85, high=1.2),

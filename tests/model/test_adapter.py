@@ -18,6 +18,8 @@ from mtpipe.model.probe import check_scoring
 from mtpipe.settings.model import Lora, Model
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 
+pytestmark = pytest.mark.slow
+
 IDS = torch.arange(2, 12)[None]
 
 

@@ -17,6 +17,8 @@ from mtpipe.model.policy import load_policy, load_vocabulary
 from mtpipe.sampling.vllm.lora import RunningAdapter, base_of, lora_arguments
 from mtpipe.settings.model import Lora
 
+pytestmark = pytest.mark.slow
+
 FIRST = "base_model.model.model.layers.0.mlp.down_proj.lora_A.weight"
 
 

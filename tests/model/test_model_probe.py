@@ -13,6 +13,8 @@ from mtpipe.errors import MtpipeError
 from mtpipe.model.output_head import OutputHead
 from mtpipe.model.probe import check_scoring, output_head, probe_tokens, reads_padding
 
+pytestmark = pytest.mark.slow
+
 SLOWER = ["qwen3_moe", "gpt_neox", "jamba"]
 """Models whose code takes a second to load and run."""
 

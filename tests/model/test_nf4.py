@@ -18,6 +18,8 @@ from mtpipe.model.policy import load_policy, new_checkpoint
 from mtpipe.settings.model import NF4, Lora, Model
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 
+pytestmark = pytest.mark.slow
+
 IDS = torch.arange(2, 12)[None]
 
 

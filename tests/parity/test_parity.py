@@ -21,6 +21,8 @@ from mtpipe.sampling.drawing.requests import SamplingPlan
 from mtpipe.sampling.torch_engine import sample
 from mtpipe.settings.model import Lora
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):

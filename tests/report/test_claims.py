@@ -21,6 +21,8 @@ from mtpipe.report.page import render_markdown, render_page
 from mtpipe.settings.outputs import Report
 from mtpipe.statistics.intervals import estimate_means
 
+pytestmark = pytest.mark.slow
+
 PROBLEMS = 60
 ROUNDS = [{"n": 0, "next": 1}, {"n": 1, "next": 2}]
 
@@ -70,7 +72,6 @@ def test_one_seed_marks_policies_and_claims_nothing_about_methods(here):
     assert "One seed" in verdict_sentences(study, comparison)[0]
 
 
-@pytest.mark.slow
 def test_so_does_the_page_of_one_seed(here):
     page = render_page(*made_up(here, 1, {"token": 0.15}))
     assert not set(BETTER + WORSE) & set(page.partition("<body>")[2])

@@ -9,6 +9,8 @@ import torch
 from mtpipe.owner import OWNER, SHARED, SLOT
 from mtpipe.sampling import opening
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("trained", ["adapter", "weights"])

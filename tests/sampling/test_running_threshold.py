@@ -12,6 +12,8 @@ from mtpipe.sampling.vllm.request import read_rule, validate
 from mtpipe.sampling.vllm.running_threshold import RunningThreshold
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 
+pytestmark = pytest.mark.slow
+
 VOCABULARY = 30
 RULE = RunningThreshold(low=0.5, high=2.0, quantile=0.8, start=0.1)
 ALONE = BatchRequest(RULE)

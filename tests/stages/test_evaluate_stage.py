@@ -13,6 +13,8 @@ from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from stages import evaluate, evaluate_start, sweep
 
+pytestmark = pytest.mark.slow
+
 
 def by_hand(folder, benchmark: str, temperature: float) -> dict[tuple[str, int], str]:
     """Texts by problem and response."""

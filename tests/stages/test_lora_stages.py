@@ -20,6 +20,8 @@ from mtpipe.records import EVALUATION, read_rows
 from mtpipe.temperature.entropy_table import write_entropy_table
 from stages import evaluate, measure, plan, prepare, rollout, start, update, verify
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(policy, policy_folder, tmp_path, monkeypatch) -> Path:

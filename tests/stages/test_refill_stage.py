@@ -19,6 +19,8 @@ from mtpipe.sampling.rounds import draw_problems
 from mtpipe.sampling.torch_engine import TorchEngine
 from stages import measure, plan, rollout, start, update, verify
 
+pytestmark = pytest.mark.slow
+
 PROMPTS, AT_MOST = 4, 4
 RUN = ("uniform", SEED, 0)
 PART = """
@@ -129,7 +131,6 @@ def test_a_round_is_the_same_in_batches_of_any_size_and_in_any_order(refilled, m
     ]
 
 
-@pytest.mark.slow
 def test_rays_workers_draw_the_same_round(refilled):
     pytest.importorskip("ray")
     expected = paths.rollouts(*RUN).read_bytes()

@@ -5,6 +5,8 @@ from benchmarks.simulated_studies import World, draw_scores, paired_differences
 from mtpipe.statistics.intervals import Estimate, estimate_means, p_values
 from mtpipe.statistics.power import seeds_needed, smallest_detectable
 
+pytestmark = pytest.mark.slow
+
 
 def estimate(mean: float, seed_error: float, problem_error: float, seeds: int = 5, problems: int = 500) -> Estimate:
     return Estimate(mean, 0, 0, seed_error, problem_error, seeds, problems)

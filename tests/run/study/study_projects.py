@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import forked
 from builders import ROOT
 
 ARMS = ["arm0", "arm1"]
@@ -65,14 +66,11 @@ class Project:
         return {stage for log in self.folder.glob("data/chains/*/log") for stage in _ran(log.read_text())}
 
     def _call(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        whole = {**self.environment, **environment}
+        if command[0] == "dvc":
+            return forked.dvc(command[1:], self.folder, whole, timeout=600)
         return subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
+            command, cwd=self.folder, env=whole, capture_output=True, text=True, check=False, timeout=600
         )
 
     def copy(self, folder: Path) -> "Project":

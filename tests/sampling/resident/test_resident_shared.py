@@ -11,6 +11,8 @@ from mtpipe.sampling.resident.client import ResidentEngine
 from mtpipe.sampling.resident.frames import receive, send
 from mtpipe.sampling.resident.reaching import give_back_device
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def stages_at_once() -> int:
