@@ -6,6 +6,7 @@ EXAMPLES = {
     "entropy_window": {"low": 0.9, "high": 1.3, "share": 0.25, "window": 7},
     "entropy_linear": {"low": 0.9, "high": 1.3, "cold_until": {"nats": 0.2}, "hot_from": {"nats": 1.5}},
     "entropy_sigmoid": {"low": 0.9, "high": 1.3, "centre": {"nats": 0.6}, "width": 0.2},
+    "random_share": {"low": 0.9, "high": 1.3, "share": 0.25},
     "edt": {},
     "adapt": {"line_end": ","},
     "annealed": {"template": 0},

@@ -1,10 +1,11 @@
 """The embedded sampling engine: batched, with a KV cache, on any transformers causal language model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mtpipe.model.context import ModelContext
@@ -12,7 +13,7 @@ from mtpipe.model.policy import Policy, Vocabulary, load_policy
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.draw import draw_tokens
 from mtpipe.sampling.drawing.line_ends import line_ends
-from mtpipe.sampling.drawing.randomness import token_uniforms
+from mtpipe.sampling.drawing.randomness import rule_uniforms, token_uniforms
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan, by_length, of_one_length
 from mtpipe.sampling.stop_strings import StopStrings
 from mtpipe.temperature.apply import RowTemperatures, RuleContext
@@ -81,23 +82,27 @@ def _sample_batch(
     count, steps, device = len(requests), plan.max_new_tokens, policy.device
     tokens = torch.zeros(count, steps, dtype=torch.long, device=device)
     logprobs, temperatures, entropies = (torch.zeros(count, steps, device=device) for _ in range(3))
-    uniforms = torch.from_numpy(
-        np.stack(
-            [token_uniforms(plan.seed, plan.purpose, request.problem_id, request.sample, steps) for request in requests]
-        )
-    ).to(device)
+    uniforms = _uniforms(token_uniforms, requests, plan, device)
     stop_ids = torch.tensor(policy.stop_ids, device=device)
     lengths = torch.full((count,), steps, device=device)
     stopped = torch.zeros(count, dtype=torch.bool, device=device)
 
     rows = torch.arange(count, device=device)  # the requests that are still in the batch
     rules = RowTemperatures([request.rule for request in requests], device, rule_context)
+    of_rules = _uniforms(rule_uniforms, requests, plan, device) if rules.random else None
     masks: list[tuple[Tensor, Masks]] = []
     context = _read_prompts(policy, requests)
     for step in range(steps):
         positions, previous = torch.full_like(rows, step), tokens[rows, max(step - 1, 0)]
         drawn = draw_tokens(
-            context.logits, rules, positions, previous, uniforms[rows, step], plan.truncation, plan.record_masks
+            context.logits,
+            rules,
+            positions,
+            previous,
+            uniforms[rows, step],
+            plan.truncation,
+            plan.record_masks,
+            None if of_rules is None else of_rules[rows, step],
         )
         tokens[rows, step], logprobs[rows, step] = drawn.tokens, drawn.logprobs
         temperatures[rows, step], entropies[rows, step] = drawn.temperatures, drawn.entropies
@@ -126,6 +131,20 @@ def _sample_batch(
                 responses[index].mask_sizes.append(size)
                 responses[index].mask_ids += ids
     return responses
+
+
+def _uniforms(
+    numbers: Callable[..., NDArray[np.float64]],
+    requests: Sequence[Request],
+    plan: SamplingPlan,
+    device: torch.device,
+) -> Tensor:
+    """The random numbers [requests, max_new_tokens] that a function of the responses' identities gives."""
+    of_responses = [
+        numbers(plan.seed, plan.purpose, request.problem_id, request.sample, plan.max_new_tokens)
+        for request in requests
+    ]
+    return torch.from_numpy(np.stack(of_responses)).to(device)
 
 
 def _read_prompts(policy: Policy, requests: Sequence[Request]) -> ModelContext:

@@ -130,15 +130,24 @@ class RowTemperatures:
         """Whether rows that are not sampled from any more would change the temperatures of the others."""
         return any(group.kind.batch_dependent for group in self._groups)
 
-    def at(self, entropies: Tensor, positions: Tensor, previous: Tensor | None = None) -> Tensor:
+    @property
+    def random(self) -> bool:
+        """Whether a rule asks for random numbers of the tokens' own."""
+        return any(group.kind.random for group in self._groups)
+
+    def at(
+        self, entropies: Tensor, positions: Tensor, previous: Tensor | None = None, uniforms: Tensor | None = None
+    ) -> Tensor:
         """The temperature of each row's next token, [rows], float32.
 
         Args:
             entropies: [rows], nats, untempered.
             positions: [rows], how many tokens each response has so far.
             previous: [rows], each response's last token, anything where it has none; for rules about lines.
+            uniforms: [rows], float64 in [0, 1), `rule_uniforms` of `mtpipe.sampling.drawing.randomness`; for random
+                rules.
         """
-        parts = [self._of_group(group, entropies, positions, previous) for group in self._groups]
+        parts = [self._of_group(group, entropies, positions, previous, uniforms) for group in self._groups]
         if self._groups[0].rows is None:
             return parts[0]
         temperatures = torch.empty(self._count, device=self._device)
@@ -146,9 +155,11 @@ class RowTemperatures:
             temperatures[group.rows] = part
         return temperatures
 
-    def _of_group(self, group: _Alike, entropies: Tensor, positions: Tensor, previous: Tensor | None) -> Tensor:
+    def _of_group(
+        self, group: _Alike, entropies: Tensor, positions: Tensor, previous: Tensor | None, uniforms: Tensor | None
+    ) -> Tensor:
         own_entropies, own_positions = group.of(entropies), group.of(positions)
-        line_starts = recent = None
+        line_starts = recent = own_uniforms = None
         if group.line_end is not None:
             if previous is None or self._rule_context.line_ends is None:
                 raise ValueError("a rule about lines needs the tokens before, and the texts of the vocabulary")
@@ -157,7 +168,12 @@ class RowTemperatures:
             before = self._rule_context.windows.get(group.window, own_entropies[:0])
             recent = torch.cat([before, own_entropies])[-group.window :]
             self._rule_context.windows[group.window] = recent
-        return group.kind.at(group.numbers, NextTokens(own_entropies, own_positions, line_starts, recent))
+        if group.kind.random:
+            if uniforms is None:
+                raise ValueError("a random rule needs a random number of each token's own")
+            own_uniforms = group.of(uniforms)
+        tokens = NextTokens(own_entropies, own_positions, line_starts, recent, own_uniforms)
+        return group.kind.at(group.numbers, tokens)
 
     def keep(self, rows: Tensor) -> "RowTemperatures":
         """The same for a subset of the rows, given by index."""

@@ -72,7 +72,9 @@ def plan_figure(plans: list[RoundPlan], tokens: int, warm_start: Path) -> Figure
 
 def _can_be_drawn(rule: ResolvedRule) -> bool:
     """Whether a token's temperature follows from what a picture can have along an axis or as two curves."""
-    return rule.kind != "uniform" and not rule.batch_dependent and "window" not in type(rule).model_fields
+    if rule.kind == "uniform" or rule.batch_dependent or rule.random:
+        return False
+    return "window" not in type(rule).model_fields
 
 
 def _by_round(axis: Axes, arm: str, plans: list[RoundPlan]) -> None:

@@ -8,7 +8,8 @@ from mtpipe.learn.scoring.scorer import Scorer
 from mtpipe.learn.scoring.sequences import Sequences, pad, tempered_logprobs
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.line_ends import line_ends
-from mtpipe.sampling.drawing.requests import Request
+from mtpipe.sampling.drawing.randomness import rule_uniforms
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.temperature.apply import RowTemperatures, RuleContext
 from mtpipe.temperature.masks import Masks
 
@@ -52,15 +53,27 @@ def assert_replay_gives_the_recorded_logprobs(policy, responses: list[Rollout], 
     assert abs((logprobs - recorded).exp().mean() - 1) < tolerance
 
 
-def assert_temperatures_follow_from_entropies(policy, responses: list[Rollout], requests: list[Request]) -> None:
-    """Every recorded temperature is that of the request's rule, given the recorded entropy of the same token."""
+def assert_temperatures_follow_from_entropies(
+    policy, responses: list[Rollout], requests: list[Request], plan: SamplingPlan | None = None
+) -> None:
+    """Every recorded temperature is that of the request's rule, given the recorded entropy of the same token.
+
+    With a plan, random rules get the number of their response and position.
+    """
     rule_context = RuleContext(line_ends(policy.tokenizer, policy.model.config.vocab_size, "cpu"))
     asked = {(request.problem_id, request.sample): request for request in requests}
     for response in responses:
         request = asked[response.problem_id, response.sample]
         count = len(response.entropies)
+        uniforms = None
+        if plan is not None:
+            own = rule_uniforms(plan.seed, plan.purpose, response.problem_id, response.sample, count)
+            uniforms = torch.from_numpy(own)
         found = RowTemperatures([request.rule] * count, rule_context=rule_context).at(
-            torch.tensor(response.entropies), torch.arange(count), torch.tensor([0, *response.response_ids[:-1]])
+            torch.tensor(response.entropies),
+            torch.arange(count),
+            torch.tensor([0, *response.response_ids[:-1]]),
+            uniforms,
         )
         torch.testing.assert_close(found, torch.tensor(response.temperatures), atol=0, rtol=1e-6)
         assert response.base_temperature == request.base

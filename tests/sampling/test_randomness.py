@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mtpipe.errors import MtpipeError
-from mtpipe.sampling.drawing.randomness import response_uniform, token_uniforms
+from mtpipe.sampling.drawing.randomness import response_uniform, rule_uniforms, token_uniforms
 from mtpipe.sampling.rounds import draw_problems
 
 PROBLEMS = [{"problem_id": str(index)} for index in range(10)]
@@ -24,6 +24,24 @@ def test_a_responses_own_number_is_none_of_its_tokens():
     assert not set(own) & {number for p in range(200) for number in token_uniforms(0, "round 0", str(p), 0, 20)}
     assert len(set(own)) == 200
     assert 0.4 < sum(own) / 200 < 0.6
+
+
+def test_a_random_rules_numbers_are_independent_of_those_that_the_tokens_are_drawn_with():
+    of_rule, of_draw = (
+        np.concatenate([numbers(0, "round 0", str(problem), 0, 100) for problem in range(200)])
+        for numbers in (rule_uniforms, token_uniforms)
+    )
+    assert not set(of_rule) & set(of_draw)
+    table = np.histogram2d(of_rule, of_draw, bins=10, range=[[0, 1], [0, 1]])[0]
+    statistic = ((table - 200) ** 2 / 200).sum()
+    assert statistic < 160, "chi-square of 99 degrees of freedom: 99 in the mean, 160 once in 10 000"
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
+def test_the_share_of_tokens_that_a_random_rule_heats_lies_in_its_binomial_interval(share):
+    numbers = np.concatenate([rule_uniforms(3, "round 1", str(problem), 2, 100) for problem in range(500)])
+    error = (share * (1 - share) / len(numbers)) ** 0.5
+    assert abs((numbers < share).mean() - share) < 3.9 * error
 
 
 def test_the_numbers_are_uniform():

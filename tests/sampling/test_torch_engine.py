@@ -19,6 +19,7 @@ from mtpipe.sampling.torch_engine import sample
 from mtpipe.temperature.masks import Masks
 from mtpipe.temperature.rules import RULES
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.temperature.rules.random_share import ResolvedRandomShare
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import Truncation
 
@@ -174,10 +175,45 @@ def test_rules_of_every_kind_stand_side_by_side(policy, requests):
     ]
     mixed = [replace(request, rule=rules[index % len(rules)]) for index, request in enumerate(requests)]
     responses = list(sample(policy, mixed, plan()))
-    assert_temperatures_follow_from_entropies(policy, responses, mixed)
+    assert_temperatures_follow_from_entropies(policy, responses, mixed, plan())
     assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=2e-5)
     one_by_one = by_identity(sample(policy, mixed, plan(batch_size=1)))
     assert all(one_by_one[key].response_ids == one.response_ids for key, one in by_identity(responses).items())
+
+
+def test_a_random_share_of_tokens_is_hot_whatever_their_entropy_and_in_any_batch(policy):
+    """Each half of the tokens, the surer and the less sure, has the share within four standard errors."""
+    rule, share = ResolvedRandomShare(low=0.9, high=1.1, share=0.2), 0.2
+    asked = [Request(prompt, index, policy.encode(prompt), 0.9, rule) for prompt in PROMPTS for index in range(40)]
+    responses = list(sample(policy, asked, plan()))
+    assert_temperatures_follow_from_entropies(policy, responses, asked, plan())
+    assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)
+    hot = torch.tensor([temperature > 1 for one in responses for temperature in one.temperatures]).double()
+    entropies = torch.tensor([entropy for one in responses for entropy in one.entropies])
+    assert len(hot) > 2000
+    sure = entropies < entropies.median()
+    for half in (hot[sure], hot[~sure]):
+        assert abs(half.mean() - share) < 4 * (share * (1 - share) / len(half)) ** 0.5
+    alone, backwards = (
+        by_identity(sample(policy, order, plan(batch_size=size))) for order, size in ((asked, 1), (asked[::-1], 7))
+    )
+    for identity, one in by_identity(responses).items():
+        assert one.temperatures == alone[identity].temperatures == backwards[identity].temperatures
+
+
+def test_which_token_is_drawn_says_nothing_about_whether_it_is_hot(policy):
+    """The first tokens of many samples at two temperatures that are nearly one: the table of token by heat."""
+    prompt, share = policy.encode("2+9>"), 0.5
+    rule = ResolvedRandomShare(low=1.0, high=1.0 + 1e-6, share=share)
+    asked = [Request("2+9", index, prompt, 1.0, rule) for index in range(4000)]
+    first = SamplingPlan(0, "round 0", max_new_tokens=1, batch_size=4000)
+    drawn = [(one.response_ids[0], one.temperatures[0] > 1) for one in sample(policy, asked, first)]
+    tokens, hot = (torch.tensor(column) for column in zip(*drawn, strict=True))
+    counts = torch.bincount(tokens)
+    of_hot = torch.bincount(tokens[hot], minlength=len(counts))
+    common = counts >= 20
+    statistic = ((of_hot - share * counts)[common] ** 2 / (share * (1 - share) * counts[common])).sum()
+    assert statistic < 3 * int(common.sum()), "far beyond any plausible draw (the mean is the number of tokens)"
 
 
 @pytest.mark.parametrize("others", [[], ["2+9*3-4>"]])

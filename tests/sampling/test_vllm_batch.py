@@ -8,18 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtpipe.sampling.drawing.draw import draw_tokens, token_entropies
-from mtpipe.sampling.drawing.randomness import token_uniforms
+from mtpipe.sampling.drawing.randomness import rule_uniforms, token_uniforms
 from mtpipe.sampling.vllm.batch import BatchRequest, TemperedBatch
 from mtpipe.sampling.vllm.records import Joined, join
 from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.masks import Masks
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
+from mtpipe.temperature.rules.random_share import ResolvedRandomShare
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import NONE, Truncation
 
 VOCABULARY = 30
 LIMIT = 50
-RULES = [ResolvedEntropyThreshold(low=0.7, high=1.6, threshold=2.0), ResolvedUniform(temperature=1.3)]
+RULES = [
+    ResolvedEntropyThreshold(low=0.7, high=1.6, threshold=2.0),
+    ResolvedUniform(temperature=1.3),
+    ResolvedRandomShare(low=0.7, high=1.6, share=0.5),
+]
 TOP_P = Truncation(top_p=0.7)
 
 
@@ -28,8 +33,9 @@ def tempered_batch() -> TemperedBatch:
 
 
 def drawn(index: int, truncation: Truncation = NONE, record_masks: bool = False) -> BatchRequest:
-    uniforms = token_uniforms(0, "test", "p", index, LIMIT)
-    return BatchRequest(RULES[index % 2], truncation, uniforms, f"record {index}", record_masks)
+    uniforms, of_rule = (numbers(0, "test", "p", index, LIMIT) for numbers in (token_uniforms, rule_uniforms))
+    rule = RULES[index % 3]
+    return BatchRequest(rule, truncation, uniforms, f"record {index}", record_masks, of_rule if rule.random else None)
 
 
 def step(batch: TemperedBatch, logits: torch.Tensor, slots: list[int], positions: list[int]) -> torch.Tensor:
@@ -41,7 +47,8 @@ def alone(request: BatchRequest, logits: torch.Tensor, position: int):
     """The token drawn from logits [vocabulary] at a position, in a batch of its own."""
     number = torch.tensor([request.uniforms[position]])
     rules, at = RowTemperatures([request.rule]), torch.tensor([position])
-    return draw_tokens(logits[None], rules, at, None, number, request.truncation, request.record_masks)
+    of_rule = None if request.rule_uniforms is None else torch.tensor([request.rule_uniforms[position]])
+    return draw_tokens(logits[None], rules, at, None, number, request.truncation, request.record_masks, of_rule)
 
 
 def joined_at(records, position: int) -> Joined:

@@ -104,7 +104,7 @@ def test_rules_of_every_kind_agree_between_the_engines(engine, policy, requests)
     ]
     mixed = [dataclasses.replace(one, rule=rules[index % len(rules)]) for index, one in enumerate(requests)]
     responses = engine(sample, mixed, plan())
-    assert_temperatures_follow_from_entropies(policy, responses, mixed)
+    assert_temperatures_follow_from_entropies(policy, responses, mixed, plan())
     assert_same_rollouts(responses, torch_engine.sample(policy, mixed, plan()))
 
 

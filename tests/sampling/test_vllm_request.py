@@ -71,6 +71,13 @@ def test_a_draw_by_the_processor_refuses_noise_and_truncation_by_vllm(named):
         validate(sampling(drawn, **{"temperature": 0.0, **named}))
 
 
+def test_a_random_rule_is_refused_where_vllm_draws_and_named_with_a_remedy():
+    rule = {"kind": "random_share", "low": 1.0, "high": 1.2, "share": 0.2}
+    validate(sampling({"token_temperature": rule, "token_draw": DRAW}, temperature=0.0))
+    with pytest.raises(ValueError, match=r"rule random_share takes its random numbers .* use entropy_threshold"):
+        validate(sampling({"token_temperature": rule}))
+
+
 def test_a_high_below_low_is_allowed_and_warned_of(caplog):
     with caplog.at_level(logging.WARNING):
         validate(sampling({"token_temperature": {**BY_ENTROPY, "high": 0.8}}))

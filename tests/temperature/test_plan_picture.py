@@ -42,3 +42,8 @@ def test_a_rule_of_lines_has_a_curve_for_a_lines_first_token_and_one_for_the_oth
         "a line's first token": {1.2},
         "other tokens": {0.9},
     }
+
+
+def test_a_random_rule_has_no_curve_within_a_response():
+    found = axes_of({"chance": {"token": {"kind": "random_share", "low": 0.9, "high": 1.2}}})
+    assert found.keys() == {"chance"}

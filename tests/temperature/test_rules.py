@@ -21,6 +21,7 @@ TO_UNIFORM = {
     "entropy_window": {"high": 0.9},
     "entropy_linear": {"high": 0.9},
     "entropy_sigmoid": {"high": 0.9},
+    "random_share": {"high": 0.9},
     "edt": {"theta": 0},
     "adapt": {"high": 0.6},
     "annealed": {"decay": 1e8},
@@ -46,7 +47,13 @@ def temperatures(rules: list[ResolvedRule], tokens: list[tuple[float, int, int]]
     """Of tokens given by entropy, position and the token before, which ends a line if it is a comma."""
     entropies, positions, previous = zip(*tokens, strict=True)
     rows = RowTemperatures(rules, rule_context=RuleContext(SURROUNDINGS.line_ends))
-    return rows.at(torch.tensor(entropies), torch.tensor(positions), torch.tensor(previous)).tolist()
+    at = torch.tensor(positions)
+    return rows.at(torch.tensor(entropies), at, torch.tensor(previous), uniforms(at)).tolist()
+
+
+def uniforms(positions: torch.Tensor) -> torch.Tensor:
+    """Any numbers in [0, 1) of the tokens' own."""
+    return positions.double() * 0.6180339887 % 1
 
 
 def test_the_examples_are_those_of_the_whole_table():
@@ -135,8 +142,9 @@ def test_rows_that_stay_in_a_batch_keep_their_rules(rows, data):
     whole = RowTemperatures([resolved(kind, base) for kind, base, _ in rows], rule_context=SURROUNDINGS)
     index = torch.tensor(kept)
     smaller = whole.keep(index).keep(torch.arange(len(kept)))
-    found = smaller.at(entropies[index], positions[index], previous[index])
-    torch.testing.assert_close(found, whole.at(entropies, positions, previous)[index], rtol=1e-6, atol=0)
+    numbers = uniforms(positions)
+    found = smaller.at(entropies[index], positions[index], previous[index], numbers[index])
+    torch.testing.assert_close(found, whole.at(entropies, positions, previous, numbers)[index], rtol=1e-6, atol=0)
 
 
 def test_edt_is_the_papers_formula():
@@ -186,6 +194,22 @@ def test_ramps_are_their_formulas():
     assert temperatures([resolved("entropy_linear")] * 6, tokens) == pytest.approx(list(0.9 + 0.4 * shares))
     shares = 1 / (1 + np.exp(-(np.array(entropies) - 0.6) / 0.2))
     assert temperatures([resolved("entropy_sigmoid")] * 6, tokens) == pytest.approx(list(0.9 + 0.4 * shares))
+
+
+def test_a_random_share_goes_by_the_tokens_own_number_and_by_nothing_else():
+    numbers = torch.tensor([0.0, 0.2499, 0.25, 0.999], dtype=torch.float64)
+    rows = RowTemperatures([resolved("random_share")] * 4)
+    for entropies, positions in ((torch.zeros(4), torch.zeros(4)), (torch.rand(4), torch.arange(4))):
+        assert rows.at(entropies, positions, None, numbers).tolist() == pytest.approx([1.3, 1.3, 0.9, 0.9])
+    with pytest.raises(ValueError, match="a random rule needs a random number"):
+        rows.at(torch.zeros(4), torch.zeros(4))
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0.9), (1.0, 1.3)])
+def test_a_share_of_none_or_all_heats_none_or_all(share, expected):
+    numbers = torch.tensor([0.0, 0.5, 1 - 2.0**-53], dtype=torch.float64)
+    rows = RowTemperatures([resolved("random_share", share=share)] * 3)
+    assert rows.at(torch.zeros(3), torch.zeros(3), None, numbers).tolist() == pytest.approx([expected] * 3)
 
 
 def test_a_ramp_between_two_quantiles_that_are_one_entropy_is_a_step():

@@ -45,6 +45,7 @@ def draw_tokens(
     uniforms: Tensor,
     truncation: Truncation,
     record_masks: bool = False,
+    rule_uniforms: Tensor | None = None,
 ) -> DrawnTokens:
     """Draws each row's next token by inverting the tempered distribution function at the row's random number.
 
@@ -54,15 +55,20 @@ def draw_tokens(
         uniforms: [rows], float64, in [0, 1).
         truncation: cuts the tempered distribution, which the log-probs are then those of.
         record_masks: whether to return what truncation left.
+        rule_uniforms: [rows], as `uniforms` in RowTemperatures.at; apart from those of the draw.
     """
     if logits.shape[1] > BLOCK:
         return DrawnTokens(
             *draw_by_blocks(
-                logits, lambda found: rules.at(found, positions, previous), uniforms, truncation, record_masks
+                logits,
+                lambda found: rules.at(found, positions, previous, rule_uniforms),
+                uniforms,
+                truncation,
+                record_masks,
             )
         )
     entropies = _few_entropies(logits)
-    temperatures = rules.at(entropies, positions, previous)
+    temperatures = rules.at(entropies, positions, previous, rule_uniforms)
     logprobs = (logits / temperatures[:, None]).log_softmax(-1)
     masks = None
     if truncation.cuts:

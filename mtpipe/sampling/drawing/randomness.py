@@ -1,4 +1,4 @@
-"""One random number for each token, as a pure function of the token's identity."""
+"""Random numbers of each token, as a pure function of the token's identity."""
 
 import hashlib
 
@@ -16,6 +16,15 @@ def token_uniforms(seed: int, purpose: str, problem_id: str, sample: int, positi
         purpose: what is sampled, "round 3" say; part of the identity.
     """
     return _generator(seed, purpose, problem_id, sample).random(positions)
+
+
+def rule_uniforms(seed: int, purpose: str, problem_id: str, sample: int, positions: int) -> NDArray[np.float64]:
+    """The same for random token rules: numbers of another stream, independent of those that the tokens are drawn with.
+
+    A rule that looked at the number of the draw would choose tokens by what is drawn: a low number stands for the
+    first tokens of the vocabulary.
+    """
+    return _generator(seed, f"{purpose}\x1frule", problem_id, sample).random(positions)
 
 
 def response_uniform(seed: int, purpose: str, problem_id: str, sample: int) -> float:

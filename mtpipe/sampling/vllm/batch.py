@@ -25,7 +25,7 @@ from torch import Tensor
 
 from mtpipe.sampling.drawing.draw import draw_tokens, token_entropies
 from mtpipe.sampling.drawing.line_ends import line_ends
-from mtpipe.sampling.drawing.randomness import token_uniforms
+from mtpipe.sampling.drawing.randomness import rule_uniforms, token_uniforms
 from mtpipe.sampling.vllm.heat import HeatLog
 from mtpipe.sampling.vllm.records import Record, TokenRecords
 from mtpipe.sampling.vllm.request import read_draw, read_rule
@@ -46,13 +46,17 @@ _LEFT_ALONE, _DIVIDED, _DRAWN = 0, 1, 2
 
 @dataclass(frozen=True, eq=False)
 class BatchRequest:
-    """A request with a temperature setting; `uniforms` [max_tokens] and `record` are None where vLLM draws."""
+    """A request with a temperature setting; `uniforms` [max_tokens] and `record` are None where vLLM draws.
+
+    `rule_uniforms` [max_tokens] are those of a random rule.
+    """
 
     rule: ResolvedRule
     truncation: Truncation = NONE
     uniforms: NDArray[np.float64] | None = None
     record: str | None = None
     record_masks: bool = False
+    rule_uniforms: NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, sampling: "SamplingParams", max_tokens: int) -> "BatchRequest | None":
@@ -62,9 +66,32 @@ class BatchRequest:
             return None
         if draw is None:
             return cls(rule)
-        count = sampling.max_tokens or max_tokens
-        uniforms = token_uniforms(draw.seed, draw.purpose, draw.problem_id, draw.sample, count)
-        return cls(rule, draw.truncation, uniforms, draw.record, draw.record_masks)
+        identity = (draw.seed, draw.purpose, draw.problem_id, draw.sample, sampling.max_tokens or max_tokens)
+        of_rule = rule_uniforms(*identity) if rule.random else None
+        return cls(rule, draw.truncation, token_uniforms(*identity), draw.record, draw.record_masks, of_rule)
+
+
+class _Uniforms:
+    """Random numbers by slot and position."""
+
+    def __init__(self) -> None:
+        self._numbers = np.zeros((1, 1))
+
+    def put(self, slot: int, numbers: NDArray[np.float64]) -> None:
+        """A slot's numbers [positions] from now on."""
+        if slot >= len(self._numbers):
+            self._numbers = grown(self._numbers, slot + 1)
+        if (more := len(numbers) - self._numbers.shape[1]) > 0:
+            self._numbers = np.pad(self._numbers, ((0, 0), (0, more)))
+        self._numbers[slot, : len(numbers)] = numbers
+
+    def at(self, slots: NDArray[np.intp], positions: NDArray[np.intp], device: torch.device) -> Tensor:
+        """Those of each row [rows].
+
+        Before the first token and beyond the last one any number does: what is drawn there is thrown away.
+        """
+        numbers = self._numbers[slots, positions.clip(0, self._numbers.shape[1] - 1)]
+        return torch.from_numpy(numbers).to(device)
 
 
 class _Drawing(NamedTuple):
@@ -103,7 +130,7 @@ class TemperedBatch:
         self._device = device
         self._rule_context = RuleContext(cache(partial(_line_ends, vllm_config.model_config, device)))
         self._rules = RuleTable()
-        self._uniforms = np.zeros((1, 1))
+        self._uniforms, self._rule_uniforms = _Uniforms(), _Uniforms()
         self._handling = np.zeros(1, dtype=np.intp)
         self._record_of = np.zeros(1, dtype=np.intp)
         self._drawings: list[_Drawing] = []
@@ -119,7 +146,7 @@ class TemperedBatch:
         self._arranged_for = None
         if slot >= len(self._handling):
             self._handling, self._record_of = grown(self._handling, slot + 1), grown(self._record_of, slot + 1)
-            self._uniforms, self._lowest = grown(self._uniforms, slot + 1), grown(self._lowest, slot + 1)
+            self._lowest = grown(self._lowest, slot + 1)
         self._handling[slot] = _LEFT_ALONE
         if request is None:
             return
@@ -134,9 +161,8 @@ class TemperedBatch:
             self._drawings.append(drawing)
         self._handling[slot] = _DRAWN + self._drawings.index(drawing)
         self._record_of[slot] = self._records.open(request.record)
-        if (more := len(request.uniforms) - self._uniforms.shape[1]) > 0:
-            self._uniforms = np.pad(self._uniforms, ((0, 0), (0, more)))
-        self._uniforms[slot, : len(request.uniforms)] = request.uniforms
+        self._uniforms.put(slot, request.uniforms)
+        self._rule_uniforms.put(slot, np.zeros(0) if request.rule_uniforms is None else request.rule_uniforms)
 
     def apply(self, logits: Tensor, slots: NDArray[np.intp], positions: NDArray[np.intp], previous: Tensor) -> Tensor:
         """Tempers the rows of requests in place.
@@ -164,10 +190,9 @@ class TemperedBatch:
             if group.index is not None:
                 logits[group.index] = of_group
             return
-        # Before the first token and beyond the last one any number does: what is drawn there is thrown away.
-        numbers = self._uniforms[group.slots, positions.clip(0, self._uniforms.shape[1] - 1)]
-        uniforms = torch.from_numpy(numbers).to(self._device)
-        drawn = draw_tokens(of_group, group.rules, places, group.of(previous), uniforms, *group.drawing)
+        uniforms = self._uniforms.at(group.slots, positions, self._device)
+        of_rules = self._rule_uniforms.at(group.slots, positions, self._device) if group.rules.random else None
+        drawn = draw_tokens(of_group, group.rules, places, group.of(previous), uniforms, *group.drawing, of_rules)
         rows = torch.arange(len(logits), device=self._device) if group.index is None else group.index
         logits[rows, drawn.tokens] = _OUT_OF_REACH
         self._records.add(self._record_of[group.slots], positions, drawn)

@@ -100,6 +100,11 @@ def validate(sampling: Any) -> None:
         raise ValueError(f"{SETTING}: the rule {rule.kind} is for servers; a round freezes its quantile beforehand")
     if draw is None and hasattr(rule, "line_end"):
         raise ValueError(f"{SETTING}: the rule {rule.kind} works where mtpipe draws the tokens, not beside vLLM's draw")
+    if draw is None and rule.random:
+        raise ValueError(
+            f"{SETTING}: the rule {rule.kind} takes its random numbers from problem and response, which a request to a "
+            f"server does not name; use entropy_threshold, or sample in the pipeline"
+        )
     if isinstance(rule, ResolvedEntropyThreshold) and rule.high < rule.low:
         _warn_of_colder_high(rule.low, rule.high)
     if draw is None and sampling.temperature != 1.0:

@@ -1,7 +1,7 @@
 """The table of token rules. A rule is one file of this folder and one line here, or a dotted path elsewhere.
 
 Read `rule` first: what a rule is, and how it resolves. Then any of `uniform`, `entropy_threshold`, `entropy_window`,
-`entropy_ramp`, `edt`, `adapt` and `annealed`; `outside` loads rules from elsewhere.
+`entropy_ramp`, `random_share`, `edt`, `adapt` and `annealed`; `outside` loads rules from elsewhere.
 
 Must not import: torch, mtpipe.temperature.controllers, mtpipe.temperature.apply: a rule is a function of arrays.
 """
@@ -18,6 +18,7 @@ from mtpipe.temperature.rules.entropy_ramp import EntropyLinear, EntropySigmoid
 from mtpipe.temperature.rules.entropy_threshold import EntropyThreshold
 from mtpipe.temperature.rules.entropy_window import EntropyWindow
 from mtpipe.temperature.rules.outside import load_rule
+from mtpipe.temperature.rules.random_share import RandomShare
 from mtpipe.temperature.rules.rule import ResolvedRule, Rule
 from mtpipe.temperature.rules.uniform import Uniform
 
@@ -27,6 +28,7 @@ RULES: dict[str, type[Rule]] = {
     "entropy_window": EntropyWindow,
     "entropy_linear": EntropyLinear,
     "entropy_sigmoid": EntropySigmoid,
+    "random_share": RandomShare,
     "edt": EDT,
     "adapt": AdapT,
     "annealed": Annealed,

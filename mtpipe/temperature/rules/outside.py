@@ -5,6 +5,7 @@ from mtpipe.temperature.rules.rule import NextTokens, ResolvedRule, Rule
 
 _ENTROPIES = (0.0, 0.1, 1.0, 10.0)
 _POSITIONS = (0, 1, 7, 1000)
+_UNIFORMS = (0.0, 0.3, 0.7, 0.999)
 
 
 def load_rule(path: str) -> type[Rule]:
@@ -26,7 +27,9 @@ def try_rule(path: str, rule: ResolvedRule) -> None:
 
     where = f"{path}: `at` in {written_in(type(rule))}"
     count = len(_ENTROPIES)
-    tokens = NextTokens(np.array(_ENTROPIES), np.array(_POSITIONS), np.arange(count) == 0, np.array(_ENTROPIES))
+    tokens = NextTokens(
+        np.array(_ENTROPIES), np.array(_POSITIONS), np.arange(count) == 0, np.array(_ENTROPIES), np.array(_UNIFORMS)
+    )
     numbers = {name: np.full(count, value) for name, value in rule.frozen(lambda quantile: quantile).numbers.items()}
     with own_code(path):
         found = np.asarray(rule.at(numbers, tokens))

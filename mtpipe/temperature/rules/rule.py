@@ -60,12 +60,15 @@ class NextTokens:
         positions: [rows], how many tokens each row's response has so far.
         line_starts: [rows], bool, whether a line starts with the token; for rules with a `line_end`.
         recent: the entropies of the last tokens drawn, these included; for rules with a `window`.
+        uniforms: [rows], float64, a random number in [0, 1) of each token's own, apart from the one that it is drawn
+            with; for rules that are `random`.
     """
 
     entropies: Array
     positions: Array
     line_starts: Array = None
     recent: Array = None
+    uniforms: Array = None
 
 
 class ResolvedRule(Settings):
@@ -77,6 +80,9 @@ class ResolvedRule(Settings):
 
     batch_dependent: ClassVar[bool] = False
     """Whether a token's temperature depends on the others that are sampled at the time."""
+
+    random: ClassVar[bool] = False
+    """Whether the rule asks for NextTokens.uniforms."""
 
     depends_on: ClassVar[Literal["entropy", "position"] | None] = None
     """What pictures show the temperature over; None if it is a function of neither alone."""
