@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from mtpipe.alone import alone
 from mtpipe.commands import add_command, positive
 from mtpipe.errors import MtpipeError
 from mtpipe.run.study.parts import SHARED
+from mtpipe.run.study.settled import UP_TO_DATE, is_settled
 
 if TYPE_CHECKING:
     from mtpipe.params import Params
@@ -52,11 +54,6 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     """Ends with status 1 if a chain fails, and with 130 after Ctrl-C."""
-    from mtpipe.params import load_params
-    from mtpipe.run.study.study import StudyRun
-    from mtpipe.run.study.table import table
-    from mtpipe.run.study.watch import Watch
-
     if stage := os.environ.get("DVC_STAGE"):
         raise MtpipeError(
             f"DVC's stage {stage} has started this, and `run` cannot work inside a stage, whose files DVC holds until "
@@ -67,6 +64,25 @@ def main(arguments: argparse.Namespace) -> None:
         raise MtpipeError(f"--params is {arguments.params}; `run` makes the study of params.yaml, which DVC reads too")
     if (arguments.chain or arguments.merge) and (arguments.arms or arguments.seeds or arguments.jobs):
         raise MtpipeError("--arms, --seeds and --jobs choose among chains; leave them out with --chain and --merge")
+    if _asks_for_all(arguments) and is_settled():
+        print(UP_TO_DATE)
+        return
+    with ExitStack() as servers:
+        start = None if arguments.address or arguments.dry_run else _local_start(servers)
+        _run(arguments, start)
+
+
+def _run(arguments: argparse.Namespace, start: "Start | None") -> None:
+    """Never returns, but with --dry-run.
+
+    Args:
+        start: what starts parts on this machine.
+    """
+    from mtpipe.params import load_params
+    from mtpipe.run.study.study import StudyRun
+    from mtpipe.run.study.table import table
+    from mtpipe.run.study.watch import Watch
+
     params = load_params(arguments.params)
     chains = _chosen(params, arguments.arms, arguments.seeds)
     if arguments.dry_run:
@@ -74,7 +90,7 @@ def main(arguments: argparse.Namespace) -> None:
 
         print(dry_run(params, chains))
         return
-    start, places = _places(params, arguments)
+    start, places = _places(params, arguments, start)
     lock, what = "study", "another `python -m mtpipe run` is at work on this study"
     if arguments.chain not in (None, SHARED):
         lock, what = f"run-{arguments.chain.replace('/', '-')}", f"{arguments.chain} is at work already"
@@ -95,12 +111,28 @@ def main(arguments: argparse.Namespace) -> None:
     sys.exit(130 if stopped else 1 if study.outcome.failed else 0)
 
 
-def _places(params: "Params", arguments: argparse.Namespace) -> "tuple[Start, list[Slot]]":
-    """What starts a part, and the slots to start parts in."""
+def _asks_for_all(arguments: argparse.Namespace) -> bool:
+    """Whether nothing is asked for but that the study be made."""
+    names = ("arms", "seeds", "devices", "dry_run", "pull", "address", "chain", "merge")
+    return not any(getattr(arguments, name) for name in names)
+
+
+def _local_start(servers: ExitStack) -> "Start":
+    """What starts parts on this machine: a server that forks them, where there is Linux's /proc."""
+    if Path("/proc/self/status").is_file():
+        from mtpipe.run.study.fork_server import ForkServer
+
+        return servers.enter_context(ForkServer()).start
     from mtpipe.run.study.pool import LocalPart
+
+    return LocalPart
+
+
+def _places(params: "Params", arguments: argparse.Namespace, start: "Start | None") -> "tuple[Start, list[Slot]]":
+    """What starts a part, which is `start` but on a Ray cluster, and the slots to start parts in."""
     from mtpipe.run.study.slots import crowding, slots
 
-    if arguments.address is not None:
+    if start is None:
         from mtpipe.run.study.ray_pool import RayCluster
 
         if arguments.devices is not None:
@@ -110,7 +142,7 @@ def _places(params: "Params", arguments: argparse.Namespace) -> "tuple[Start, li
     found = slots(params, arguments.jobs, arguments.devices)
     if told := crowding(params, found):
         print(told, file=sys.stderr)
-    return LocalPart, found
+    return start, found
 
 
 def _chosen(params: "Params", arms: Sequence[str] | None, seeds: Sequence[int] | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""The local pool: parts as processes, one in each slot, which end with the process that started them."""
+"""Parts as processes, one in each slot, which end with the process that started them."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from mtpipe.run.study.part import PARENT, log_file
 from mtpipe.run.study.slots import Slot
 
 _SECONDS_TO_STOP = 20.0
-_SECONDS_BETWEEN_LOOKS = 0.1
+SECONDS_BETWEEN_LOOKS = 0.1
 
 
 class Started(Protocol):
@@ -58,21 +58,21 @@ def run_parts(
                     free.append(slot)
                     end(part)
             look()
-            time.sleep(_SECONDS_BETWEEN_LOOKS if at_work else 0)
+            time.sleep(SECONDS_BETWEEN_LOOKS if at_work else 0)
     except BaseException:
         for started, _ in at_work.values():
             started.interrupt()
         deadline = time.monotonic() + _SECONDS_TO_STOP
         for part, (started, _) in at_work.items():
             while not started.has_ended() and time.monotonic() < deadline:
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
+                time.sleep(SECONDS_BETWEEN_LOOKS)
             started.kill()
             end(part)
         raise
 
 
 class LocalPart:
-    """A part in a process of its own, whose output goes to the part's log."""
+    """A part in an interpreter of its own, where none can be forked; its output goes to the part's log."""
 
     def __init__(self, part: str, slot: Slot) -> None:
         alive, self._alive = os.pipe()
@@ -95,14 +95,16 @@ class LocalPart:
         return self._process.poll() is not None
 
     def interrupt(self) -> None:
-        self._send(signal.SIGINT)
+        signal_session(self._process.pid, signal.SIGINT)
 
     def kill(self) -> None:
         """Ends it and the commands of its stages, which outlive it if it was killed."""
-        self._send(signal.SIGKILL)
+        signal_session(self._process.pid, signal.SIGKILL)
         self._process.wait()
         os.close(self._alive)
 
-    def _send(self, sign: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, sign)
+
+def signal_session(part: int, sign: signal.Signals) -> None:
+    """Signals a part, by its process number, and the commands of its stages."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(part, sign)

@@ -19,6 +19,7 @@ from dvc import rwlock
 from dvc.dvcfile import ProjectFile, is_valid_filename, load_file
 from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.lock import LockError, LockNoop, make_lock
+from dvc.logger import ColorFormatter
 from dvc.repo import Repo
 from dvc.repo.index import Index
 from dvc.repo.reproduce import get_active_graph, plan_repro
@@ -140,8 +141,14 @@ class Project:
             self._file.lockfile_contents = {}
             self._definitions = self._file.resolver.definitions
         self._stages: dict[str, ProjectStage] = {}
+        self._folders: list[str] = []  # those that are not ignored, once they were looked through for other stages
         if tells:
-            logging.getLogger("dvc").setLevel(logging.INFO)
+            logger = logging.getLogger("dvc")
+            logger.setLevel(logging.INFO)
+            for (
+                handler
+            ) in logger.handlers:  # made while DVC was imported, when standard output may have been a terminal
+                handler.setFormatter(ColorFormatter(log_colors=False))
 
     @cached_property
     def parts(self) -> Parts:
@@ -180,6 +187,22 @@ class Project:
         outs = [out for stage in self._others for out in stage.outs if out.hash_info]
         return [(os.path.relpath(out.fs_path), out.hash_info.value) for out in outs]
 
+    def files(self) -> Iterator[str]:
+        """All that decides what is up to date, relative to the root: DVC's own files, and what stages read and write.
+
+        Folders come with all that is in them, and with those in which further dvc.yaml or .dvc files may appear.
+        """
+        yield from (str(DVC_YAML), "dvc.lock", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/config.local")
+        stages = [self.stage(name) for name in self.parts.order]
+        found = {str(path) for stage in stages for path in (*stage.reads, *stage.writes)}
+        found |= {os.path.relpath(stage.path) for stage in self._others}
+        for path in sorted(found):
+            yield path
+            for folder, folders, files in self._repo.dvcignore.walk(self._repo.fs, os.path.abspath(path)):
+                within = os.path.relpath(folder)
+                yield from (f"{within}/{name}" for name in (*folders, *files))
+        yield from self._folders
+
     def pull_run_cache(self) -> None:
         """Brings what other machines have pushed with `dvc push --run-cache`. Raises MtpipeError without a remote."""
         try:
@@ -201,11 +224,13 @@ class Project:
         """The stages of .dvc files and of further dvc.yaml files, outside ignored folders."""
         ignored = self._repo.scm.is_ignored
         found: list[Stage] = []
+        self._folders = []
         for folder, folders, files in self._repo.dvcignore.walk(self._repo.fs, self._repo.root_dir, followlinks=False):
             for path in (os.path.join(folder, file) for file in files if is_valid_filename(file)):
                 if path != self._file.path and not ignored(path):
                     found += load_file(self._repo, path).stages.values()
             folders[:] = [each for each in folders if not ignored(f"{folder}/{each}/")]
+            self._folders.append(os.path.relpath(folder))
         return found
 
     @contextlib.contextmanager

@@ -114,11 +114,11 @@ def free(project: Project, outputs: Collection[Path], makers: Mapping[Path, Entr
         recorded = [(Path(path), md5) for path, md5 in dict.fromkeys(found)]
         cache = project.cache
         kept = (md5 for path, md5 in recorded if path not in outputs and not is_pruned(path))
-        held = {md5 for root in kept for md5 in _objects(cache, root)}
+        held = {md5 for root in kept for md5 in objects_in_cache(cache, root)}
         removed: dict[Path, list[Path]] = {}
         for output in outputs:
             roots = dict.fromkeys(md5 for path, md5 in recorded if path == output)
-            objects = [md5 for root in roots for md5 in _objects(cache, root) if md5 not in held]
+            objects = [md5 for root in roots for md5 in objects_in_cache(cache, root) if md5 not in held]
             files = [] if project.cache_is_shared else [cache_object(cache, md5) for md5 in objects]
             if output.exists() or any(file.is_file() for file in files):
                 removed[output] = [file for file in files if file.is_file()]
@@ -139,7 +139,7 @@ def _mark(output: Path, entry: Entry, cache: Path) -> None:
     mark_pruned(output, made_from, beside, Path(os.path.relpath(cache)))
 
 
-def _objects(cache: Path, root: str) -> list[str]:
+def objects_in_cache(cache: Path, root: str) -> list[str]:
     """The objects of one output: its files', and last its own, so that an interrupted removal can be repeated."""
     listing = cache_object(cache, root)
     if not (root.endswith(FOLDER) and listing.is_file()):

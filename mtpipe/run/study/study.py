@@ -1,17 +1,20 @@
 """`python -m mtpipe run`: the shared stages, the chains in their slots with what runs beside, and what closes it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mtpipe import paths
 from mtpipe.errors import MtpipeError
-from mtpipe.run.study.lock import DvcLock, PartLock, keep_whole
+from mtpipe.pruned import cache_object
+from mtpipe.run.study.lock import DvcLock, PartLock, keep_whole, outputs_of_lock
 from mtpipe.run.study.part import How, PartPlan, Progress, done_so_far, last_words, lock_file, log_file
 from mtpipe.run.study.parts import BESIDE, CLOSING, SHARED
 from mtpipe.run.study.pool import Start, run_parts
 from mtpipe.run.study.project import Entry, Project
+from mtpipe.run.study.settled import Seen, see, settle, unsettle
 from mtpipe.run.study.slots import Slot
-from mtpipe.run.study.storage import free_old, is_needed
+from mtpipe.run.study.storage import free_old, is_needed, objects_in_cache
 from mtpipe.run.study.watch import Watch
 
 
@@ -38,6 +41,7 @@ class StudyRun:
 
     def __init__(self, pulls: bool = False, keep: int | None = None, retrain: bool = False) -> None:
         self._project = Project()
+        unsettle()
         with self._project.locked():
             self.told = keep_whole()
         self._merges = True
@@ -69,6 +73,8 @@ class StudyRun:
                 self._run([CLOSING], slots[:1], start, watch)
         with self._project.locked():
             keep_whole()
+        if not (self.outcome.failed or self.outcome.waiting):
+            self._settle()
         return self.outcome
 
     def run_part(self, part: str, slot: Slot, start: Start, watch: Watch) -> Outcome:
@@ -100,6 +106,14 @@ class StudyRun:
         with self._project.locked():
             keep_whole()
         return self.outcome
+
+    def _settle(self) -> None:
+        """Keeps what all files are, if they are those of dvc.lock: any may have been edited while stages ran."""
+        seen, project, lock = _all_seen(self._project), Project(), DvcLock()
+        parts = map(project.parts.stages, (SHARED, *project.parts.chains, BESIDE, CLOSING))
+        done = all(len(done_so_far(project, PartPlan.of(stages, lock), {})) == len(stages) for stages in parts)
+        if done and seen == _all_seen(project):
+            settle(seen)
 
     def _read_elsewhere(self) -> list[str]:
         """Policies and optimizer states that stages outside the chains read."""
@@ -173,3 +187,10 @@ class StudyRun:
                 if lock.merge(entries, self.parts.order):
                     lock.write()
         PartLock(lock_file(part)).remove()
+
+
+def _all_seen(project: Project) -> Seen:
+    """All that decides what is up to date, also in the cache."""
+    recorded = {md5 for _, md5 in (*outputs_of_lock(), *project.tracked_files())}
+    objects = {cache_object(project.cache, md5) for root in recorded for md5 in objects_in_cache(project.cache, root)}
+    return see([*project.files(), *map(os.path.relpath, objects)])

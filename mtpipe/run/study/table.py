@@ -5,6 +5,7 @@ import sys
 
 from mtpipe.run.study.part import log_file, said
 from mtpipe.run.study.parts import CLOSING
+from mtpipe.run.study.settled import UP_TO_DATE
 from mtpipe.run.study.study import Outcome
 from mtpipe.run.study.watch import duration
 from mtpipe.text_table import aligned
@@ -20,7 +21,7 @@ def table(outcome: Outcome) -> str:
         rows.append((progress.part, progress.state, took + why))
     lines = aligned(rows)
     if not ran:
-        lines.append("everything is up to date")
+        lines.append(UP_TO_DATE)
     if outcome.waiting:
         lines.append(f"the report waits for {', '.join(outcome.waiting)}")
     closed = outcome.ended.get(CLOSING)

@@ -125,7 +125,7 @@ def claiming(project) -> list[str]:
 
 def wait_for(project, stage: str, started: subprocess.Popen) -> None:
     """Until the stage is about to run."""
-    part = "shared" if "@" not in stage else "-".join(stage.partition("@")[2].split("-")[:2])
+    part = "-".join(stage.partition("@")[2].split("-")[:2]) or ("closing" if stage in CLOSING else "shared")
     log = project.folder / "data" / "chains" / part / "log"
     deadline = time.monotonic() + 300
     while not (log.is_file() and f"Running stage '{stage}'" in log.read_text()):
