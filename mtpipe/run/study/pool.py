@@ -30,18 +30,18 @@ class Started(Protocol):
 
 
 Start = Callable[[str, Slot], Started]
+End = Callable[[str], Sequence[str]]
 
 
-def run_parts(
-    parts: Sequence[str], slots: Sequence[Slot], start: Start, look: Callable[[], None], end: Callable[[str], None]
-) -> None:
+def run_parts(parts: Sequence[str], slots: Sequence[Slot], start: Start, look: Callable[[], None], end: End) -> None:
     """Runs parts in their order, one in each slot at a time.
 
     Args:
         start: begins a part in a slot.
         look: called about ten times a second.
-        end: called with each part that has ended; also with those that were stopped because of an error or Ctrl-C,
-            which is raised again when all have ended.
+        end: called with each part that has ended, and returns parts that can run now that it has: they are next, or
+            last if there are no more left than slots. Also called with those that were stopped because of an error or
+            Ctrl-C, which is raised again when all have ended.
     """
     waiting, free = list(parts), list(slots)
     at_work: dict[str, tuple[Started, Slot]] = {}
@@ -56,7 +56,11 @@ def run_parts(
                     started.kill()
                     del at_work[part]
                     free.append(slot)
-                    end(part)
+                    then = end(part)
+                    if len(waiting) > len(slots):
+                        waiting[:0] = then
+                    else:  # the last to wait may take longest, and begin first
+                        waiting += then
             look()
             time.sleep(SECONDS_BETWEEN_LOOKS if at_work else 0)
     except BaseException:

@@ -9,7 +9,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.pruned import cache_object
 from mtpipe.run.study.lock import DvcLock, PartLock, keep_whole, outputs_of_lock
 from mtpipe.run.study.part import How, PartPlan, Progress, done_so_far, last_words, lock_file, log_file
-from mtpipe.run.study.parts import BESIDE, CLOSING, SHARED
+from mtpipe.run.study.parts import BESIDE, CLOSING, SHARED, after
 from mtpipe.run.study.pool import Start, run_parts
 from mtpipe.run.study.project import Entry, Project
 from mtpipe.run.study.settled import Seen, see, settle, unsettle
@@ -63,14 +63,16 @@ class StudyRun:
         """
         if self._how.pulls:
             self._project.pull_run_cache()
+        if self._how.keep is None:  # else a chain evaluates each policy before it goes
+            self.parts = self.parts.side_by_side()
         self._run([SHARED], slots[:1], start, watch)
         if not self.outcome.failed:
             self._run([*chains, BESIDE], slots, start, watch)
             others = [chain for chain in self.parts.chains if chain not in chains]
             lock = DvcLock()
-            self.outcome.waiting = [chain for chain in others if not self._take_up(chain, lock)]
+            self.outcome.waiting = [chain for chain in others if self._to_run(chain, lock)]
             if not (self.outcome.failed or self.outcome.waiting):
-                self._run([CLOSING], slots[:1], start, watch)
+                self._close(slots, start, watch)
         with self._project.locked():
             keep_whole()
         if not (self.outcome.failed or self.outcome.waiting):
@@ -102,7 +104,8 @@ class StudyRun:
             raise MtpipeError("\n".join(["the other chains are merged, but", *lacking]))
         self._run([BESIDE], slots[:1], start, watch)
         if not self.outcome.failed:
-            self._run([CLOSING], slots[:1], start, watch)
+            self.parts = self.parts.side_by_side()
+            self._close(slots, start, watch)
         with self._project.locked():
             keep_whole()
         return self.outcome
@@ -146,11 +149,21 @@ class StudyRun:
 
     def _run(self, parts: Sequence[str], slots: Sequence[Slot], start: Start, watch: Watch) -> None:
         lock = DvcLock()
-        waiting = [part for part in parts if not self._take_up(part, lock)]
+        waiting = [each for part in parts for each in self._to_run(part, lock)]
         of_study = len(self.parts.order) if self._merges else 0
         done = sum(progress.done for progress in self.outcome.ended.values())
         watch.expect({part: self.parts.stages(part) for part in waiting}, of_study, done)
         run_parts(waiting, slots, start, watch.look, lambda part: self._end(part, watch))
+
+    def _close(self, slots: Sequence[Slot], start: Start, watch: Watch) -> None:
+        of_chains = set(map(after, self.parts.chains))
+        self._run([CLOSING, *(part for part in self.parts.aside if part not in of_chains)], slots, start, watch)
+
+    def _to_run(self, part: str, lock: DvcLock) -> list[str]:
+        """A part; if it is up to date what follows it, and nothing if that is so too."""
+        if not self._take_up(part, lock):
+            return [part]
+        return self._to_run(after(part), lock) if after(part) in self.parts.aside else []
 
     def _take_up(self, part: str, lock: DvcLock) -> bool:
         """Whether a part is up to date; writes its plan if it is not, and merges the entries that it left if it is."""
@@ -167,8 +180,8 @@ class StudyRun:
         self.outcome.ended[part] = Progress(part, stages, state="done", done=len(stages))
         return True
 
-    def _end(self, part: str, watch: Watch) -> None:
-        """Merges what a part has made, whether it came to its end or not."""
+    def _end(self, part: str, watch: Watch) -> list[str]:
+        """Merges what a part has made, whether it came to its end or not, and returns what can run now that it has."""
         progress = Progress.read(part) or Progress(part, self.parts.stages(part))
         if progress.state != "done":
             progress.message = last_words(log_file(part)) or progress.message or f"it was killed in {progress.stage}"
@@ -176,7 +189,12 @@ class StudyRun:
             progress.state = "failed"
         self._merge(part, PartLock(lock_file(part)).entries)
         self.outcome.ended[part] = progress
+        follows = after(part) in self.parts.aside and progress.state == "done"
+        then = self._to_run(after(part), DvcLock()) if follows else []
+        for each in then:
+            watch.expect_too(each, self.parts.stages(each))
         watch.end(progress)
+        return then
 
     def _merge(self, part: str, entries: dict[str, Entry]) -> None:
         if not self._merges:

@@ -41,6 +41,10 @@ class Watch:
         self._stages, self._seen = dict(parts), {}
         self._of_study, self._done = of_study, done
 
+    def expect_too(self, part: str, stages: Sequence[str]) -> None:
+        """Names one more part that comes next."""
+        self._stages[part] = stages
+
     def look(self) -> None:
         """Tells what has changed since the last look, if that is a while ago."""
         if time.monotonic() - self._looked < _SECONDS_BETWEEN_LOOKS:

@@ -1,6 +1,6 @@
 """Which stages belong together, where the dvc.yaml at hand has no such case."""
 
-from mtpipe.run.study.parts import split
+from mtpipe.run.study.parts import after, split
 
 
 def test_shared_chains_and_what_needs_them():
@@ -51,3 +51,29 @@ def test_a_stage_of_a_chain_that_needs_another_chain_closes_the_study():
     }
     parts = split(needs, {"rollout@a-1": "a-1", "rollout@b-1": "b-1", "compare@a-1": "a-1"})
     assert parts.closing == ["compare@a-1", "after"]
+
+
+def test_side_by_side_what_follows_the_rounds_of_a_chain_and_what_the_last_stage_does_not_need_are_parts_of_their_own():
+    needs = {
+        "prepare": [],
+        "start@a-1": ["prepare"],
+        "rollout@a-1-0": ["start@a-1"],
+        "update@a-1-0": ["rollout@a-1-0"],
+        "evaluate@a-1-1": ["update@a-1-0", "prepare"],
+        "rollout@a-1-1": ["update@a-1-0"],
+        "update@a-1-1": ["rollout@a-1-1"],
+        "evaluate@a-1-2": ["update@a-1-1"],
+        "measure@a-1": ["rollout@a-1-1", "evaluate@a-1-1", "evaluate@a-1-2"],
+        "rollout@b-1-0": ["prepare"],
+        "evaluate@b-1-1": ["rollout@b-1-0"],
+        "report": ["measure@a-1"],
+        "look": ["evaluate@a-1-1"],
+        "track": ["report"],
+    }
+    whole = split(needs, {stage: stage.partition("@")[2][:3] for stage in needs if "@" in stage})
+    parts = whole.side_by_side()
+    assert parts.chains["a-1"] == ["start@a-1", "rollout@a-1-0", "update@a-1-0", "rollout@a-1-1", "update@a-1-1"]
+    assert parts.stages(after("a-1")) == ["evaluate@a-1-1", "evaluate@a-1-2", "measure@a-1"]
+    assert parts.chains["b-1"] == whole.chains["b-1"], "one round"
+    assert (parts.closing, parts.stages("look")) == (["report", "track"], ["look"])
+    assert parts.aside.keys() == {"a-1-after", "look"}

@@ -223,3 +223,17 @@ def test_a_lock_with_the_marks_of_a_conflict_is_named_with_its_remedy(finished):
     (finished.folder / "dvc.lock").unlink()
     assert finished.run() <= {"track"}
     assert finished.lock == good
+
+
+def test_what_follows_the_rounds_of_chains_runs_beside_other_chains_and_ends_with_the_same_lock(untouched, tmp_path):
+    project = untouched.copy(tmp_path / "project")
+    write_params(project.folder, ARMS, [1], 2)
+    ended = project.try_to_run()
+    assert ended.returncode == 0, ended.stdout
+    assert re.search(r"arm0-1 +done +7 stages ran", ended.stdout)
+    assert re.search(r"arm0-1-after +done +2 stages ran", ended.stdout)
+    assert re.search(r"look +done +1 stages ran", ended.stdout)
+    made = project.lock
+    (project.folder / "dvc.lock").unlink()
+    assert project.repro() <= {"track"}, "all else comes from the run cache"
+    assert project.lock == made
