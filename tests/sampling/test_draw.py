@@ -187,5 +187,5 @@ def test_a_temperature_that_is_no_number_comes_back_as_one_and_ends_nothing_here
 
 
 class _NoNumber:
-    def at(self, entropies, positions, previous):
+    def at(self, entropies, positions, previous, uniforms):
         return torch.full_like(entropies, torch.nan)
