@@ -27,9 +27,9 @@ from mtpipe.run_log import write_line
 
 STAGES_WITH_TORCH = ("warm_start", "rollout", "update", "evaluate", "evaluate_start", "sweep")
 STAGE_BEFORE_THEM = "plan"
-STAGES_THAT_JOIN = ("start", "verify")
-"""Forked from a server that is there already, for torch where there are adapters, and for sympy; loading all of its
-libraries for them would take longer than the stage."""
+STAGES_THAT_JOIN = ("start", "verify", "measure", "report", "look")
+"""Forked from a server that is there already, for torch where there are adapters, for sympy, for pyarrow and pandas;
+loading all of its libraries for them would take longer than the stage."""
 _KILLED = 137
 
 

@@ -1,6 +1,7 @@
 """The commands beside the pipeline, and the launcher of its stages, as a user runs them."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from builders import ROOT
+
+from mtpipe.owner import OWNER
+from mtpipe.run.preload import ProjectCode, seen
 
 pytestmark = pytest.mark.slow
 
@@ -112,9 +116,10 @@ def toy_stages(tmp_path) -> Path:
     return tmp_path
 
 
-def wait_until_preloaded(folder: Path) -> None:
+def wait_until_preloaded(folder: Path, **environment: str) -> None:
     deadline = time.monotonic() + 120
-    while "loaded True" not in run("mtpipe.run.launch", "rollout", "0", folder=folder, MARK="first").stdout:
+    first = {"MARK": "first", **environment}
+    while "loaded True" not in run("mtpipe.run.launch", "rollout", "0", folder=folder, **first).stdout:
         assert time.monotonic() < deadline, "the preloaded process never answered"
         time.sleep(0.5)
 
@@ -165,6 +170,31 @@ def test_an_edited_stage_runs_as_edited(toy_stages):
     script = toy_stages / "stages" / "rollout.py"
     script.write_text("print('edited')\n")
     assert run("mtpipe.run.launch", "rollout", "0", folder=toy_stages, MARK="").stdout == "edited\n"
+
+
+def test_a_forked_stage_has_the_code_of_mtpipe_that_the_stages_of_its_project_import(toy_stages):
+    script = toy_stages / "stages" / "rollout.py"
+    found = "print('loaded', 'mtpipe.text_table' in sys.modules)"
+    script.write_text(f"import sys\n{found}\nfrom mtpipe.text_table import aligned\n")
+    elsewhere = toy_stages / "elsewhere"
+    shutil.copytree(toy_stages / "stages", elsewhere / "stages")
+    with subprocess.Popen(["sleep", "300"]) as owner:
+        own = {OWNER: str(owner.pid)}
+        wait_until_preloaded(toy_stages, **own)
+        assert "loaded False" in run("mtpipe.run.launch", "rollout", folder=elsewhere, **own).stdout
+        owner.kill()
+
+
+def test_code_that_was_edited_since_it_was_loaded_is_not_that_of_the_project(tmp_path):
+    file = tmp_path / "module.py"
+    file.write_text("one = 1\n")
+    code = ProjectCode(str(tmp_path), {str(file): seen(str(file))})
+    assert code.is_present(str(tmp_path))
+    assert not code.is_present(str(tmp_path.parent))
+    file.write_text("one = 10\n")
+    assert not code.is_present(str(tmp_path))
+    file.unlink()
+    assert not code.is_present(str(tmp_path))
 
 
 def test_a_forked_stage_ends_with_its_launcher(toy_stages):
