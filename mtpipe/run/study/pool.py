@@ -30,10 +30,12 @@ class Started(Protocol):
 
 
 Start = Callable[[str, Slot], Started]
-End = Callable[[str], Sequence[str]]
+WhenEnded = Callable[[str], Sequence[str]]
 
 
-def run_parts(parts: Sequence[str], slots: Sequence[Slot], start: Start, look: Callable[[], None], end: End) -> None:
+def run_parts(
+    parts: Sequence[str], slots: Sequence[Slot], start: Start, look: Callable[[], None], end: WhenEnded
+) -> None:
     """Runs parts in their order, one in each slot at a time.
 
     Args:
