@@ -10,7 +10,7 @@ from mtpipe import paths
 from mtpipe.files import write_json, write_text
 from mtpipe.learn.scoring.mismatch_table import mismatch_table
 from mtpipe.params import Params
-from mtpipe.records import EVALUATION, ROLLOUTS, VERDICTS
+from mtpipe.records import EVALUATION, NOT_EVEN, ROLLOUTS, VERDICTS
 
 BENCHMARKS = ("same", "longer", "larger")
 VERDICT_NAMES = ("correct", "wrong", "false_step", "no_answer")
@@ -72,6 +72,7 @@ def write_rollouts(
         "mask_sizes": [[]] * count,
         "mask_ids": [[]] * count,
         "finish_reason": ["stop"] * count,
+        "even_from": [NOT_EVEN] * count,
     }
     verdicts = rng.choice(VERDICT_NAMES, count).tolist()
     judged = {

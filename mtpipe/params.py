@@ -204,6 +204,13 @@ class Params(Settings):
                 f"that were never left to draw from; set it to tempered"
             )
 
+        if arm.mixed_cuts is not None and update.target == "tempered":
+            raise ValueError(
+                f"{where}.mixed_cuts: update.target is tempered, and a token that was drawn evenly has no gradient "
+                f"under what it was drawn from; set {where}.update to {{target: untempered, importance: "
+                f"none}}, or to {{target: untempered}} for weights that correct the draw"
+            )
+
     @property
     def refill_judge(self) -> RefillJudge | None:
         """What judges while a refilled round is sampled; None without a refill, so that no rollout depends on it."""

@@ -25,6 +25,10 @@ _TYPES = {
 }
 
 
+NOT_EVEN = -1
+"""In the place of a position: no token was drawn evenly."""
+
+
 @dataclass
 class Rollout:
     """A sampled response. Entry j of `response_ids` and of each list of floats belongs to the same token.
@@ -38,6 +42,8 @@ class Rollout:
         entropies: of the untempered distributions (nats).
         mask_sizes, mask_ids: what truncation left to draw from (`mtpipe.temperature.masks.Masks`); both are empty if
             nothing was cut, or no masks were asked for.
+        even_from: from this position on each token was drawn evenly among what its mask kept (Mixed-CUTS), for which
+            its temperature counted only in what was kept; NOT_EVEN for none.
         finish_reason: "stop" after a stop token or a stop string, which is kept, else "length".
     """
 
@@ -53,6 +59,12 @@ class Rollout:
     mask_sizes: list[int] = field(default_factory=list)
     mask_ids: list[int] = field(default_factory=list)
     finish_reason: str = "length"
+    even_from: int = NOT_EVEN
+
+    @property
+    def even(self) -> list[bool]:
+        """Which tokens were drawn evenly."""
+        return [self.even_from != NOT_EVEN and place >= self.even_from for place in range(len(self.response_ids))]
 
     def __len__(self) -> int:
         """Tokens of prompt and response."""

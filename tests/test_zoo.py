@@ -56,8 +56,9 @@ def test_every_arm_of_the_zoo_trains_a_round(project, arm, monkeypatch):
     run_planned_stage(update, arm, 1, 0)
     run_planned_stage(measure, arm, 1)
     rows = read_rows(paths.rollouts(arm, 1, 0), ROLLOUTS)
-    cuts = load_params().temperature[arm].truncation.cuts
-    assert all(bool(row["mask_sizes"]) == cuts for row in rows)
+    found = load_params().temperature[arm]
+    assert all(bool(row["mask_sizes"]) == (found.truncation.cuts or row["even_from"] >= 0) for row in rows)
+    assert {row["sample"] for row in rows if row["even_from"] >= 0} == ({4, 5, 6, 7} if found.mixed_cuts else set())
     assert (paths.policy(arm, 1, 1) / "model.safetensors").is_file()
     measured = read_json(paths.round_metrics(arm, 1, 0))
     assert measured["profile"]["entropy"]["mean"]

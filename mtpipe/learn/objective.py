@@ -1,7 +1,8 @@
 """The loss of a micro-batch: target, surrogate, importance weights and KL, as params.yaml combines them."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from mtpipe.temperature.masks import Masks
 class MicroBatch:
     """What is known of a micro-batch's response tokens besides the policy's scores; every tensor is [tokens].
 
-    `masks` is None where nothing was cut.
+    `masks` is None where nothing was cut; `even` says which tokens were drawn evenly among what theirs kept.
     """
 
     behaviour_logprobs: Tensor
@@ -37,12 +38,13 @@ class MicroBatch:
     wide_clip_mask: Tensor
     kl_mask: Tensor
     masks: Masks | None
+    even: Tensor
 
 
 def flatten(batch: list[TrainingSample], response_index: Tensor) -> MicroBatch:
     """Lays the responses' values out flat; those that the responses have none of are empty."""
 
-    def flat(values: list[list[float]]) -> Tensor:
+    def flat(values: Sequence[Sequence[float]]) -> Tensor:
         return torch.tensor([value for part in values for value in part], device=response_index.device)
 
     return MicroBatch(
@@ -58,6 +60,23 @@ def flatten(batch: list[TrainingSample], response_index: Tensor) -> MicroBatch:
         wide_clip_mask=flat([one.wide_clip_mask for one in batch]),
         kl_mask=flat([one.kl_mask for one in batch]),
         masks=_masks(batch, response_index.device),
+        even=flat([one.rollout.even for one in batch]),
+    )
+
+
+def replay_even(scores: TokenScores, tokens: MicroBatch) -> TokenScores:
+    """The scores in which a token that was drawn evenly has its distribution's, without gradient.
+
+    That is -ln n among n tokens, whatever the policy makes of them. A token that is not among them keeps its -inf.
+    """
+    if tokens.masks is None or not tokens.even.any():
+        return scores
+    entropy = tokens.masks.sizes.clamp(min=1).float().log()
+    among = tokens.even & scores.tempered.isfinite()
+    return replace(
+        scores,
+        tempered=torch.where(among, -entropy, scores.tempered),
+        entropy_tempered=torch.where(tokens.even, entropy, scores.entropy_tempered),
     )
 
 
@@ -117,6 +136,8 @@ def policy_loss(
         logged["importance_capped"] = (weights < log_weight.exp()).float()
         if settings.importance == "sequence_mask":
             logged["importance_capped"] = (weights == 0).float()
+        if settings.importance == "none":
+            logged["importance_capped"] = torch.zeros_like(weights)
     if corrects(settings.mismatch):
         weights = mismatch_weights(tokens.log_mismatch, tokens.response_index, settings.mismatch)
         logged["mismatch_cut"] = (weights == 0).float()

@@ -43,7 +43,8 @@ class RecordedLogprobs:
     before or after, those of the group's next response, and 1. To first order another temperature T' changes a
     token's log-prob by d = (log p + H) (T / T' - 1), with the log-prob and the entropy H at its own T, because that is
     the slope of log softmax(z / T) in 1 / T. Regressed on d, what was recorded less the own log-probs has the
-    coefficient 0 if T is right, whatever the rounding, and about 1 if T' is.
+    coefficient 0 if T is right, whatever the rounding, and about 1 if T' is. A token that was drawn evenly has the same
+    log-prob at any temperature.
     """
 
     def __init__(self, responses: list[TrainingSample]):
@@ -60,6 +61,7 @@ class RecordedLogprobs:
             values.detach().double().cpu().numpy()
             for values in (tokens.temperatures, scores.entropy_tempered, scores.untempered, scores.entropy)
         )
+        even = tokens.even.cpu().numpy()
         gap = own - recorded
         worst = int(np.abs(gap).argmax())
         place = _place(worst, batch)
@@ -73,7 +75,7 @@ class RecordedLogprobs:
         columns = {"log_mismatch": gap, "temperatures": temperatures, "entropies": entropy}
         for name, by_response in self._others.items():
             other = np.concatenate([by_response[id(one.rollout)] for one in batch])
-            columns[name] = (own + entropies) * (temperatures / other - 1)
+            columns[name] = np.where(even, 0.0, (own + entropies) * (temperatures / other - 1))
         columns[AT_ONE] = untempered - own if tokens.masks is None else np.zeros(len(own))
         for name, values in columns.items():
             self._columns[name].append(values)

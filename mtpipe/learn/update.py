@@ -13,7 +13,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.learn.batching.steps import OptimizerStep, TrainingSample
 from mtpipe.learn.losses.entropy_bonus import Coefficient
 from mtpipe.learn.losses.step_metrics import StepMetrics
-from mtpipe.learn.objective import MicroBatch, flatten, policy_loss
+from mtpipe.learn.objective import MicroBatch, flatten, policy_loss, replay_even
 from mtpipe.learn.rollout_checks import RecordedLogprobs, check_tokens, corrected_table
 from mtpipe.learn.scoring.chunked_head import TokenScores
 from mtpipe.learn.scoring.recomputed_layers import recompute_layers
@@ -144,6 +144,7 @@ def micro_batch_loss(
     tokens = flatten(batch, sequences.response_index)
     precision = PRECISIONS[settings.precision]
     scores = scorer(sequences, tokens.temperatures, precision, tokens.masks, entropy_coefficient > 0)
+    scores = replay_even(scores, tokens)
     if recorded is not None:
         recorded.add(scores, tokens, batch)
     return policy_loss(scores, tokens, settings, entropy_coefficient)
@@ -156,6 +157,7 @@ def _scored_beforehand(step: OptimizerStep, scorer: Scorer, settings: Update, of
     for batch, sequences in laid_out(scorer, step.responses, settings):
         tokens = flatten(batch, sequences.response_index)
         scores = scorer(sequences, tokens.temperatures, PRECISIONS[settings.precision], tokens.masks)
+        scores = replay_even(scores, tokens)
         lengths = [len(one.rollout.response_ids) for one in batch]
         parts = {name: values.split(lengths) for name, values in of(scores, tokens, settings).items()}
         for index, one in enumerate(batch):

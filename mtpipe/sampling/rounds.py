@@ -57,13 +57,15 @@ def sample_round(
         settings.batch_size,
         truncation=temperatures.truncation,
         record_masks=True,
+        mixed_cuts=temperatures.mixed_cuts,
         stop=stop_strings(problems),
     )
 
     def planned(problem_id: str, sample: int) -> ResponsePlan:
         return temperatures.response(sample, response_uniform(seed, purpose, problem_id, sample))
 
-    requests = _requests(engine, problems, settings.group_size, planned)
+    explorers = temperatures.mixed_cuts.explorers(settings.group_size) if temperatures.mixed_cuts else 0
+    requests = _requests(engine, problems, settings.group_size, planned, explorers)
     rules = {(request.problem_id, request.sample): request.rule for request in requests}
     for rollout in engine.sample(requests, plan):
         try:
@@ -133,12 +135,18 @@ def _uniform(temperature: float) -> Callable[[str, int], ResponsePlan]:
 
 
 def _requests(
-    engine: Engine, problems: list[dict[str, Any]], samples: int, planned: Callable[[str, int], ResponsePlan]
+    engine: Engine,
+    problems: list[dict[str, Any]],
+    samples: int,
+    planned: Callable[[str, int], ResponsePlan],
+    explorers: int = 0,
 ) -> list[Request]:
+    """For each problem `samples` requests, of which the last `explorers` explore."""
     requests = []
     for problem in problems:
         ids = engine.vocabulary.encode(problem["prompt"])
         for index in range(samples):
             response = planned(problem["problem_id"], index)
-            requests.append(Request(problem["problem_id"], index, ids, response.base, response.rule))
+            explores = index >= samples - explorers
+            requests.append(Request(problem["problem_id"], index, ids, response.base, response.rule, explores))
     return requests

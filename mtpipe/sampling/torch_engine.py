@@ -12,9 +12,10 @@ from mtpipe.model.context import ModelContext
 from mtpipe.model.policy import Policy, Vocabulary, load_policy
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.draw import draw_tokens
+from mtpipe.sampling.drawing.evenly import Exploring
 from mtpipe.sampling.drawing.line_ends import line_ends
 from mtpipe.sampling.drawing.randomness import rule_uniforms, token_uniforms
-from mtpipe.sampling.drawing.requests import Request, SamplingPlan, by_length, of_one_length
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan, by_length, even_from, of_one_length
 from mtpipe.sampling.stop_strings import StopStrings
 from mtpipe.temperature.apply import RowTemperatures, RuleContext
 from mtpipe.temperature.masks import Masks
@@ -90,6 +91,7 @@ def _sample_batch(
     rows = torch.arange(count, device=device)  # the requests that are still in the batch
     rules = RowTemperatures([request.rule for request in requests], device, rule_context)
     of_rules = _uniforms(rule_uniforms, requests, plan, device) if rules.random else None
+    explores = torch.tensor([request.explores for request in requests], device=device)
     masks: list[tuple[Tensor, Masks]] = []
     context = _read_prompts(policy, requests)
     for step in range(steps):
@@ -103,6 +105,7 @@ def _sample_batch(
             plan.truncation,
             plan.record_masks,
             None if of_rules is None else of_rules[rows, step],
+            Exploring(explores[rows], plan.mixed_cuts) if plan.mixed_cuts else None,
         )
         tokens[rows, step], logprobs[rows, step] = drawn.tokens, drawn.logprobs
         temperatures[rows, step], entropies[rows, step] = drawn.temperatures, drawn.entropies
@@ -124,10 +127,11 @@ def _sample_batch(
         else:
             last = drawn.tokens
         context.append(last)
-    responses = _responses(requests, tokens, logprobs, temperatures, entropies, lengths, stopped)
+    responses = _responses(requests, plan, tokens, logprobs, temperatures, entropies, lengths, stopped)
     for at, of_step in masks:
         for index, size, ids in zip(at.tolist(), *of_step.lists(), strict=True):
-            if len(responses[index].mask_sizes) < len(responses[index].response_ids):
+            cut = plan.mixed_cuts is None or requests[index].explores
+            if cut and len(responses[index].mask_sizes) < len(responses[index].response_ids):
                 responses[index].mask_sizes.append(size)
                 responses[index].mask_ids += ids
     return responses
@@ -159,6 +163,7 @@ def _read_prompts(policy: Policy, requests: Sequence[Request]) -> ModelContext:
 
 def _responses(
     requests: Sequence[Request],
+    plan: SamplingPlan,
     tokens: Tensor,
     logprobs: Tensor,
     temperatures: Tensor,
@@ -178,6 +183,7 @@ def _responses(
             temperatures=temperature[:length],
             entropies=entropy[:length],
             finish_reason="stop" if stop else "length",
+            even_from=even_from(request, plan),
         )
         for request, token, logprob, temperature, entropy, length, stop in zip(requests, *columns, strict=True)
     ]

@@ -67,8 +67,8 @@ class Loss(Settings):
     target: Literal["tempered", "untempered"] = Field(
         default="tempered", description="score tokens at the T they were sampled at, or at 1"
     )
-    importance: Literal["token_truncate", "sequence_mask"] = Field(
-        default="token_truncate", description="weights for the untempered target"
+    importance: Literal["token_truncate", "sequence_mask", "none"] = Field(
+        default="token_truncate", description="weights for the untempered target; none: 1"
     )
     importance_cap: float = Field(
         default=2.0, gt=0, description="weights above are cut to it, or their responses left out"

@@ -15,10 +15,10 @@ Its seven carriers, in order:
 7. `mtpipe.records.Rollout`: the temperature that each token was drawn at, from engine to loss.
 
 `arm` has an arm's parts: `schedule` over training (or a controller, in `controllers`), `spread` and `annealed_spread`
-over a group's responses, with a `distribution` to draw from, a token rule (in `rules`), and `truncation`, whose cuts
-`masks` records. `planning` resolves arms into plans, which are in `round_plan`; `plan_table` and `plan_picture` show
-them. `entropy_table` is the state that quantiles are looked up in, `apply` the place where a token gets its
-temperature.
+over a group's responses, with a `distribution` to draw from, a token rule (in `rules`), `truncation`, whose cuts
+`masks` records, and `mixed_cuts`. `planning` resolves arms into plans, which are in `round_plan`; `plan_table` and
+`plan_picture` show them. `entropy_table` is the state that quantiles are looked up in, `apply` the place where a token
+gets its temperature.
 
 Must not import: mtpipe.params, mtpipe.sampling, mtpipe.learn. Only `apply` and `masks` import torch: a plan needs none.
 """

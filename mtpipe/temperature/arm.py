@@ -9,6 +9,7 @@ from mtpipe.settings.plugins import own_code
 from mtpipe.temperature.annealed_spread import AnySpread
 from mtpipe.temperature.controllers import AnyController
 from mtpipe.temperature.controllers.tampo import Tampo
+from mtpipe.temperature.mixed_cuts import MixedCuts
 from mtpipe.temperature.rules import AnyRule
 from mtpipe.temperature.rules.uniform import Uniform
 from mtpipe.temperature.schedule import AnySchedule, Constant, scheduled
@@ -22,6 +23,9 @@ class Arm(Settings):
     spread: AnySpread | None = Field(default=None, description="over a group's responses; by default none")
     token: AnyRule = Field(default=Uniform(kind="uniform"), description="within a response")
     truncation: Truncation = Field(default=NONE, description="which tokens may be drawn; by default all")
+    mixed_cuts: MixedCuts | None = Field(
+        default=None, description="part of a group drawn evenly among the likeliest tokens; by default none"
+    )
     controller: AnyController | None = Field(default=None, description="in the schedule's place, from rollouts")
     update: dict[str, Any] = Field(default={}, description="settings of the loss that are this arm's own")
 
@@ -44,11 +48,17 @@ class Arm(Settings):
                 f"tampo asks how likely a response was at one temperature for all of its tokens, which a token rule "
                 f"({self.token.kind}) does not have; drop one of them"
             )
-        if isinstance(self.controller, Tampo) and self.truncation.cuts:
+        if isinstance(self.controller, Tampo) and (self.truncation.cuts or self.mixed_cuts):
             raise ValueError(
-                "tampo asks how likely a response was at other temperatures, where truncation would have cut other "
-                "tokens; drop one of them"
+                f"tampo asks how likely a response was at other temperatures, where "
+                f"{'mixed_cuts' if self.mixed_cuts else 'truncation'} would have cut other tokens; drop one of them"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_cut(self) -> "Arm":
+        if self.mixed_cuts is not None and self.truncation.cuts:
+            raise ValueError("mixed_cuts and truncation both say which tokens may be drawn; drop one of them")
         return self
 
     def scheduled(self, round: int) -> float:

@@ -37,13 +37,15 @@ def format_plans(plans: list[RoundPlan]) -> str:
 
 
 def _described(plan: RoundPlan) -> str:
-    """The token rule with the numbers of the first response that has one, the controller, and the truncation."""
+    """The rule with the numbers of the first response that has one, the controller, the truncation, and Mixed-CUTS."""
     rules = [response.rule for response in plan.responses() if response.rule.kind != "uniform"]
     parts = [_rule(rules[0])] if rules else []
     if plan.controller is not None:
         start = getattr(plan.controller, "start", None)
         parts += [f"set by {plan.controller.kind}" + ("" if start is None else f" from {start:g} on")]
     parts += [f"{name} {value:g}" for name, value in plan.truncation if value is not None]
+    if plan.mixed_cuts is not None:
+        parts += ["mixed_cuts " + " ".join(f"{name}={value:g}" for name, value in plan.mixed_cuts)]
     return ", ".join(parts)
 
 

@@ -22,6 +22,8 @@ def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
             f"give one entry per response, or change sampling.group_size"
         )
     try:
+        if arm.mixed_cuts is not None:
+            arm.mixed_cuts.explorers(group_size)
         spread = arm.spread.at(round_, group_size) if arm.spread else None
         scheduled = None if arm.controller else arm.scheduled(round_)
         asked = OpenRound(round=round_, scheduled=scheduled, spread=spread, token=arm.token, controller=arm.controller)
@@ -38,4 +40,4 @@ def plan_round(name: str, arm: Arm, round_: int, group_size: int) -> RoundPlan:
         raise ValueError(f"{where}: it comes to a temperature of {found}; it has to stay above 0") from None
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
-    return RoundPlan(arm=name, round=round_, group=group, truncation=arm.truncation)
+    return RoundPlan(arm=name, round=round_, group=group, truncation=arm.truncation, mixed_cuts=arm.mixed_cuts)

@@ -14,6 +14,7 @@ from mtpipe.settings.plugins import own_code
 from mtpipe.temperature.controllers import AnyController
 from mtpipe.temperature.controllers.controller import Controller, State
 from mtpipe.temperature.entropy_table import entropy_at
+from mtpipe.temperature.mixed_cuts import MixedCuts
 from mtpipe.temperature.rules import AnyResolvedRule, AnyRule
 from mtpipe.temperature.rules.rule import ResolvedRule, rounded
 from mtpipe.temperature.spread import Spread
@@ -89,6 +90,7 @@ class RoundPlan(Settings):
     round: int = Field(ge=0)
     group: list[ResponsePlan] | OpenRound
     truncation: Truncation = NONE
+    mixed_cuts: MixedCuts | None = None
     sources: dict[str, str] = Field(default={}, description="digests of the code of classes from outside, by file")
 
     @classmethod
@@ -122,6 +124,7 @@ class RoundTemperatures:
     def __init__(self, plan: RoundPlan, policy: Path):
         self._plan = plan
         self.truncation = plan.truncation
+        self.mixed_cuts = plan.mixed_cuts
         self._nats: Callable[[float], float] = cache(partial(entropy_at, policy))
         self._planned = cache(self._frozen)
 

@@ -13,6 +13,7 @@ def describe_temperatures(arm: dict[str, Any]) -> str:
     parts += [_fields(arm["spread"])] if arm.get("spread") else []
     parts += [_with_kind(arm["token"])] if arm["token"]["kind"] != "uniform" else []
     parts += [_fields(arm["truncation"])] if arm.get("truncation") else []
+    parts += [f"mixed_cuts ({_fields(arm['mixed_cuts'])})"] if arm.get("mixed_cuts") else []
     parts += [_with_kind(arm["controller"])] if arm.get("controller") else []
     parts += [f"update ({_fields(arm['update'])})"] if arm.get("update") else []
     return " + ".join(parts) or "constant (1.0)"

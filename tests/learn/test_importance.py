@@ -19,6 +19,10 @@ def test_a_response_above_the_cap_is_left_out_and_one_below_has_one_weight():
     torch.testing.assert_close(found, torch.cat([torch.tensor([-0.3, -0.3]).exp(), torch.zeros(3)]))
 
 
+def test_without_a_correction_every_weight_is_one():
+    assert importance_weights(LOG_WEIGHT, ROW, "none", cap=1.2).tolist() == [1.0] * 5
+
+
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=30))
 def test_the_effective_share_lies_between_one_token_and_all(weights):
     share = effective_share(sum(weights), sum(weight**2 for weight in weights), len(weights))

@@ -9,6 +9,8 @@ from mtpipe.errors import MtpipeError
 from mtpipe.learn.batching.groups import RolloutGroup
 from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.state.optimizer import write_state
+from mtpipe.records import NOT_EVEN
+from mtpipe.temperature.mixed_cuts import MixedCuts
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import Truncation
 
@@ -215,6 +217,53 @@ def test_with_the_masks_of_a_truncation_log_probs_are_those_of_the_rollouts(poli
     first, second = update(policy, truncated, exact)
     assert first["ratio"] == pytest.approx(1.0, abs=1e-5)
     assert second["ratio_max"] > 1.001, "by the second step the policy has moved"
+
+
+@pytest.fixture
+def mixed(policy) -> list[RolloutGroup]:
+    """Groups whose last two responses are drawn evenly from the fourth token on."""
+    cuts = MixedCuts(top_k=4, threshold=0.02, warm_up=3)
+    return sampled_groups(policy, RULE, explorers=2, mixed_cuts=cuts)
+
+
+@pytest.mark.parametrize("importance", ["none", "token_truncate"])
+def test_tokens_that_were_drawn_evenly_are_replayed_and_weighed_by_the_policys_own_log_probs(
+    policy, mixed, settings, importance
+):
+    exact = {"target": "untempered", "importance": importance, "logprob_tolerance": 1e-5}
+    first, second = update(policy, mixed, settings.model_copy(update=exact))
+    assert first["mismatch"][0]["largest"] < 1e-4
+    assert first["ratio"] == pytest.approx(1.0, abs=1e-5), "both sides are the policy's own, at T=1"
+    assert second["ratio_max"] > 1.001
+    assert (first["importance"] == 1) == (importance == "none")
+    assert (first["importance_capped"] == 0) == (importance == "none")
+
+
+def test_responses_that_explored_and_do_not_say_so_are_caught(policy, mixed, settings):
+    def unmarked(rollout):
+        rollout.even_from = NOT_EVEN
+
+    untempered = settings.model_copy(update={"target": "untempered"})
+    with pytest.raises(MtpipeError, match="do not fit the policy"):
+        update(policy, with_rollouts(mixed, unmarked), untempered)
+
+
+def test_a_token_that_is_none_of_its_candidates_is_caught(policy, mixed, settings):
+    def moved(rollout):
+        rollout.mask_ids = [(token + 1) % 18 for token in rollout.mask_ids]
+
+    untempered = settings.model_copy(update={"target": "untempered"})
+    with pytest.raises(MtpipeError, match="do not fit the policy"):
+        update(policy, with_rollouts(mixed, moved), untempered)
+
+
+def test_temperatures_of_the_other_tokens_are_checked_beside_those_drawn_evenly(policy, mixed, settings):
+    def shifted(rollout):
+        rollout.temperatures = rollout.temperatures[1:] + rollout.temperatures[:1]
+
+    untempered = settings.model_copy(update={"target": "untempered"})
+    with pytest.raises(MtpipeError, match="do not fit the policy"):
+        update(policy, with_rollouts(mixed, shifted), untempered)
 
 
 def test_a_truncation_without_its_masks_is_caught(policy, truncated, settings):

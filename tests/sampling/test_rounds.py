@@ -15,6 +15,7 @@ from mtpipe.sampling.rounds import (
     sample_uniform,
 )
 from mtpipe.temperature.arm import Arm
+from mtpipe.temperature.mixed_cuts import MixedCuts
 from mtpipe.temperature.planning import plan_round
 from mtpipe.temperature.round_plan import RoundTemperatures
 from mtpipe.temperature.truncation import NONE, Truncation
@@ -46,6 +47,17 @@ def test_a_round_asks_with_its_own_purpose_and_each_response_at_its_own_temperat
     assert [one.base for one in asked.requests] == [1 + offset for offset in OFFSETS] * 3
     assert [one.rule.temperature for one in asked.requests] == [1 + offset for offset in OFFSETS] * 3
     assert [(one.problem_id, one.sample) for one in rollouts] == IDS
+
+
+def test_the_last_responses_of_each_group_explore_and_the_plan_says_how(asked, sampling, tmp_path):
+    settings = {"share": 0.25, "top_k": 3, "threshold": 0.1, "warm_up": 2}
+    temperatures = at({"offsets": OFFSETS}, tmp_path, mixed_cuts=settings)
+    list(sample_round(asked, PROBLEMS, temperatures, 7, 2, sampling))
+    assert asked.plan.mixed_cuts == MixedCuts(**settings)
+    assert [(one.problem_id, one.sample) for one in asked.requests if one.explores] == [(f"p{n}", 3) for n in range(3)]
+    list(sample_uniform(asked, PROBLEMS, 2, 1.0, 0, "probe", sampling))
+    assert asked.plan.mixed_cuts is None
+    assert not any(one.explores for one in asked.requests[len(IDS) :])
 
 
 @pytest.mark.parametrize(("seed", "round"), [(7, 2), (7, 3), (8, 2)])

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtpipe.sampling.drawing.draw import draw_tokens, token_entropies
+from mtpipe.sampling.drawing.evenly import Exploring
 from mtpipe.sampling.drawing.randomness import rule_uniforms, token_uniforms
 from mtpipe.sampling.vllm.batch import BatchRequest, TemperedBatch
 from mtpipe.sampling.vllm.records import Joined, join
 from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.masks import Masks
+from mtpipe.temperature.mixed_cuts import MixedCuts
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.random_share import ResolvedRandomShare
 from mtpipe.temperature.rules.uniform import ResolvedUniform
@@ -26,16 +28,21 @@ RULES = [
     ResolvedRandomShare(low=0.7, high=1.6, share=0.5),
 ]
 TOP_P = Truncation(top_p=0.7)
+CUTS = MixedCuts(top_k=4, threshold=0.02, warm_up=8)
 
 
 def tempered_batch() -> TemperedBatch:
     return TemperedBatch(torch.device("cpu"), SimpleNamespace(model_config=None))
 
 
-def drawn(index: int, truncation: Truncation = NONE, record_masks: bool = False) -> BatchRequest:
+def drawn(
+    index: int, truncation: Truncation = NONE, record_masks: bool = False, mixed_cuts: MixedCuts | None = None
+) -> BatchRequest:
     uniforms, of_rule = (numbers(0, "test", "p", index, LIMIT) for numbers in (token_uniforms, rule_uniforms))
     rule = RULES[index % 3]
-    return BatchRequest(rule, truncation, uniforms, f"record {index}", record_masks, of_rule if rule.random else None)
+    return BatchRequest(
+        rule, truncation, uniforms, f"record {index}", record_masks, of_rule if rule.random else None, mixed_cuts
+    )
 
 
 def step(batch: TemperedBatch, logits: torch.Tensor, slots: list[int], positions: list[int]) -> torch.Tensor:
@@ -48,7 +55,9 @@ def alone(request: BatchRequest, logits: torch.Tensor, position: int):
     number = torch.tensor([request.uniforms[position]])
     rules, at = RowTemperatures([request.rule]), torch.tensor([position])
     of_rule = None if request.rule_uniforms is None else torch.tensor([request.rule_uniforms[position]])
-    return draw_tokens(logits[None], rules, at, None, number, request.truncation, request.record_masks, of_rule)
+    how = request.truncation, request.record_masks, of_rule
+    exploring = Exploring(torch.tensor([True]), request.mixed_cuts) if request.mixed_cuts else None
+    return draw_tokens(logits[None], rules, at, None, number, *how, exploring)
 
 
 def joined_at(records, position: int) -> Joined:
@@ -63,6 +72,7 @@ KINDS = {
     "drawn": drawn,
     "truncated": lambda index: drawn(index, TOP_P),
     "truncated, with masks": lambda index: drawn(index, TOP_P, record_masks=True),
+    "exploring": lambda index: drawn(index, mixed_cuts=CUTS),
     "divided": lambda index: BatchRequest(RULES[index % 2]),
     "ordinary": lambda _: None,
     "without a slot": lambda _: None,

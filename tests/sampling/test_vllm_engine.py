@@ -22,6 +22,7 @@ from mtpipe.model.policy import load_policy, new_checkpoint
 from mtpipe.sampling import torch_engine
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
+from mtpipe.temperature.mixed_cuts import MixedCuts
 from mtpipe.temperature.rules import RULES
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.uniform import ResolvedUniform
@@ -119,6 +120,20 @@ def test_both_engines_record_the_same_masks_and_the_update_replays_them(engine, 
     assert len({size for sizes, _ in masks.values() for size in sizes}) > 4
     assert_replay_gives_the_recorded_logprobs(policy, responses, tolerance=1e-5)
     assert_temperatures_follow_from_entropies(policy, responses, requests)
+
+
+def test_both_engines_explore_in_the_same_responses_by_the_same_draws(engine, policy, requests):
+    mixed = dataclasses.replace(plan(), mixed_cuts=MixedCuts(top_k=4, threshold=0.04, warm_up=3))
+    asked = [dataclasses.replace(one, explores=one.sample == 2) for one in requests]
+    responses, others = engine(sample, asked, mixed), list(torch_engine.sample(policy, asked, mixed))
+    assert_same_rollouts(responses, others)
+    cuts = {identity: (one.even_from, one.mask_sizes, one.mask_ids) for identity, one in by_identity(others).items()}
+    found = by_identity(responses)
+    assert {name: (one.even_from, one.mask_sizes, one.mask_ids) for name, one in found.items()} == cuts
+    assert all((one.even_from == 3) == (one.sample == 2) for one in responses)
+    assert all(bool(one.mask_ids) == (one.sample == 2 and len(one.response_ids) > 3) for one in responses)
+    masked = [dataclasses.replace(one, mask_sizes=one.mask_sizes or [0] * len(one.response_ids)) for one in responses]
+    assert_replay_gives_the_recorded_logprobs(policy, masked, tolerance=1e-5)
 
 
 def test_what_vllm_cannot_keep_is_refused_before_anything_is_sampled(engine, requests):

@@ -239,6 +239,7 @@ def test_there_is_one_way_to_ask_for_several_vllm_engines(params, vllm, address,
 
 
 DRAWN = {"spread": {"drawn": {"kind": "uniform", "low": 0.8, "high": 1.2}}}
+CUTS = {"mixed_cuts": {}}
 WINDOW = {"token": {"kind": "entropy_window", "low": 1.0, "high": 1.2}}
 
 
@@ -248,12 +249,14 @@ WINDOW = {"token": {"kind": "entropy_window", "low": 1.0, "high": 1.2}}
         (WINDOW, "sampling", {"engine": "vllm"}, "uniform.token is entropy_window, which depends on all"),
         (WINDOW, "ray", {"workers": 2}, "set sampling.engine to torch and ray.workers to null"),
         ({"truncation": {"top_p": 0.9}}, "update", {"target": "untempered"}, "set it to tempered"),
+        (CUTS, "update", {"target": "tempered"}, "uniform.mixed_cuts: update.target is tempered"),
         (DRAWN, "update", {"baseline": "temperature"}, "no two responses share a temperature"),
     ],
 )
 def test_what_an_arm_asks_for_and_another_section_cannot_give_is_refused(params, arm, section, changed, expected):
     found = params.model_dump()
     found["temperature"]["uniform"] = arm
+    found["update"]["target"] = "untempered" if arm is CUTS else "tempered"
     Params.model_validate(found)
     found[section] |= changed
     with pytest.raises(ValueError, match=expected):

@@ -5,8 +5,10 @@ from pydantic import ValidationError
 
 from mtpipe.sampling.drawing.randomness import response_uniform
 from mtpipe.temperature.arm import Arm
+from mtpipe.temperature.plan_table import format_plans
 from mtpipe.temperature.planning import plan_round
 from mtpipe.temperature.round_plan import RoundPlan, RoundTemperatures
+from mtpipe.tracking.description import describe_temperatures
 
 THRESHOLD = {"kind": "entropy_threshold", "low": 1.0, "high": 1.2, "threshold": {"nats": 0.4}}
 
@@ -70,6 +72,21 @@ def test_a_drawn_responses_rule_is_that_of_its_round(tmp_path):
     for round in (0, 3):
         response = RoundTemperatures(plan_round("arm", arm, round, 3), tmp_path).response(0, 0.5)
         assert (response.base, response.rule.top, response.rule.decay) == (1.2, 1.2, 25 + 5 * round)
+
+
+def test_the_responses_that_explore_are_a_whole_number_and_stand_in_the_plan():
+    arm = Arm.model_validate({"mixed_cuts": {"share": 0.25}})
+    plan = plan_round("mixed", arm, 0, 8)
+    assert plan.mixed_cuts.explorers(8) == 2
+    assert "mixed_cuts share=0.25 top_k=5 threshold=0.03 warm_up=5" in format_plans([plan])
+    described = describe_temperatures(arm.model_dump(mode="json", exclude_none=True))
+    assert described == "mixed_cuts (share 0.25, top_k 5, threshold 0.03, warm_up 5)"
+    with pytest.raises(ValueError, match=r"arm 'mixed', round 0: mixed_cuts.share is 0.25, .* of 6 responses is 1.5"):
+        plan_round("mixed", arm, 0, 6)
+    with pytest.raises(ValueError, match="mixed_cuts and truncation both say which tokens may be drawn"):
+        Arm.model_validate({"mixed_cuts": {}, "truncation": {"top_p": 0.9}})
+    with pytest.raises(ValueError, match="where mixed_cuts would have cut other tokens"):
+        Arm.model_validate({"mixed_cuts": {}, "controller": {"kind": "tampo"}})
 
 
 def test_a_plan_survives_its_file():

@@ -2,12 +2,13 @@
 
 from typing import Literal
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from mtpipe.learn.losses.mismatch import sequence_mask, token_truncate
 
-ImportanceWeights = Literal["token_truncate", "sequence_mask"]
+ImportanceWeights = Literal["token_truncate", "sequence_mask", "none"]
 
 
 def importance_weights(
@@ -19,6 +20,8 @@ def importance_weights(
       variance. verl and open-instruct use a cap of 2.
     * `sequence_mask`: w, product over a response's tokens, where it is at most `cap`; else 0, so that the response
       teaches nothing. TRL uses a cap of 3.
+    * `none`: 1. The draw counts as a proposal, and its distance from pi_1 stays as a bias: Mixed-CUTS (arXiv
+      2604.18493), whose clipped ratio is to pi_1.
 
     w contains the mismatch between engine and update (`mtpipe.learn.losses.mismatch`), because mu_T is what the engine
     recorded. So the weights of `update.mismatch` are not multiplied to these; only what it cuts is left out.
@@ -28,6 +31,8 @@ def importance_weights(
         row: the response that a token belongs to, as an index from 0.
     """
     log_weight = log_weight.detach()
+    if kind == "none":
+        return torch.ones_like(log_weight)
     return token_truncate(log_weight, cap) if kind == "token_truncate" else sequence_mask(log_weight, row, cap)
 
 

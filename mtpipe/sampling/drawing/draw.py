@@ -14,6 +14,7 @@ from torch import Tensor
 from mtpipe.sampling.drawing.blocks import block_entropies, draw_by_blocks
 from mtpipe.sampling.drawing.by_row import BLOCK, first_above
 from mtpipe.sampling.drawing.cuts import kept_of_few
+from mtpipe.sampling.drawing.evenly import Exploring, draw_evenly
 from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.masks import Masks
 from mtpipe.temperature.truncation import Truncation
@@ -22,7 +23,8 @@ from mtpipe.temperature.truncation import Truncation
 class DrawnTokens(NamedTuple):
     """The next token of each row, [rows], with what it was drawn from.
 
-    `masks` holds what truncation left of each row, if that was asked for and anything is ever left out.
+    `masks` holds what truncation left of each row, if that was asked for and anything is ever left out, or what rows
+    that explore were drawn among.
     """
 
     tokens: Tensor
@@ -46,6 +48,7 @@ def draw_tokens(
     truncation: Truncation,
     record_masks: bool = False,
     rule_uniforms: Tensor | None = None,
+    exploring: Exploring | None = None,
 ) -> DrawnTokens:
     """Draws each row's next token by inverting the tempered distribution function at the row's random number.
 
@@ -56,7 +59,31 @@ def draw_tokens(
         truncation: cuts the tempered distribution, which the log-probs are then those of.
         record_masks: whether to return what truncation left.
         rule_uniforms: [rows], as `uniforms` in RowTemperatures.at; apart from those of the draw.
+        exploring: the rows whose tokens are drawn evenly among the likeliest ones; without a truncation.
     """
+    drawn = _draw(logits, rules, positions, previous, uniforms, truncation, record_masks, rule_uniforms)
+    if exploring is None:
+        return drawn
+    rows, tokens, logprobs, masks = draw_evenly(logits, drawn.temperatures, positions, uniforms, exploring)
+    return DrawnTokens(
+        drawn.tokens.index_copy(0, rows, tokens),
+        drawn.logprobs.index_copy(0, rows, logprobs),
+        drawn.temperatures,
+        drawn.entropies,
+        masks,
+    )
+
+
+def _draw(
+    logits: Tensor,
+    rules: RowTemperatures,
+    positions: Tensor,
+    previous: Tensor | None,
+    uniforms: Tensor,
+    truncation: Truncation,
+    record_masks: bool,
+    rule_uniforms: Tensor | None,
+) -> DrawnTokens:
     if logits.shape[1] > BLOCK:
         return DrawnTokens(
             *draw_by_blocks(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from mtpipe.errors import MtpipeError
+from mtpipe.records import NOT_EVEN
+from mtpipe.temperature.mixed_cuts import MixedCuts
 from mtpipe.temperature.rules.rule import ResolvedRule
 from mtpipe.temperature.truncation import NONE, Truncation
 
@@ -14,7 +16,7 @@ class Request:
     """One response to sample: response `sample` of the group that answers `problem_id`.
 
     `rule` gives its tokens their temperatures; `base` is the temperature that the response goes by in reports and in
-    the update's comparisons.
+    the update's comparisons. One that `explores` is drawn by the plan's `mixed_cuts`.
 
     Raises MtpipeError for a prompt without tokens, after which no model has a next token.
     """
@@ -24,6 +26,7 @@ class Request:
     prompt_ids: list[int]
     base: float
     rule: ResolvedRule
+    explores: bool = False
 
     def __post_init__(self) -> None:
         if not self.prompt_ids:
@@ -40,7 +43,7 @@ class SamplingPlan:
     A `stop` string ends a response as a stop token does, and stays in it.
 
     Log-probs are those of the truncated distribution. An update can only score them with the masks that it left,
-    which `record_masks` asks for; an evaluation has no use for them.
+    which `record_masks` asks for; an evaluation has no use for them. Of requests that explore they are always kept.
     """
 
     seed: int
@@ -50,6 +53,12 @@ class SamplingPlan:
     truncation: Truncation = NONE
     record_masks: bool = False
     stop: tuple[str, ...] = ()
+    mixed_cuts: MixedCuts | None = None
+
+
+def even_from(request: Request, plan: SamplingPlan) -> int:
+    """As in Rollout."""
+    return plan.mixed_cuts.warm_up if plan.mixed_cuts and request.explores else NOT_EVEN
 
 
 def by_length(requests: Sequence[Request], size: int) -> Iterator[list[Request]]:

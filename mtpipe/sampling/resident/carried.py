@@ -30,6 +30,7 @@ class _Asked(BaseModel):
     samples: list[int]
     bases: list[float]
     rules: list[AnyResolvedRule]
+    explores: list[bool]
 
 
 _COLUMNS = TypeAdapter(dict[str, list[Any]])
@@ -40,11 +41,16 @@ def asking(requests: Sequence[Request], plan: SamplingPlan) -> Message:
     rules = list(dict.fromkeys(request.rule for request in requests))
     index = {rule: number for number, rule in enumerate(rules)}
     asked = {
-        "plan": {**asdict(plan), "truncation": plan.truncation.model_dump(mode="json")},
+        "plan": {
+            **asdict(plan),
+            "truncation": plan.truncation.model_dump(mode="json"),
+            "mixed_cuts": plan.mixed_cuts.model_dump(mode="json") if plan.mixed_cuts else None,
+        },
         "problem_ids": [request.problem_id for request in requests],
         "samples": [request.sample for request in requests],
         "bases": [request.base for request in requests],
         "rules": [rule.model_dump(mode="json") for rule in rules],
+        "explores": [request.explores for request in requests],
     }
     arrays = _flat("prompt_ids", [request.prompt_ids for request in requests], "<i4")
     arrays["rule_of"] = np.array([index[request.rule] for request in requests], dtype="<i4")
@@ -57,7 +63,7 @@ def asked_for(message: Message) -> tuple[list[Request], SamplingPlan]:
         asked = _Asked.model_validate(message.fields)
         prompts = _lists("prompt_ids", message.arrays)
         rules = [asked.rules[index] for index in message.arrays["rule_of"].tolist() if index >= 0]
-        columns = zip(asked.problem_ids, asked.samples, prompts, asked.bases, rules, strict=True)
+        columns = zip(asked.problem_ids, asked.samples, prompts, asked.bases, rules, asked.explores, strict=True)
         return [Request(*each) for each in columns], asked.plan
     except (ValidationError, ValueError, KeyError, IndexError) as error:
         raise BrokenMessage(f"no request for responses: {error}") from None

@@ -24,6 +24,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from mtpipe.sampling.drawing.draw import draw_tokens, token_entropies
+from mtpipe.sampling.drawing.evenly import Exploring
 from mtpipe.sampling.drawing.line_ends import line_ends
 from mtpipe.sampling.drawing.randomness import rule_uniforms, token_uniforms
 from mtpipe.sampling.vllm.heat import HeatLog
@@ -31,6 +32,7 @@ from mtpipe.sampling.vllm.records import Record, TokenRecords
 from mtpipe.sampling.vllm.request import read_draw, read_rule
 from mtpipe.sampling.vllm.running_threshold import RunningThreshold, RunningThresholds
 from mtpipe.temperature.apply import RowTemperatures, RuleContext, RuleTable, grown
+from mtpipe.temperature.mixed_cuts import MixedCuts
 from mtpipe.temperature.rules.rule import ResolvedRule
 from mtpipe.temperature.truncation import NONE, Truncation
 
@@ -48,7 +50,7 @@ _LEFT_ALONE, _DIVIDED, _DRAWN = 0, 1, 2
 class BatchRequest:
     """A request with a temperature setting; `uniforms` [max_tokens] and `record` are None where vLLM draws.
 
-    `rule_uniforms` [max_tokens] are those of a random rule.
+    `rule_uniforms` [max_tokens] are those of a random rule. A request that explores has `mixed_cuts`.
     """
 
     rule: ResolvedRule
@@ -57,6 +59,7 @@ class BatchRequest:
     record: str | None = None
     record_masks: bool = False
     rule_uniforms: NDArray[np.float64] | None = None
+    mixed_cuts: MixedCuts | None = None
 
     @classmethod
     def of(cls, sampling: "SamplingParams", max_tokens: int) -> "BatchRequest | None":
@@ -68,7 +71,8 @@ class BatchRequest:
             return cls(rule)
         identity = (draw.seed, draw.purpose, draw.problem_id, draw.sample, sampling.max_tokens or max_tokens)
         of_rule = rule_uniforms(*identity) if rule.random else None
-        return cls(rule, draw.truncation, token_uniforms(*identity), draw.record, draw.record_masks, of_rule)
+        uniforms = token_uniforms(*identity)
+        return cls(rule, draw.truncation, uniforms, draw.record, draw.record_masks, of_rule, draw.mixed_cuts)
 
 
 class _Uniforms:
@@ -99,6 +103,7 @@ class _Drawing(NamedTuple):
 
     truncation: Truncation
     record_masks: bool
+    mixed_cuts: MixedCuts | None
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,7 @@ class TemperedBatch:
         self._running.put(slot, request.rule if isinstance(request.rule, RunningThreshold) else None)
         if request.uniforms is None or request.record is None:
             return
-        drawing = _Drawing(request.truncation, request.record_masks)
+        drawing = _Drawing(request.truncation, request.record_masks, request.mixed_cuts)
         if drawing not in self._drawings:
             self._drawings.append(drawing)
         self._handling[slot] = _DRAWN + self._drawings.index(drawing)
@@ -192,7 +197,12 @@ class TemperedBatch:
             return
         uniforms = self._uniforms.at(group.slots, positions, self._device)
         of_rules = self._rule_uniforms.at(group.slots, positions, self._device) if group.rules.random else None
-        drawn = draw_tokens(of_group, group.rules, places, group.of(previous), uniforms, *group.drawing, of_rules)
+        truncation, record_masks, cuts = group.drawing
+        exploring = Exploring(torch.ones_like(places, dtype=torch.bool), cuts) if cuts else None
+        last = group.of(previous)
+        drawn = draw_tokens(
+            of_group, group.rules, places, last, uniforms, truncation, record_masks, of_rules, exploring
+        )
         rows = torch.arange(len(logits), device=self._device) if group.index is None else group.index
         logits[rows, drawn.tokens] = _OUT_OF_REACH
         self._records.add(self._record_of[group.slots], positions, drawn)

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mtpipe.sampling.vllm.running_threshold import RunningThreshold
 from mtpipe.settings.base import Settings, faults
+from mtpipe.temperature.mixed_cuts import MixedCuts
 from mtpipe.temperature.rules import RULES, AnyResolvedRule
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from mtpipe.temperature.rules.rule import ResolvedRule
@@ -44,6 +45,7 @@ class Draw(Settings):
     truncation: Truncation = NONE
     record: str
     record_masks: bool = False
+    mixed_cuts: MixedCuts | None = None
 
 
 _RULE = TypeAdapter[ResolvedRule](AnyResolvedRule)

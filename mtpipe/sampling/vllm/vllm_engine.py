@@ -9,7 +9,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.model.adapter_folder import is_adapter
 from mtpipe.model.policy import Vocabulary, load_vocabulary
 from mtpipe.records import Rollout
-from mtpipe.sampling.drawing.requests import Request, SamplingPlan, refuse_batch_dependent
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan, even_from, refuse_batch_dependent
 from mtpipe.sampling.vllm.lora import ADAPTERS_AT_ONCE, RunningAdapter, base_of, lora_arguments
 from mtpipe.sampling.vllm.memory import PolicyMemory
 from mtpipe.sampling.vllm.records import Record, join
@@ -99,12 +99,11 @@ class VllmEngine:
         waiting = {f"{self._calls}-{index}": request for index, request in enumerate(requests)}
         self._submit(waiting, plan)  # an engine core in another process starts on the first one at once
         self._running |= waiting.keys()
-        with_masks = plan.record_masks and plan.truncation.cuts
         try:
             while waiting:
                 self._take_steps()
                 yield [
-                    _response(waiting.pop(name), *self._taken(name), with_masks)
+                    _response(waiting.pop(name), plan, *self._taken(name))
                     for name in [name for name in waiting if name in self._ended]
                 ]
         finally:
@@ -192,11 +191,12 @@ def _extra_args(request: Request, plan: SamplingPlan, record: str) -> dict[str, 
         "truncation": plan.truncation.model_dump(),
         "record": record,
         "record_masks": plan.record_masks and plan.truncation.cuts,
+        "mixed_cuts": plan.mixed_cuts.model_dump() if plan.mixed_cuts and request.explores else None,
     }
     return {SETTING: request.rule.model_dump(), DRAW: draw}
 
 
-def _response(request: Request, output: Any, records: list[Record], with_masks: bool) -> Rollout:
+def _response(request: Request, plan: SamplingPlan, output: Any, records: list[Record]) -> Rollout:
     """Joins vLLM's tokens with what the processor recorded; raises if the two disagree."""
     tokens = list(output.token_ids)
     drawn = join(records, len(tokens))
@@ -213,9 +213,10 @@ def _response(request: Request, output: Any, records: list[Record], with_masks: 
         behaviour_logprobs=drawn.logprobs,
         temperatures=drawn.temperatures,
         entropies=drawn.entropies,
-        mask_sizes=drawn.mask_sizes if with_masks else [],
+        mask_sizes=drawn.mask_sizes if request.explores or (plan.record_masks and plan.truncation.cuts) else [],
         mask_ids=drawn.mask_ids,
         finish_reason="stop" if output.finish_reason == "stop" else "length",
+        even_from=even_from(request, plan),
     )
 
 

@@ -4,6 +4,7 @@ import random
 import socket
 import struct
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.resident.carried import answered, answering, asked_for, asking
 from mtpipe.sampling.resident.frames import BrokenMessage, Message, receive, send
+from mtpipe.temperature.mixed_cuts import MixedCuts
 from mtpipe.temperature.rules import RULES
 from mtpipe.temperature.truncation import Truncation
 
@@ -33,6 +35,7 @@ ROLLOUTS = st.builds(
     mask_sizes=st.lists(st.integers(-(2**31), 2**31 - 1), max_size=5),
     mask_ids=TOKENS,
     finish_reason=st.sampled_from(["stop", "length"]),
+    even_from=st.integers(-1, 9),
 )
 
 
@@ -65,9 +68,13 @@ def test_requests_of_every_rule_arrive_as_they_were():
         RULES[kind].model_validate({"kind": kind, **settings}).resolve(1.1, 0).frozen(lambda quantile: quantile)
         for kind, settings in EXAMPLES.items()
     ]
-    requests = [Request(f"p{index}", index % 3, [index, 7], 0.1 + index / 3, rule) for index, rule in enumerate(rules)]
+    requests = [
+        Request(f"p{index}", index % 3, [index, 7], 0.1 + index / 3, rule, index % 2 == 0)
+        for index, rule in enumerate(rules)
+    ]
     plan = SamplingPlan(3, "round 1", 40, 16, Truncation(top_p=0.9, top_n_sigma=1.5), True, ("\n", "é"))
-    assert asked_for(carried(asking(requests * 2, plan))) == (requests * 2, plan)
+    for asked in (plan, replace(plan, mixed_cuts=MixedCuts(share=0.25, top_k=3))):
+        assert asked_for(carried(asking(requests * 2, asked))) == (requests * 2, asked)
 
 
 def frame(text: bytes, arrays: bytes = b"", magic: bytes = b"mtp1", length: int | None = None) -> bytes:
