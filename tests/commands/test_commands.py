@@ -178,11 +178,14 @@ def test_a_forked_stage_has_the_code_of_mtpipe_that_the_stages_of_its_project_im
     script.write_text(f"import sys\n{found}\nfrom mtpipe.text_table import aligned\n")
     elsewhere = toy_stages / "elsewhere"
     shutil.copytree(toy_stages / "stages", elsewhere / "stages")
-    with subprocess.Popen(["sleep", "300"]) as owner:
-        own = {OWNER: str(owner.pid)}
+    owner = subprocess.Popen(["sleep", "300"])
+    own = {OWNER: str(owner.pid)}
+    try:
         wait_until_preloaded(toy_stages, **own)
         assert "loaded False" in run("mtpipe.run.launch", "rollout", folder=elsewhere, **own).stdout
+    finally:
         owner.kill()
+        owner.wait()
 
 
 def test_code_that_was_edited_since_it_was_loaded_is_not_that_of_the_project(tmp_path):
