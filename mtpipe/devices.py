@@ -1,4 +1,4 @@
-"""CUDA devices by the names that CUDA_VISIBLE_DEVICES gives them; found without torch."""
+"""Which CUDA devices this process sees, and whether it is one of several that compute together; without torch."""
 
 import os
 import re
@@ -16,3 +16,8 @@ def visible_devices() -> list[str]:
         return []
     listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
     return re.findall(r"^GPU (\d+):", listed.stdout, re.MULTILINE) if listed.returncode == 0 else []
+
+
+def is_rank() -> bool:
+    """Whether torchrun has started this process as one of a stage's, which holds the locks for all of them."""
+    return "TORCHELASTIC_RUN_ID" in os.environ

@@ -118,6 +118,16 @@ class EngineHome:
         return sorted(self.folder.glob(f"{self._name}.*.engine"))
 
     @property
+    def in_use(self) -> Path:
+        """Locked by who uses the engines' device (`mtpipe.sampling.resident.device_turns`)."""
+        return self.folder / f"{self._name}.in_use"
+
+    @property
+    def wanted(self) -> Path:
+        """Locked by who waits to have it alone."""
+        return self.folder / f"{self._name}.wanted"
+
+    @property
     def _name(self) -> str:
         place = "\n".join([self.slot, os.environ.get(DEVICES, "")])
         return f"{project_name()}.{self.owner}.{_short(place)}"

@@ -26,7 +26,10 @@ _SUMMARY = "make the whole study as `dvc repro` does, but chains (an arm with a 
 def add_parser(parsers: Any) -> argparse.ArgumentParser:
     parser = add_command(parsers, "run", _SUMMARY)
     parser.add_argument(
-        "--jobs", type=positive(int), metavar="N", help="chains at a time; default: what cores or GPUs allow"
+        "--jobs",
+        type=positive(int),
+        metavar="N",
+        help="chains at a time; default: what cores or GPUs allow; with adapters, 4 can share a GPU (docs/lora.md)",
     )
     parser.add_argument("--devices", type=_names, metavar="0,1", help="CUDA devices to use; default: all that are here")
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="these arms' chains; default: all of params.yaml")

@@ -13,6 +13,7 @@ from typing import Any
 
 from mtpipe import paths
 from mtpipe.alone import alone
+from mtpipe.devices import is_rank
 from mtpipe.errors import MtpipeError
 from mtpipe.progress import listen
 from mtpipe.run.stage_plan import check_code, settings_for
@@ -37,7 +38,7 @@ def run_stage(main: Callable[..., None]) -> None:
         if parameter.kind is not parameter.KEYWORD_ONLY:
             parser.add_argument(f"--{name}", type=parameter.annotation, required=True)
     arguments = vars(parser.parse_args())
-    if "TORCHELASTIC_RUN_ID" in os.environ:  # one of an update's processes; the stage that started them has the lock
+    if is_rank():  # one of an update's processes; the stage that started them has the lock
         _listen(arguments)
         main(**arguments, **settings_for(main))
         return

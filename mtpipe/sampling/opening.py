@@ -31,8 +31,8 @@ def open_engine(folder: Path, settings: EngineSettings, compute: Compute, ray: R
     """The engine that `sampling.engine` names, with the policy in a folder loaded; several of them if `ray` asks.
 
     vLLM, which takes long to start, stays for the following stages, if the launcher has started this one; with adapters
-    on the CPU for those of all chains, whereas on a GPU an update has to have its chain's engine sleep. Several of them
-    that share the responses are in processes of their own in any case; those that may not stay end with this.
+    on the CPU for those of all chains, and on a GPU for those of the chains that share it. Several of them that share
+    the responses are in processes of their own in any case; those that may not stay end with this.
     """
     with_vllm = uses_vllm(settings, compute)
     engines = settings.vllm.data_parallel if with_vllm else 1

@@ -10,6 +10,9 @@ from mtpipe.settings.model import NF4
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM 0.32 takes for max_lora_rank."""
 
+ADAPTERS_AT_ONCE = 4
+"""Of a vLLM engine that the stages of several chains use at a time."""
+
 OWN_ARGUMENTS = {
     "model",
     "dtype",

@@ -25,6 +25,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from mtpipe import paths
+from mtpipe.devices import is_rank
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.distributed.ranks import ALONE, Ranks, SharedRanks
 from mtpipe.run_log import others_inherit
@@ -41,15 +42,10 @@ def start_all(count: int, stage: str, **arguments: object) -> bool:
     That is so if one process is asked for, and in each of the processes that were started.
     Raises MtpipeError with the message of the first that fails, after all have ended.
     """
-    if count == 1 or _started():
+    if count == 1 or is_rank():
         return False
     start(count, stage, [part for name, value in arguments.items() for part in (f"--{name}", str(value))])
     return True
-
-
-def _started() -> bool:
-    """Whether this process is one of those that torchrun started."""
-    return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def start(count: int, stage: str, arguments: list[str]) -> None:
@@ -97,7 +93,7 @@ def joined(count: int, device: str) -> Iterator[Ranks]:
 
     Whatever is raised inside ends all of them: it is left as a message for `start`, and this process exits at once.
     """
-    if not _started():
+    if not is_rank():
         yield ALONE
         return
     _end_with_launcher()

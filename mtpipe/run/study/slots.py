@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 
 from mtpipe.devices import DEVICES, visible_devices
 from mtpipe.errors import MtpipeError
-from mtpipe.owner import SLOT
+from mtpipe.owner import RESIDENT, SLOT
 from mtpipe.params import Params
+from mtpipe.settings.sampling import ADAPTERS_AT_ONCE
 
 
 @dataclass(frozen=True)
 class Slot:
     """Room for one chain; without `devices` it leaves the choice of a device to the stages.
 
-    Chains that have it one after the other share a sampling engine, by its `number`.
+    Chains that have it one after the other share a sampling engine, by its `number`; so do those of slots that have one
+    number and the same devices, side by side.
     """
 
     devices: tuple[str, ...] = ()
@@ -29,10 +31,11 @@ def slots(params: Params, jobs: int | None, devices: Sequence[str] | None) -> li
 
     Args:
         jobs: how many; None: one for each device or group of devices that a chain needs, or without devices as many
-            as the cores have room for, at `compute.threads` each.
+            as the cores have room for, at `compute.threads` each. With adapters and vLLM several may share a device,
+            up to ADAPTERS_AT_ONCE of them.
         devices: the CUDA devices to use; None: all that are visible, if params.yaml lets stages use them.
 
-    Raises MtpipeError for a device that is not there, or fewer devices than one chain needs.
+    Raises MtpipeError for a device that is not there, fewer devices than one chain needs, or too many jobs for them.
     """
     there = visible_devices() if params.compute.device != "cpu" else []
     if devices is not None:
@@ -52,9 +55,19 @@ def slots(params: Params, jobs: int | None, devices: Sequence[str] | None) -> li
             f"ray.workers), and here are {len(chosen)}: {', '.join(chosen)}"
         )
     groups = [tuple(chosen[start : start + each]) for start in range(0, len(chosen) - each + 1, each)]
-    if jobs is not None and jobs > len(groups):
-        raise MtpipeError(f"--jobs is {jobs}, and {len(chosen)} devices have room for {len(groups)} chains of {each}")
-    return [Slot(group, number) for number, group in enumerate(groups[:jobs])]
+    room = len(groups) * (ADAPTERS_AT_ONCE if _may_share(params) else 1)
+    if jobs is not None and jobs > room:
+        raise MtpipeError(
+            f"--jobs is {jobs}, and {len(chosen)} devices have room for {room} chains of {each}; chains share a device "
+            f"where they train adapters (model.lora) and sample with a resident vLLM, up to {ADAPTERS_AT_ONCE} of them"
+        )
+    return [Slot(groups[job % len(groups)], job % len(groups)) for job in range(jobs or len(groups))]
+
+
+def _may_share(params: Params) -> bool:
+    """Whether chains can take turns on a device, which their resident engine knows of (docs/resident.md)."""
+    resident = params.ray.workers is None and os.environ.get(RESIDENT) != "0"
+    return resident and params.model.lora is not None and params.sampling.engine != "torch"
 
 
 def crowding(params: Params, places: Sequence[Slot]) -> str | None:

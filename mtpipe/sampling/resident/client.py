@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 
@@ -13,6 +14,7 @@ from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan
 from mtpipe.sampling.resident.carried import answered, asking
 from mtpipe.sampling.resident.connection import Connection
+from mtpipe.sampling.resident.device_turns import sampling_turn
 from mtpipe.sampling.resident.frames import Message
 from mtpipe.sampling.resident.reaching import connect, end
 from mtpipe.sampling.resident.terms import terms_for
@@ -54,6 +56,7 @@ class ResidentEngine:
         self._terms = terms_for(folder, settings, compute)
         self._devices = _devices(settings, compute, count)
         self._connections: list[Connection] = []
+        self._turn = ExitStack()
         self.processes: list[int] = []
         self.loaded = False
         self._open()
@@ -100,13 +103,19 @@ class ResidentEngine:
         for connection in self._connections:
             connection.close()
         self._connections = []
+        self._turn.close()
 
     def _connect(self) -> None:
         if not self._connections:
             self._open()
 
     def _open(self) -> None:
-        sockets = connect(self._home, self._terms, self._devices)
+        self._turn.enter_context(sampling_turn(self._home))
+        try:
+            sockets = connect(self._home, self._terms, self._devices)
+        except BaseException:
+            self._leave()
+            raise
         self._connections = [Connection(each, index, self._home.log(index)) for index, each in enumerate(sockets)]
         self.processes = [each.process for each in self._connections]
         answers = self._ask(Message("open", {"folder": str(self._folder.resolve())}))

@@ -191,6 +191,8 @@ def _wait_for_orphans(folder: Path) -> None:
                 _end_what_is_left(held)
                 lock.unlink(missing_ok=True)
                 lock.with_suffix(".engine").unlink(missing_ok=True)
+                for left in ("in_use", "wanted"):
+                    lock.with_suffix("").with_suffix(f".{left}").unlink(missing_ok=True)
 
 
 def _end_what_is_left(lock: IO[str]) -> None:

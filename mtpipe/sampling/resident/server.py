@@ -42,7 +42,7 @@ from mtpipe.sampling.resident.terms import Identity, identity
 IDLE_SECONDS = 1800.0
 """An update longer than this costs a start of vLLM, which is then a small part of the round."""
 _SECONDS_FOR_A_HELLO = 5.0
-_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_LOOKS = 0.05
 _ROLLOUTS_IN_A_MESSAGE = 256
 _SECONDS_BETWEEN_MESSAGES = 0.5
 
@@ -164,6 +164,7 @@ class Server:
         if hello is None or {**hello.fields, **mine} != hello.fields:
             return
         if hello.kind == "rest":
+            self._wait_for_stages()
             self._rest()
             _send(connection, Message("done"))
         elif hello.kind == "hello":
@@ -171,8 +172,7 @@ class Server:
 
     def _serve_requests(self, connection: socket.socket, number: int, terms: object) -> None:
         if terms != self._terms:
-            while self._stages and not self._over.is_set():
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            self._wait_for_stages()
             with self._ending():
                 _send(connection, Message("other"))
             return
@@ -237,6 +237,11 @@ class Server:
                     ready, sent = [], time.monotonic()
         _send(connection, answering(ready))
         _send(connection, Message("done"))
+
+    def _wait_for_stages(self) -> None:
+        """For those that are there to leave, and for the end of what they had begun."""
+        while self._stages and not self._over.is_set():
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
 
     def _rest(self) -> None:
         """Has the engine rest, unless a stage is there that it works for."""

@@ -12,9 +12,8 @@ from typing import Any
 import mtpipe
 from mtpipe.files import read_json
 from mtpipe.model.adapter_folder import CONFIG, AdapterBase, is_adapter
-from mtpipe.sampling.vllm.lora import ADAPTERS_AT_ONCE
 from mtpipe.settings.model import Compute
-from mtpipe.settings.sampling import EngineSettings
+from mtpipe.settings.sampling import ADAPTERS_AT_ONCE, EngineSettings
 
 Terms = dict[str, Any]
 """JSON: settings, the model, code, packages, and the environment that engines read."""

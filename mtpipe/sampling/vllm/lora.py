@@ -8,9 +8,6 @@ from mtpipe.model.adapter import stored_parameters
 from mtpipe.model.adapter_folder import AdapterBase, adapter_rank, is_adapter
 from mtpipe.settings.sampling import max_lora_rank
 
-ADAPTERS_AT_ONCE = 4
-"""Of an engine that several stages may use at a time."""
-
 
 def base_of(folder: Path) -> AdapterBase | None:
     """The base of the adapter in a policy folder, both checked; None if it holds all weights."""

@@ -10,12 +10,12 @@ from mtpipe.model.adapter_folder import is_adapter
 from mtpipe.model.policy import Vocabulary, load_vocabulary
 from mtpipe.records import Rollout
 from mtpipe.sampling.drawing.requests import Request, SamplingPlan, even_from, refuse_batch_dependent
-from mtpipe.sampling.vllm.lora import ADAPTERS_AT_ONCE, RunningAdapter, base_of, lora_arguments
+from mtpipe.sampling.vllm.lora import RunningAdapter, base_of, lora_arguments
 from mtpipe.sampling.vllm.memory import PolicyMemory
 from mtpipe.sampling.vllm.records import Record, join
 from mtpipe.sampling.vllm.request import DRAW, SETTING
 from mtpipe.sampling.vllm.starting import quieten, start_vllm
-from mtpipe.settings.sampling import Vllm
+from mtpipe.settings.sampling import ADAPTERS_AT_ONCE, Vllm
 
 STEPS_OF_A_TURN = 64
 """Records are fetched once in so many steps, because fetching waits for the GPU."""

@@ -5,6 +5,7 @@ import pytest
 from mtpipe.errors import MtpipeError
 from mtpipe.run.study import slots as module
 from mtpipe.run.study.slots import Slot, crowding, slots, visible_devices
+from mtpipe.settings.model import Lora
 
 
 @pytest.fixture
@@ -16,11 +17,12 @@ def eight_cores(monkeypatch):
 def settings(params):
     """The shipped settings with other threads and devices to a chain."""
 
-    def changed(threads=1, device="auto", processes=1, tensor_parallel=1, data_parallel=1, engine="torch"):
+    def changed(threads=1, device="auto", processes=1, tensor_parallel=1, data_parallel=1, engine="torch", lora=None):
         engines = {"tensor_parallel_size": tensor_parallel, "data_parallel": data_parallel}
         vllm = params.sampling.vllm.model_copy(update=engines)
         return params.model_copy(
             update={
+                "model": params.model.model_copy(update={"lora": lora}),
                 "compute": params.compute.model_copy(update={"threads": threads, "device": device}),
                 "update": params.update.model_copy(update={"processes": processes}),
                 "sampling": params.sampling.model_copy(update={"engine": engine, "vllm": vllm}),
@@ -62,6 +64,26 @@ def test_each_chain_has_devices_of_its_own(four_devices, settings):
     assert slots(settings(tensor_parallel=3, engine="vllm"), None, None) == [Slot(("0", "1", "4"))]
     assert slots(settings(data_parallel=2, engine="vllm"), None, None) == slots(settings(processes=2), None, None)
     assert slots(settings(tensor_parallel=3), None, None) == slots(settings(), None, None), "torch has no use for it"
+
+
+def test_chains_with_adapters_share_devices_and_the_engine_on_each(four_devices, settings, monkeypatch):
+    adapters = settings(engine="vllm", lora=Lora(rank=8))
+    assert slots(adapters, None, None) == slots(settings(), None, None), "nobody shares without being asked"
+    environments = [slot.environment() for slot in slots(adapters, 5, ["0", "7"])]
+    assert environments[:2] == [
+        {"CUDA_VISIBLE_DEVICES": device, "MTPIPE_SLOT": str(number)} for number, device in enumerate("07")
+    ]
+    assert environments[2:] == [environments[0], environments[1], environments[0]]
+    assert len(slots(adapters, 16, None)) == 16
+    refused = [(adapters, 17), (settings(engine="vllm"), 5)]
+    for change in ({"ray": adapters.ray.model_copy(update={"workers": 2})}, {"sampling": settings().sampling}):
+        refused.append((adapters.model_copy(update=change), 5))
+    for asked, jobs in refused:
+        with pytest.raises(MtpipeError, match="chains share a device where"):
+            slots(asked, jobs, None)
+    monkeypatch.setenv("MTPIPE_RESIDENT", "0")
+    with pytest.raises(MtpipeError, match="--jobs is 5, and 4 devices have room for 4"):
+        slots(adapters, 5, None)
 
 
 def test_a_study_on_the_cpu_uses_no_device(four_devices, eight_cores, settings):
