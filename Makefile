@@ -40,12 +40,12 @@ setup-vllm: setup  ## install vLLM too, for sampling.engine vllm: on CUDA machin
 repro: setup  ## run the pipeline: what changed since the last run, and nothing else; arms side by side
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m mtpipe run
 
-# Two workers, a file each at a time; threads that wait must not hold the core that the other worker needs.
+# A file each at a time, and one thread each. Slow tests often wait for processes, so a third worker fills two cores.
 test: setup-dev lint  ## lint, types and all tests but the exhaustive ones
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-quick: setup-dev  ## the tests that start no process, engine, store or pipeline: some minutes
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-exhaustive: setup-dev  ## what `make test` leaves out: every rewriting of every gold, every model
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 -m exhaustive
