@@ -7,6 +7,8 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 VLLM := 0.32.0
 # Your own options for pip, for example an index with torch's CPU build: make setup PIP_OPTIONS="--extra-index-url URL"
 PIP_OPTIONS ?=
+# Further extras of pyproject.toml beside the tests' own: make setup-dev EXTRAS=,eightbit,qlora
+EXTRAS ?=
 INSTALL = $(BIN)/pip install --disable-pip-version-check $(PIP_OPTIONS)
 
 .PHONY: help setup setup-dev setup-vllm repro test test-quick test-exhaustive lint bench ui experiments clean
@@ -23,9 +25,10 @@ $(INSTALLED): pyproject.toml
 
 setup-dev: $(INSTALLED_DEV)  ## the same, with what tests and benchmarks need
 
-$(INSTALLED_DEV): $(INSTALLED)
-	$(INSTALL) -e '.[dev]'
-	touch $@
+$(INSTALLED_DEV): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e '.[dev$(EXTRAS)]'
+	touch $(INSTALLED) $@
 
 # vLLM is large and not everyone's: the CUDA build where there is an NVIDIA driver, else the CPU build. Both are pinned
 # against the torch and transformers of pyproject.toml.

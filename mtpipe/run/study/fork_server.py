@@ -6,6 +6,7 @@ it, in a session of its own, and ends with the command.
 
 import contextlib
 import gc
+import json
 import os
 import signal
 import sys
@@ -46,8 +47,9 @@ class ForkServer:
     def start(self, part: str, slot: Slot) -> "ForkedPart":
         """Begins a part, whose output goes to its log."""
         log_file(part).parent.mkdir(parents=True, exist_ok=True)
-        self._connection.send((part, {**os.environ, **slot.environment(), OWNER: str(os.getpid())}))
-        return ForkedPart(self._connection.recv())
+        environment = {**os.environ, **slot.environment(), OWNER: str(os.getpid())}
+        self._connection.send_bytes(json.dumps([part, environment]).encode())
+        return ForkedPart(int(self._connection.recv_bytes()))
 
 
 class ForkedPart:
@@ -79,7 +81,7 @@ def _serve(requests: Connection, alive: int) -> None:
     gc.freeze()
     try:
         while True:
-            part, environment = requests.recv()
+            part, environment = json.loads(requests.recv_bytes())
             if not os.fork():
                 _become(part, environment | {PARENT: str(alive)}, requests)
     except (EOFError, OSError):
@@ -101,7 +103,7 @@ def _become(part: str, environment: dict[str, str], requests: Connection) -> Non
     status = 1
     try:
         os.setsid()
-        requests.send(os.getpid())  # only now, because signals go to its session
+        requests.send_bytes(b"%d" % os.getpid())  # only now, because signals go to its session
         requests.close()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for path, flags, streams in (
