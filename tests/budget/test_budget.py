@@ -1,9 +1,6 @@
 """The budget's formulas against what they predict: files on disk, tensors that autograd keeps, clocks."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -13,6 +10,7 @@ from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForCausalLM, Qwen2Config
 
 from mtpipe import paths
+from mtpipe.__main__ import main
 from mtpipe.budget import costs
 from mtpipe.budget.costs import Lengths, Throughput
 from mtpipe.budget.measured import expected_draws, measured_throughput
@@ -228,14 +226,13 @@ def test_a_refilled_rounds_draws_are_those_of_finished_rounds_or_the_most_there_
     assert costs.round_tokens(refilled, Lengths(10, 36, 1.5)) == 1.5 * costs.round_tokens(params, Lengths(10, 36))
 
 
-@pytest.mark.slow
-def test_the_command_prints_the_budget_of_a_config(qwen, tmp_path):
-    command = [sys.executable, "-m", "mtpipe", "budget", "--config", str(qwen), "--sampling-rate", "5000"]
-    command += ["--params", str(ROOT / "params.yaml")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}  # elsewhere than ROOT, where rounds may have run
-    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert "1,543,714,304" in ended.stdout
-    assert "18.5 GB" in ended.stdout
-    assert "at 5,000 response tokens per second" in ended.stdout
-    assert "give response tokens per second with --update-rate" in ended.stdout
+def test_the_command_prints_the_budget_of_a_config(qwen, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)  # elsewhere than ROOT, where rounds may have run
+    command = ["mtpipe", "budget", "--config", str(qwen), "--sampling-rate", "5000"]
+    monkeypatch.setattr("sys.argv", [*command, "--params", str(ROOT / "params.yaml")])
+    main()
+    printed = capsys.readouterr().out
+    assert "1,543,714,304" in printed
+    assert "18.5 GB" in printed
+    assert "at 5,000 response tokens per second" in printed
+    assert "give response tokens per second with --update-rate" in printed

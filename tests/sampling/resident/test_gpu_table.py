@@ -69,6 +69,7 @@ def test_a_round_of_the_profile_cut_short_has_a_row_for_each_of_its_parts(tmp_pa
 
 @needs_vllm
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_whole_table_with_vllm(tmp_path):
     folder = random_policy(tmp_path, TINY, deviation=2.0)
     (tmp_path / "params.yaml").write_text("sampling: {engine: vllm, vllm: {kv_cache_gib: 0.05}}\n")

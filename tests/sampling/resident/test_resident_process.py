@@ -140,7 +140,7 @@ def test_two_engines_sample_what_one_does_and_the_killed_one_alone_is_replaced_a
 
 
 @needs_vllm
-@pytest.mark.parametrize("resident", ["0", "1"])
+@pytest.mark.parametrize("resident", [pytest.param("0", marks=pytest.mark.exhaustive), "1"])
 def test_two_vllm_engines_sample_what_one_does_resident_or_for_a_stage(
     owner, params, settings, folder, monkeypatch, resident
 ):
