@@ -3,10 +3,11 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from mtpipe.devices import DEVICES, visible_devices
 from mtpipe.errors import MtpipeError
-from mtpipe.owner import RESIDENT, SLOT
+from mtpipe.owner import RESIDENT, SLOT, Process, home_of
 from mtpipe.params import Params
 from mtpipe.settings.sampling import ADAPTERS_AT_ONCE
 
@@ -65,9 +66,10 @@ def slots(params: Params, jobs: int | None, devices: Sequence[str] | None) -> li
 
 
 def _may_share(params: Params) -> bool:
-    """Whether chains can take turns on a device, which their resident engine knows of (docs/resident.md)."""
-    resident = params.ray.workers is None and os.environ.get(RESIDENT) != "0"
-    return resident and params.model.lora is not None and params.sampling.engine != "torch"
+    """Whether chains can take turns on a device, which they do for their resident engine (docs/resident.md)."""
+    resident = os.environ.get(RESIDENT) != "0" and home_of(Process.current()) is not None
+    with_vllm = params.sampling.engine != "torch" and params.ray.workers is None and find_spec("vllm") is not None
+    return resident and with_vllm and params.model.lora is not None
 
 
 def crowding(params: Params, places: Sequence[Slot]) -> str | None:

@@ -67,6 +67,7 @@ def test_each_chain_has_devices_of_its_own(four_devices, settings):
 
 
 def test_chains_with_adapters_share_devices_and_the_engine_on_each(four_devices, settings, monkeypatch):
+    monkeypatch.setattr(module, "find_spec", lambda name: True)
     adapters = settings(engine="vllm", lora=Lora(rank=8))
     assert slots(adapters, None, None) == slots(settings(), None, None), "nobody shares without being asked"
     environments = [slot.environment() for slot in slots(adapters, 5, ["0", "7"])]
@@ -81,6 +82,11 @@ def test_chains_with_adapters_share_devices_and_the_engine_on_each(four_devices,
     for asked, jobs in refused:
         with pytest.raises(MtpipeError, match="chains share a device where"):
             slots(asked, jobs, None)
+    for missing in ("find_spec", "home_of"):
+        with monkeypatch.context() as without:
+            without.setattr(module, missing, lambda *arguments: None)
+            with pytest.raises(MtpipeError, match="chains share a device where"):
+                slots(settings(engine="auto", lora=Lora(rank=8)), 5, None)
     monkeypatch.setenv("MTPIPE_RESIDENT", "0")
     with pytest.raises(MtpipeError, match="--jobs is 5, and 4 devices have room for 4"):
         slots(adapters, 5, None)

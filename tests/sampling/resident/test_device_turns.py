@@ -97,6 +97,18 @@ def test_a_killed_stage_has_no_turn(home, turn):
     assert ends(other)
 
 
+def test_an_update_that_is_killed_while_it_waits_keeps_nobody_out(home):
+    program = [sys.executable, "-c", HOLDER.format(turn="device_alone()")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(home.folder.parent)}
+    with sampling_turn(home):
+        with subprocess.Popen(program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as waiting:
+            later = None
+            while later is None or not waits(later):  # until the update has come to wait
+                later = begin(lambda: take(sampling_turn(home)))
+            waiting.send_signal(signal.SIGKILL)
+        assert ends(later)
+
+
 def test_the_processes_of_an_update_have_its_turn(home, monkeypatch):
     with device_alone():
         monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
