@@ -5,7 +5,7 @@ import pytest
 
 from mtpipe.errors import MtpipeError
 from mtpipe.measure.roles import TokenRoles, format_roles, read_roles
-from mtpipe.records import PROBLEMS, ROLLOUTS, write_rows
+from mtpipe.records import NOT_EVEN, PROBLEMS, ROLLOUTS, write_rows
 
 RESPONSE = "9*3=27,2+27=29,29-4=25"
 
@@ -14,7 +14,12 @@ def write(folder, task: str = "arithmetic", ids: int = len(RESPONSE) + 1):
     problem = {"problem_id": "p", "task": task, "split": "train", "prompt": "2+9*3-4>", "answer": "25", "meta": "{}"}
     write_rows(folder / "train.parquet", [problem], PROBLEMS)
     row = {name: [] for name in ROLLOUTS.names} | {"problem_id": "p", "sample": 0, "text": RESPONSE}
-    row |= {"response_ids": [0] * ids, "entropies": [1.0] + [0.0] * (ids - 1), "finish_reason": "stop"}
+    row |= {
+        "even_from": NOT_EVEN,
+        "response_ids": [0] * ids,
+        "entropies": [1.0] + [0.0] * (ids - 1),
+        "finish_reason": "stop",
+    }
     if "base_temperature" in row:
         row["base_temperature"] = 1.0
     write_rows(folder / "rollouts.parquet", [row], ROLLOUTS)
