@@ -10,6 +10,7 @@ from plant_defects import Defect, edited, plant, planted, read_lists
 DEFECTS = read_lists()
 
 
+@pytest.mark.slow
 def test_every_defect_is_an_edit_that_can_be_made_once_and_leaves_python():
     for defect in DEFECTS:
         text = (ROOT / defect.file).read_text()

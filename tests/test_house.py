@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
 from builders import ROOT
 
 LINES = 300
@@ -51,6 +52,7 @@ def defined_privately(tree: ast.Module) -> Iterator[str]:
             yield node.attr
 
 
+@pytest.mark.slow
 def test_no_test_reaches_for_private_names():
     ours = {name for file in CODE for name in defined_privately(parsed(file)) if private(name)} - {"_exit"}
     found = []

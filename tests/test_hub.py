@@ -21,6 +21,8 @@ from mtpipe.run.doctor import diagnose
 from mtpipe.settings.model import StartingModel
 from stages import plan
 
+pytestmark = pytest.mark.slow
+
 NAME, COMMITS = "some/model", {"main": "1" * 40, "v1": "2" * 40}
 
 

@@ -14,6 +14,8 @@ from mtpipe.files import read_json
 from mtpipe.params import load_params
 from mtpipe.records import PROBLEMS, VERDICTS, read_rollouts, read_rows, read_sampled_round, write_rows
 
+pytestmark = pytest.mark.slow
+
 MOST_LINES = 40
 
 

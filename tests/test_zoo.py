@@ -11,6 +11,8 @@ from mtpipe.files import read_json
 from mtpipe.params import load_params
 from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
 
+pytestmark = pytest.mark.slow
+
 FAST = ("edt", "min_p", "tampo", "kl_cov")
 """A token rule, a truncation, a controller and a loss that no chain of tests/stages has."""
 ARMS = [

@@ -27,6 +27,8 @@ from mtpipe.temperature.apply import RowTemperatures
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import NONE, Truncation
 
+pytestmark = pytest.mark.slow
+
 QWEN_1_5B = {
     "model_type": "qwen2",
     "hidden_size": 1536,

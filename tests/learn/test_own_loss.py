@@ -18,6 +18,8 @@ from mtpipe.run.stage_plan import check_code
 from mtpipe.settings.losses import LOSSES, loss_kind
 from mtpipe.settings.update import Loss
 
+pytestmark = pytest.mark.slow
+
 FADING = "plugins.fading.fading"
 
 

@@ -61,6 +61,7 @@ def grid(path, benchmark: str, column: str) -> np.ndarray:
 BENCHMARKS = ("same", "longer", "larger")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
 @pytest.mark.parametrize("arm", ARMS)
 def test_a_score_is_that_of_its_rows(here, arm, benchmark):

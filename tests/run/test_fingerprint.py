@@ -96,6 +96,7 @@ def test_a_known_file_is_not_parsed_again_and_the_digests_are_the_same(project, 
     assert {stage: again.of_stage(stage) for stage in found} == found
 
 
+@pytest.mark.slow
 def test_each_stage_of_the_pipeline_reaches_what_it_should_and_no_more():
     """Beside what other tests hold: an edit of the report retrains nothing, one of a schedule samples nothing again."""
     fingerprints = Fingerprints()

@@ -64,6 +64,7 @@ def test_tokens_log_probs_and_entropies_are_those_of_a_forward_pass(kind, temper
     torch.testing.assert_close(drawn.entropies, entropies.float(), atol=1e-5, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vocabulary", [SMALL, pytest.param(LARGE, marks=pytest.mark.exhaustive)])
 def test_a_hundred_thousand_tokens_are_those_of_exact_arithmetic_but_at_edges(vocabulary):
     rows, differing = language_like(100, vocabulary), 0

@@ -37,6 +37,7 @@ def small_sample(monkeypatch):
     monkeypatch.setattr(nucleus, "_FEW", 16)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_sample")
 @settings(max_examples=100, deadline=None)
 @given(levels=LEVELS, temperature=st.sampled_from([0.2, 1.0, 5.0]), top_p=st.floats(0.01, 0.999))

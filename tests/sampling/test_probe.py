@@ -26,6 +26,7 @@ def test_hotter_responses_have_more_entropy_and_are_more_diverse(probed):
     assert cold.diversity < hot.diversity
 
 
+@pytest.mark.slow
 def test_a_probe_depends_on_neither_the_batch_size_nor_the_other_temperatures(probed):
     whole = probed([0.5, 1.0])
     for one, other in zip(whole, probed([0.5, 1.0], batch_size=3), strict=True):

@@ -41,6 +41,7 @@ def test_a_response_ends_with_the_first_stop_string_and_is_otherwise_the_same(po
     assert stopped > 0
 
 
+@pytest.mark.slow
 def test_stop_strings_do_not_depend_on_the_batch(policy):
     one, together = (responses(policy, ("4+", "=2"), size, samples=3) for size in (1, 1000))
     assert {key: found.response_ids for key, found in one.items()} == {

@@ -18,6 +18,8 @@ from mtpipe.sampling.opening import open_engine
 from mtpipe.temperature.rules.entropy_threshold import ResolvedEntropyThreshold
 from stages import plan, prepare, rollout, start, update
 
+pytestmark = pytest.mark.slow
+
 RULE = ResolvedEntropyThreshold(low=0.8, high=1.4, threshold=2.0)
 LENGTH = 20
 

@@ -58,6 +58,7 @@ def test_records_agree_with_a_forward_pass_at_the_recorded_temperatures(policy, 
     assert len({len(response.response_ids) for response in responses}) > 3, "rows should end at different steps"
 
 
+@pytest.mark.slow
 def test_the_same_rollouts_come_out_of_every_batch_size(policy, requests):
     one, seven, together = (
         by_identity(sample(policy, requests, plan(batch_size=size))) for size in (1, 7, len(requests))
@@ -167,6 +168,7 @@ def test_nothing_is_recorded_where_nothing_is_cut(policy, requests):
         assert all(not one.mask_sizes and not one.mask_ids for one in sample(policy, requests, asked))
 
 
+@pytest.mark.slow
 def test_rules_of_every_kind_stand_side_by_side(policy, requests):
     rules = [
         RULES[kind].model_validate({"kind": kind, **settings}).resolve(1.1, 0)
@@ -181,6 +183,7 @@ def test_rules_of_every_kind_stand_side_by_side(policy, requests):
     assert all(one_by_one[key].response_ids == one.response_ids for key, one in by_identity(responses).items())
 
 
+@pytest.mark.slow
 def test_a_random_share_of_tokens_is_hot_whatever_their_entropy_and_in_any_batch(policy):
     """Each half of the tokens, the surer and the less sure, has the share within four standard errors."""
     rule, share = ResolvedRandomShare(low=0.9, high=1.1, share=0.2), 0.2

@@ -57,6 +57,7 @@ def context(slots: list[int], sequence_lengths: list[int]):
     return LogitsContext(mapping, mapping, np.array(slots), rows, rows, positions, np.array(sequence_lengths))
 
 
+@pytest.mark.slow
 def test_vllm_takes_the_plugin_for_both_runners():
     from vllm.v1.sample.logits_processor import LogitsProcessor as V1
     from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as V2

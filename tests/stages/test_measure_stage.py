@@ -8,6 +8,8 @@ from mtpipe import paths
 from mtpipe.files import read_json
 from mtpipe.records import VERDICTS, read_rows, read_sampled_round
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("round", ROUNDS)
 @pytest.mark.parametrize("arm", list(ARMS))

@@ -24,6 +24,8 @@ from mtpipe.temperature.rules.uniform import ResolvedUniform
 from mtpipe.temperature.truncation import NONE, Truncation
 from stages import rollout
 
+pytestmark = pytest.mark.slow
+
 RUNS = [(arm, round) for arm in ARMS for round in ROUNDS]
 
 

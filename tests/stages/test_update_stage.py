@@ -22,6 +22,8 @@ from mtpipe.records import VERDICTS, read_rows
 from mtpipe.settings.update import Update
 from mtpipe.temperature.entropy_table import FILE_NAME
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("arm", list(ARMS))
 def test_two_rounds_with_files_between_them_are_two_rounds_of_one_learner(here, arm):

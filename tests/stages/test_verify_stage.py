@@ -13,6 +13,8 @@ from mtpipe.tasks.judging import judge_responses
 from mtpipe.tasks.synthetic.arithmetic import Sum, worked_answer
 from stages import verify
 
+pytestmark = pytest.mark.slow
+
 
 def reward(verdict: str, tokens: int) -> float:
     """As the chains' params.yaml has it: 0.3 for an answer's form, and up to 0.5 off over all of the length."""

@@ -21,6 +21,8 @@ from mtpipe.temperature.entropy_table import FILE_NAME
 from mtpipe.temperature.rules.uniform import ResolvedUniform
 from stages import prepare, warm_start
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def warmed(tmp_path, monkeypatch) -> Path:

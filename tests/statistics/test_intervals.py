@@ -59,6 +59,7 @@ def test_seeds_whose_means_are_equal_by_chance_do_not_pass_for_certainty():
     assert p_values(estimate_means(values[None], 0.95))[0] > 0.05
 
 
+@pytest.mark.slow
 @given(st.integers(2, 8), st.integers(2, 40), st.integers(0, 10_000), st.floats(0.6, 0.99))
 def test_the_p_value_is_the_level_at_which_the_interval_ends_at_0(seeds, problems, seed, confidence):
     (ours,) = estimate_means(0.03 + table(seeds, problems, seed)[None], confidence)

@@ -93,6 +93,7 @@ def test_generation_is_a_function_of_the_seed():
     assert other.generate_problems() == other.generate_problems() != SPLITS
 
 
+@pytest.mark.slow
 def test_more_problems_than_there_are_is_an_error_that_says_so():
     with pytest.raises(ValueError, match=r"different problems found for split .* with 3 operands up to 2"):
         SMALL.model_copy(update={"operands": 3, "largest": 2}).generate_problems()

@@ -77,6 +77,7 @@ def test_golds_verify_themselves_or_are_told():
     assert verify_themselves(metas) == [True, True, True, False, False]
 
 
+@pytest.mark.slow
 def test_grade_keeps_fields_and_adds_its_own(tmp_path):
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     rows = [

@@ -18,6 +18,8 @@ from mtpipe.settings.reward import Judging
 from mtpipe.tasks.judging import judge_responses
 from mtpipe.tasks.prepare import prepare
 
+pytestmark = pytest.mark.slow
+
 CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<bot>"
 QUIZ = {"name": "plugins.quiz.Quiz", "file": "inputs/quiz.jsonl"}
 

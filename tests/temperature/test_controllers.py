@@ -189,6 +189,7 @@ def test_a_run_that_was_interrupted_between_rounds_has_the_same_states(kind, tmp
     assert run(made(kind), 8, sharpening, kept=through_a_file) == run(made(kind), 8, sharpening)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SETTINGS)
 @settings(max_examples=30)
 @given(entropies=st.lists(st.floats(0, 5), min_size=1, max_size=12))

@@ -160,6 +160,7 @@ def of_responses(drawn: dict, tmp_path, round: int = 0, seed: int = 1) -> list[f
     ]
 
 
+@pytest.mark.slow
 def test_drawn_temperatures_follow_their_distribution(tmp_path):
     uniform = of_responses({"kind": "uniform", "low": 0.6, "high": 1.4}, tmp_path)
     assert 0.6 <= min(uniform) < 0.61 < 1.39 < max(uniform) <= 1.4
@@ -171,6 +172,7 @@ def test_drawn_temperatures_follow_their_distribution(tmp_path):
     assert choice.count(1.3) / 1600 == pytest.approx(0.75, abs=0.06)
 
 
+@pytest.mark.slow
 def test_a_drawn_temperature_is_a_function_of_seed_round_problem_and_sample(tmp_path):
     drawn = {"kind": "uniform", "low": 0.6, "high": 1.4}
     assert of_responses(drawn, tmp_path) == of_responses(drawn, tmp_path)

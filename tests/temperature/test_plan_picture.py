@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.plan_picture import plan_figure
 from mtpipe.temperature.planning import plan_round
+
+pytestmark = pytest.mark.slow
 
 LONG = "an_arm_with_a_name_that_is_longer_than_any_panel_of_this_picture_is_wide"
 ARMS = {

@@ -1,5 +1,6 @@
 """Simple answers are decided where they are read: no judging process is asked, whatever the verdict."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def test_numbers_words_and_lists_of_them_ask_no_process(gold, answer):
     assert isinstance(judge_cheaply(Gold((gold,)), rf"\boxed{{{answer}}}"), Judgement)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(simple, simple), max_size=9))
 def test_and_start_none(pairs):
     with Pool() as pool:

@@ -49,6 +49,7 @@ def test_a_number_equals_itself_however_it_is_written(number, data):
     assert equal(gold, answer) is True
 
 
+@pytest.mark.slow
 @given(plain_numbers, plain_numbers, st.data())
 def test_equality_of_plain_numbers_is_symmetric_and_exact(left, right, data):
     one = data.draw(st.sampled_from(spellings(left)[:3]))
@@ -170,6 +171,7 @@ def test_a_policy_can_ask_for_the_golds_order():
     assert equal("4, 1", "4, 1", Rules(order="as_written")) is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gold", "answer"),
     [

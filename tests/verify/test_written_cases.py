@@ -23,6 +23,7 @@ def judged(tmp_path_factory) -> list[dict]:
         return [json.loads(line) for line in lines]
 
 
+@pytest.mark.slow
 def test_clear_cases_are_judged_as_a_careful_reader_would(judged):
     clear = [row for row in judged if row["class"] == "clear"]
     others = {row["id"]: row for row in clear if row["correct"] != row["expect"]}

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from mtpipe.errors import MtpipeError
 from mtpipe.run.study.lock import DvcLock, PartLock, keep_whole
 
+pytestmark = pytest.mark.slow
+
 ORDER = [f"stage@arm-{n}-round{n}" for n in range(12)]
 COMMANDS = st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=0x2FF, blacklist_characters="\x7f\x85"))
 ENTRIES = st.dictionaries(

@@ -43,6 +43,7 @@ class Sleeping(TorchEngine):
         super().load(folder)
 
 
+@pytest.mark.slow
 def test_a_round_of_the_profile_cut_short_has_a_row_for_each_of_its_parts(tmp_path):
     params = load_params(ROOT / "profiles" / "qwen2.5-math-1.5b.yaml")
     compute = params.compute.model_copy(update={"device": "cpu", "threads": 1})

@@ -58,6 +58,7 @@ def received(raw: bytes) -> Message | None:
         return receive(theirs, 5)
 
 
+@pytest.mark.slow
 @given(st.lists(ROLLOUTS, max_size=4))
 def test_rollouts_arrive_to_the_last_bit(rollouts):
     assert list(map(repr, answered(carried(answering(rollouts))))) == list(map(repr, rollouts))

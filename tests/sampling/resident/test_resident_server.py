@@ -16,6 +16,8 @@ from mtpipe.sampling.resident.reaching import give_back_device
 from mtpipe.sampling.resident.terms import digest, terms_for
 from stages import update
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_stage_gets_what_the_engine_samples(stage, kept):
     engine = stage()
