@@ -47,7 +47,7 @@ repro: setup  ## run the pipeline: what changed since the last run, and nothing 
 test: setup-dev lint  ## lint, types and all tests but the exhaustive ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-test-quick: setup-dev  ## the tests that start no process, engine, store or pipeline: some minutes
+test-quick: setup-dev  ## the tests that start no process, engine, store or pipeline: two minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-exhaustive: setup-dev  ## what `make test` leaves out: every rewriting of every gold, every model
