@@ -117,6 +117,7 @@ def test_every_profile_is_listed_with_a_sentence(params):
     assert [line.partition(":")[0] for line in list_profiles().splitlines()] == ["default", *PROFILES]
 
 
+@pytest.mark.slow
 @example({"A}": ["a{b", "{"]})
 @given(
     st.recursive(

@@ -19,6 +19,7 @@ def dropping_policy(policy, dropout: float = 0.3):
     return replace(policy, model=GPT2LMHeadModel(config).eval())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"gradient_checkpointing": True}, {"target": "untempered"}])
 def test_a_model_with_dropout_learns_from_what_it_sampled_as_one_without(policy, settings, changes):
     found = []

@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.state.optimizer import Optimizer, write_state
 
+pytestmark = pytest.mark.slow
+
 needs_torchao = pytest.mark.skipif(
     importlib.util.find_spec("torchao") is None, reason="torchao is absent: pip install -e '.[eightbit]'"
 )

@@ -22,6 +22,8 @@ from mtpipe.learn.update import take_step
 from mtpipe.model.policy import load_policy
 from mtpipe.settings.update import Update
 
+pytestmark = pytest.mark.slow
+
 VOCABULARY = 18
 
 
@@ -90,7 +92,6 @@ def test_losses_and_gradients_are_those_of_repeated_prompts(policy, params, chan
         assert (shared[name] - gradient).norm() <= 1e-5 * gradient.norm(), name
 
 
-@pytest.mark.slow
 def test_in_bfloat16_they_are_as_near_to_the_exact_ones_as_repeated_prompts_are(policy_folder, params):
     policy = load_policy(policy_folder)
     responses = responses_to([3, 40, 17, 1, 8], group_size=16)

@@ -15,6 +15,8 @@ from mtpipe.learn.losses.high_entropy import reasoning_tokens, top_entropy
 from mtpipe.learn.losses.surrogates import clipped
 from mtpipe.settings.update import ClipCov, EntropyBonus, EntropyClip, KlCov
 
+pytestmark = pytest.mark.slow
+
 CONTROLS = {
     "top_entropy": {"top_entropy": 0.2},
     "entropy_clip": {"entropy_clip": EntropyClip()},
@@ -103,7 +105,6 @@ def test_a_control_that_holds_for_every_token_leaves_the_update_bit_by_bit(polic
     assert [step["loss"] for step in plain] == [step["loss"] for step in controlled]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("control", CONTROLS)
 def test_no_control_depends_on_the_micro_batches_and_each_has_an_effect(policy, groups, settings, control):
     twin, without = copy.deepcopy(policy), copy.deepcopy(policy)

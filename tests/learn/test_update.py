@@ -153,6 +153,7 @@ def test_a_kl_to_a_reference_holds_the_policy_back(policy, groups, settings):
     assert torch.equal(weights(reference), start)
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_changes_nothing(policy, groups, settings):
     twin = copy.deepcopy(policy)
     update(policy, groups, settings)

@@ -43,6 +43,7 @@ EXAMPLES = [
 ]
 
 
+@pytest.mark.slow
 def test_a_warm_started_policy_ends_its_answers(policy, params):
     settings = params.warm_start.model_copy(update={"steps": 60, "batch_size": 4, "learning_rate": 1e-2})
     warm_start(policy, EXAMPLES[:1] * 4, settings, 0, tqdm(disable=True))

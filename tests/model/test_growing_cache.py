@@ -1,5 +1,6 @@
 """The cache with room holds what transformers' own holds, whatever is appended and chosen."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ STEPS = st.lists(st.one_of(st.integers(1, 20), st.lists(st.integers(0, 1), min_s
 """A number of tokens to append, or the rows to go on with."""
 
 
+@pytest.mark.slow
 @given(STEPS)
 def test_it_holds_the_keys_and_values_of_the_plain_cache(steps):
     plain, own = DynamicCache(), DynamicCache()

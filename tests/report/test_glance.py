@@ -49,6 +49,7 @@ def shares(arm: str, benchmark: str, after: int = 2) -> np.ndarray:
     return np.mean(found, axis=0)
 
 
+@pytest.mark.slow
 def test_the_first_table_has_the_best_arm_first_and_says_how_sure_and_at_what_cost(made):
     study, comparison = made
     ((_, rows),) = glance_table(study, comparison).groups

@@ -110,6 +110,7 @@ def cells(table: Table, group: int, label: str) -> list[Cell]:
     return dict(table.groups[group][1])[label]
 
 
+@pytest.mark.slow
 def test_the_tables_show_their_own_numbers(here):
     study, comparison = here
     for number, benchmark in enumerate(BENCHMARKS):

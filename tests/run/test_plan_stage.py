@@ -9,6 +9,8 @@ from own_classes import write_class
 from mtpipe.errors import MtpipeError
 from stages import plan
 
+pytestmark = pytest.mark.slow
+
 
 def append(file: Path) -> None:
     file.open("a").write("\nEDITED = True\n" if file.suffix == ".py" else "\n# edited\n")

@@ -157,6 +157,7 @@ def test_a_response_that_explores_is_drawn_evenly_past_its_warm_up_and_the_updat
     assert_replay_gives_the_recorded_logprobs(policy, masked, tolerance=1e-5)
 
 
+@pytest.mark.slow
 def test_neither_the_batch_nor_its_order_changes_who_explores_and_what_is_drawn(policy, requests):
     together = by_identity(sample(policy, requests, PLAN))
     others = [

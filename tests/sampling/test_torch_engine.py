@@ -163,6 +163,7 @@ def larger(probabilities: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(ordered).scatter_(0, order, ordered.cumsum(0) - ordered)
 
 
+@pytest.mark.slow
 def test_nothing_is_recorded_where_nothing_is_cut(policy, requests):
     for asked in (plan(), replace(plan(), truncation=Truncation(top_p=0.5)), replace(plan(), record_masks=True)):
         assert all(not one.mask_sizes and not one.mask_ids for one in sample(policy, requests, asked))

@@ -74,6 +74,7 @@ def test_a_base_waits_in_host_memory_and_wakes_whole():
     assert calls.made == ["sleep", "wake all"]
 
 
+@pytest.mark.slow
 @needs_vllm
 def test_an_engine_with_a_base_wakes_before_the_next_adapter_is_read_and_reads_no_weights(
     adapter_folder, params, monkeypatch

@@ -270,6 +270,7 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, content):
         load_params(tmp_path / "params.yaml")
 
 
+@pytest.mark.slow
 def test_a_stage_says_so_without_a_traceback_and_fails(tmp_path):
     (tmp_path / "params.yaml").write_text(SHIPPED.replace("group_size: 8", "group_size: 1"))
     (tmp_path / "stages").symlink_to(ROOT / "stages")

@@ -22,6 +22,8 @@ from mtpipe.temperature.controllers.state import state_after, state_before
 from mtpipe.temperature.rules.outside import load_rule
 from mtpipe.temperature.schedule import Schedule
 
+pytestmark = pytest.mark.slow
+
 KINDS = {
     "token rule": (load_rule, "cooling", "Cooling", "resolve(self"),
     "schedule": (lambda path: load_class(path, Schedule, "schedule"), "sawtooth", "Sawtooth", "at(self, round"),
@@ -192,7 +194,6 @@ def test_a_state_that_cannot_be_a_rounds_is_told(project, old, new, expected):
         state_after(controller, {}, None)
 
 
-@pytest.mark.slow
 def test_what_runs_again_after_an_edit_is_what_uses_the_code(project):
     from stages import plan
 

@@ -96,6 +96,7 @@ def test_equal_values_have_an_interval_of_width_0_and_a_single_problem_says_noth
 # ---- what is promised: studies without a true difference ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "world",
     [

@@ -29,6 +29,7 @@ def test_a_uniform_rule_ignores_entropy():
     assert temperatures([ResolvedUniform(temperature=1.3), UNIFORM], [0.0, 9.0]) == pytest.approx([1.3, 0.7])
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 5, width=32), min_size=2, max_size=20), st.randoms())
 def test_a_tokens_temperature_depends_on_no_other_row(entropies, random):
     rules = [random.choice([COLD, HOT, UNIFORM]) for _ in entropies]

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ VOCABULARY = 7
 KEPT_SETS = st.lists(st.booleans(), min_size=VOCABULARY, max_size=VOCABULARY).filter(any)
 
 
+@pytest.mark.slow
 @given(st.lists(KEPT_SETS, min_size=1, max_size=9), st.data())
 def test_masks_come_back_as_they_were_packed_whole_and_in_parts(kept, data):
     kept = torch.tensor(kept)

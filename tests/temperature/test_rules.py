@@ -70,6 +70,7 @@ def test_no_temperature_leaves_the_rules_span(kind, base, round, tokens):
     assert all(low * (1 - 1e-6) <= found <= high * (1 + 1e-6) for found in temperatures([rule] * len(tokens), tokens))
 
 
+@pytest.mark.slow
 @every_rule
 @few
 @given(BASES, BASES, TOKENS)

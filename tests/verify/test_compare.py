@@ -143,6 +143,7 @@ WORKED_OUT = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gold", "answer", "expected"), WORKED_OUT)
 def test_what_has_to_be_worked_out(gold, answer, expected):
     assert equal(gold, answer) in (None, expected)

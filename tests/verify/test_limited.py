@@ -13,6 +13,7 @@ def test_a_program_gives_its_output_for_its_input():
     assert run_limited("print(int(input()) + 1)", "41") == Ran("ended", "42\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "end"),
     [

@@ -284,6 +284,7 @@ def test_plus_minus_stands_for_two_values_or_four():
     assert set(read(r"\pm 1 \mp 2").members) == set(whole(-1, 1))
 
 
+@pytest.mark.slow
 @given(st.fractions(min_value=-(10**6), max_value=10**6, max_denominator=999))
 def test_a_fraction_is_read_back_from_each_spelling(value):
     top, bottom = value.numerator, value.denominator

@@ -3,6 +3,7 @@
 import contextlib
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ def test_reading_beside_any_gold_never_raises_anything_else(gold, text):
         readings(text, read(gold))
 
 
+@pytest.mark.slow
 def test_a_hostile_length_takes_linear_time():
     """Each of these takes minutes where a rule is quadratic."""
     runs = [
