@@ -142,12 +142,17 @@ def micro_batch_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """A micro-batch's share of the step's loss, and what is logged of its tokens; `sequences` is the batch laid out."""
     tokens = flatten(batch, sequences.response_index)
-    precision = PRECISIONS[settings.precision]
-    scores = scorer(sequences, tokens.temperatures, precision, tokens.masks, entropy_coefficient > 0)
-    scores = replay_even(scores, tokens)
+    scores = _score(scorer, sequences, tokens, settings, entropy_coefficient > 0)
     if recorded is not None:
         recorded.add(scores, tokens, batch)
     return policy_loss(scores, tokens, settings, entropy_coefficient)
+
+
+def _score(
+    scorer: Scorer, sequences: Sequences, tokens: MicroBatch, settings: Update, with_entropy: bool = False
+) -> TokenScores:
+    precision = PRECISIONS[settings.precision]
+    return replay_even(scorer(sequences, tokens.temperatures, precision, tokens.masks, with_entropy), tokens)
 
 
 @torch.no_grad()
@@ -156,8 +161,7 @@ def _scored_beforehand(step: OptimizerStep, scorer: Scorer, settings: Update, of
     found: dict[int, TrainingSample] = {}
     for batch, sequences in laid_out(scorer, step.responses, settings):
         tokens = flatten(batch, sequences.response_index)
-        scores = scorer(sequences, tokens.temperatures, PRECISIONS[settings.precision], tokens.masks)
-        scores = replay_even(scores, tokens)
+        scores = _score(scorer, sequences, tokens, settings)
         lengths = [len(one.rollout.response_ids) for one in batch]
         parts = {name: values.split(lengths) for name, values in of(scores, tokens, settings).items()}
         for index, one in enumerate(batch):

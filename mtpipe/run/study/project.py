@@ -145,9 +145,8 @@ class Project:
         if tells:
             logger = logging.getLogger("dvc")
             logger.setLevel(logging.INFO)
-            for (
-                handler
-            ) in logger.handlers:  # made while DVC was imported, when standard output may have been a terminal
+            # They were made while DVC was imported, when standard output may have been a terminal.
+            for handler in logger.handlers:
                 handler.setFormatter(ColorFormatter(log_colors=False))
 
     @cached_property

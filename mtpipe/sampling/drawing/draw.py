@@ -6,6 +6,7 @@ tokens the cost is the number of calls, and the function is as short as it can b
 that the logits are read, and `mtpipe.sampling.drawing.blocks` reads them twice.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -61,7 +62,11 @@ def draw_tokens(
         rule_uniforms: [rows], as `uniforms` in RowTemperatures.at; apart from those of the draw.
         exploring: the rows whose tokens are drawn evenly among the likeliest ones; without a truncation.
     """
-    drawn = _draw(logits, rules, positions, previous, uniforms, truncation, record_masks, rule_uniforms)
+
+    def temper(entropies: Tensor) -> Tensor:
+        return rules.at(entropies, positions, previous, rule_uniforms)
+
+    drawn = _draw(logits, temper, uniforms, truncation, record_masks)
     if exploring is None:
         return drawn
     rows, tokens, logprobs, masks = draw_evenly(logits, drawn.temperatures, positions, uniforms, exploring)
@@ -76,26 +81,16 @@ def draw_tokens(
 
 def _draw(
     logits: Tensor,
-    rules: RowTemperatures,
-    positions: Tensor,
-    previous: Tensor | None,
+    temper: Callable[[Tensor], Tensor],
     uniforms: Tensor,
     truncation: Truncation,
     record_masks: bool,
-    rule_uniforms: Tensor | None,
 ) -> DrawnTokens:
+    """By the temperatures that `temper` gives the rows' entropies."""
     if logits.shape[1] > BLOCK:
-        return DrawnTokens(
-            *draw_by_blocks(
-                logits,
-                lambda found: rules.at(found, positions, previous, rule_uniforms),
-                uniforms,
-                truncation,
-                record_masks,
-            )
-        )
+        return DrawnTokens(*draw_by_blocks(logits, temper, uniforms, truncation, record_masks))
     entropies = _few_entropies(logits)
-    temperatures = rules.at(entropies, positions, previous, rule_uniforms)
+    temperatures = temper(entropies)
     logprobs = (logits / temperatures[:, None]).log_softmax(-1)
     masks = None
     if truncation.cuts:

@@ -55,6 +55,11 @@ class SamplingPlan:
     stop: tuple[str, ...] = ()
     mixed_cuts: MixedCuts | None = None
 
+    @property
+    def records_cuts(self) -> bool:
+        """Whether masks of what truncation left are recorded."""
+        return self.record_masks and self.truncation.cuts
+
 
 def even_from(request: Request, plan: SamplingPlan) -> int:
     """As in Rollout."""

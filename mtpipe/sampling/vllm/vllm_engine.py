@@ -190,7 +190,7 @@ def _extra_args(request: Request, plan: SamplingPlan, record: str) -> dict[str, 
         "sample": request.sample,
         "truncation": plan.truncation.model_dump(),
         "record": record,
-        "record_masks": plan.record_masks and plan.truncation.cuts,
+        "record_masks": plan.records_cuts,
         "mixed_cuts": plan.mixed_cuts.model_dump() if plan.mixed_cuts and request.explores else None,
     }
     return {SETTING: request.rule.model_dump(), DRAW: draw}
@@ -213,7 +213,7 @@ def _response(request: Request, plan: SamplingPlan, output: Any, records: list[R
         behaviour_logprobs=drawn.logprobs,
         temperatures=drawn.temperatures,
         entropies=drawn.entropies,
-        mask_sizes=drawn.mask_sizes if request.explores or (plan.record_masks and plan.truncation.cuts) else [],
+        mask_sizes=drawn.mask_sizes if request.explores or plan.records_cuts else [],
         mask_ids=drawn.mask_ids,
         finish_reason="stop" if output.finish_reason == "stop" else "length",
         even_from=even_from(request, plan),

@@ -56,6 +56,13 @@ def take(turn) -> None:
         pass
 
 
+def holder(home, turn: str) -> subprocess.Popen[bytes]:
+    """A process that takes a turn, says so, and keeps it."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(home.folder.parent)}
+    program = [sys.executable, "-c", HOLDER.format(turn=turn)]
+    return subprocess.Popen(program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
 def test_those_that_sample_do_so_together_and_who_wants_the_device_alone_waits_for_all(home):
     with sampling_turn(home):
         with sampling_turn(home):
@@ -87,21 +94,17 @@ def test_two_updates_never_compute_at_a_time(home):
 
 @pytest.mark.parametrize("turn", ["sampling_turn(engine_home())", "device_alone()"])
 def test_a_killed_stage_has_no_turn(home, turn):
-    program = [sys.executable, "-c", HOLDER.format(turn=turn)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(home.folder.parent)}
-    with subprocess.Popen(program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout.readline() == b"mine\n"
+    with holder(home, turn) as holding:
+        assert holding.stdout.readline() == b"mine\n"
         other = begin(lambda: take(device_alone()))
         assert waits(other)
-        holder.send_signal(signal.SIGKILL)
+        holding.send_signal(signal.SIGKILL)
     assert ends(other)
 
 
 def test_an_update_that_is_killed_while_it_waits_keeps_nobody_out(home):
-    program = [sys.executable, "-c", HOLDER.format(turn="device_alone()")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(home.folder.parent)}
     with sampling_turn(home):
-        with subprocess.Popen(program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as waiting:
+        with holder(home, "device_alone()") as waiting:
             later = None
             while later is None or not waits(later):  # until the update has come to wait
                 later = begin(lambda: take(sampling_turn(home)))
