@@ -1,12 +1,18 @@
 """Profiles: written into params.yaml, listed, and params.yaml held against the shipped settings."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from mtpipe.errors import MtpipeError
 from mtpipe.files import write_text
 from mtpipe.params import Params, differences, load_params
-from mtpipe.settings.base import read_text, read_yaml
-from mtpipe.settings.writing import rewritten, split
+from mtpipe.settings.base import faults, read_text, read_yaml
+from mtpipe.settings.writing import rewritten, split, without
 from mtpipe.text_table import aligned
 
 PROFILES = Path("profiles")
@@ -14,19 +20,26 @@ DEFAULT = "default"
 BEFORE = Path("params.before.yaml")
 
 
-def use(profile: str, params: Path) -> str:
+def use(profile: str, params: Path, changes: Sequence[str] = ()) -> str:
     """Writes a profile's settings into params.yaml, whose comments stay, and returns what to tell of it.
 
     A profile is a file with what differs from the shipped settings; `default` has nothing. What stood in params.yaml
     is kept beside it.
 
-    Raises MtpipeError if the profile is unknown or faulty, or if params.yaml is missing or no YAML.
+    Args:
+        changes: settings that are to have other values than the profile's, as `task.right_order=0.2`.
+
+    Raises MtpipeError if the profile is unknown or faulty, if a change is, or if params.yaml is missing or no YAML.
     """
     path = _profile(profile)
     wanted = load_params(path) if path else Params()
+    own = read_text(path) if path else ""
+    if changes:
+        wanted = changed(wanted, changes)
+        own = without(own, {change.partition("=")[0].partition(".")[0].strip() for change in changes})
     text = read_text(params)
     read_yaml(params)
-    found = rewritten(text, wanted, read_text(path) if path else "")
+    found = rewritten(text, wanted, own)
     before = params.with_name(BEFORE.name)
     write_text(before, text)
     write_text(params, found)
@@ -52,6 +65,38 @@ def list_profiles() -> str:
         comment = " ".join(line.strip("# ") for line in split(read_text(path))[0].comments)
         lines.append(f"{path.stem}: {comment.partition('. ')[0]}")
     return "\n".join(lines)
+
+
+def changed(params: Params, changes: Sequence[str]) -> Params:
+    """Settings with other values for single ones, as `task.right_order=0.2`; a value is read as YAML.
+
+    Raises MtpipeError with one line a fault.
+    """
+    every = params.model_copy(update={name: getattr(params, name) for name in Params.model_fields})
+    content = every.model_dump(mode="json", exclude_unset=True)
+    for change in changes:
+        _put(content, change)
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        lines = "\n".join(f"  {line}" for line in faults(error, "together"))
+        raise MtpipeError(f"{', '.join(changes)}:\n{lines}") from None
+
+
+def _put(content: dict[str, Any], change: str) -> None:
+    key, sign, text = change.partition("=")
+    *sections, name = key.strip().split(".")
+    if not sign or not name:
+        raise MtpipeError(f"{change!r} is no change; expected a setting with its value, as task.right_order=0.2")
+    try:
+        value = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise MtpipeError(f"{change!r}: the value is not readable as YAML: {error}") from None
+    for section in sections:
+        content = content.setdefault(section, {})
+        if not isinstance(content, dict):
+            raise MtpipeError(f"{change!r}: {section} has no settings of its own; give all of its value")
+    content[name] = value
 
 
 def _profile(name: str) -> Path | None:

@@ -113,6 +113,58 @@ def test_a_faulty_profile_or_params_yaml_changes_nothing(params, tmp_path):
     assert params.read_text() == "arms: [a\n"
 
 
+@pytest.mark.parametrize("profile", ["default", "miniature-study"])
+@pytest.mark.parametrize(
+    ("change", "section"),
+    [
+        ("warm_start.steps=7", "warm_start"),
+        ("task.right_order=0.3", "task"),
+        ("seeds=[4, 9]", "seeds"),
+        ("model.lora={rank: 4}", "model"),
+        ("temperature.uniform.schedule={kind: constant, value: 0.9}", "temperature"),
+        ("update.mismatch.kind=token_mask", "update"),
+    ],
+)
+def test_a_change_is_written_over_the_profile_and_nothing_else_is(params, profile, change, section):
+    use(profile, params)
+    before = load_params(params)
+    use(profile, params, [change])
+    after = load_params(params)
+    assert {name for name in Params.model_fields if getattr(after, name) != getattr(before, name)} == {section}
+    key, value = change.split("=", 1)
+    found = after
+    for name in key.split("."):
+        found = found[name] if isinstance(found, dict) else getattr(found, name)
+    plain = found.model_dump() if hasattr(found, "model_dump") else found
+    expected = YAML(typ="safe").load(value)
+    assert plain == expected or {key: plain[key] for key in expected} == expected
+
+
+def test_several_changes_and_the_later_one_counts(params):
+    use("default", params, ["sampling.prompts=192", "sampling.max_new_tokens=40", "sampling.prompts=128"])
+    assert load_params(params).sampling.prompts == 128
+    assert load_params(params).sampling.max_new_tokens == 40
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("sampling.promts=3", "sampling: unknown key 'promts'; did you mean 'prompts'"),
+        ("sampling.prompts=many", "sampling.prompts: .*found 'many'"),
+        ("sampling.prompts", "no change; expected a setting with its value"),
+        ("=3", "no change"),
+        ("seeds.first=3", "seeds has no settings of its own"),
+        ("seeds=[1", "not readable as YAML"),
+        ("nosuch.key=1", "unknown key 'nosuch'"),
+    ],
+)
+def test_a_faulty_change_names_itself_and_writes_nothing(params, change, told):
+    with pytest.raises(MtpipeError, match=told) as raised:
+        use("default", params, [change])
+    assert change in str(raised.value)
+    assert params.read_text() == SHIPPED
+
+
 def test_every_profile_is_listed_with_a_sentence(params):
     assert [line.partition(":")[0] for line in list_profiles().splitlines()] == ["default", *PROFILES]
 

@@ -6,6 +6,7 @@ rounds, another task) is replaced as a block.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,11 @@ def split(text: str) -> list[Block]:
             blocks[-1].lines += [*comments, line]
             comments = []
     return [*blocks, Block("", comments, [])]
+
+
+def without(text: str, keys: Collection[str]) -> str:
+    """A text without the blocks of some keys, and without comments between blocks."""
+    return "\n".join(line for block in split(text) if block.key not in keys for line in block.lines)
 
 
 def rewritten(text: str, params: BaseModel, own: str) -> str:
