@@ -30,6 +30,18 @@ def write_scores(path: Path, scores: Scores) -> None:
     write_text(path, json.dumps({name: _kept(scores, name) for name in benchmarks}, indent=1) + "\n")
 
 
+def write_scores_under(path: Path, name: str, scores: Scores) -> None:
+    """Adds a study's scores to those of others in a file, its arms as `name/arm`; an earlier study of that name goes.
+
+    Raises MtpipeError as `write_scores` and `read_scores` do, and if the name has a slash.
+    """
+    if "/" in name or not name:
+        raise MtpipeError(f"a study's name in {path} is to be without a slash; found {name!r}")
+    others = read_scores(path) if path.exists() else {}
+    kept = {key: found for key, found in others.items() if not key[0].startswith(f"{name}/")}
+    write_scores(path, kept | {(f"{name}/{arm}", benchmark): found for (arm, benchmark), found in scores.items()})
+
+
 def _kept(scores: Scores, benchmark: str) -> dict[str, Any]:
     runs = {
         f"{arm}/{rounds}/{seed}": of_problems

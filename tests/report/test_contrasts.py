@@ -7,7 +7,7 @@ import pytest
 
 from mtpipe.errors import MtpipeError
 from mtpipe.report.contrasts import contrast_arms
-from mtpipe.report.kept_scores import read_scores, write_scores
+from mtpipe.report.kept_scores import read_scores, write_scores, write_scores_under
 from mtpipe.report.versions import as_text, compare_versions
 from mtpipe.settings.outputs import Report
 from mtpipe.statistics.intervals import estimate_means, p_values
@@ -78,3 +78,22 @@ def test_scores_that_a_digit_cannot_hold_or_of_other_problems_are_refused(tmp_pa
         write_scores(tmp_path / "a.json", {("uniform", "same"): {5: {1: {"p": 3 / 16}}}})
     with pytest.raises(MtpipeError, match="uniform/5/2 answered other problems of same than uniform/5/1"):
         write_scores(tmp_path / "a.json", {("uniform", "same"): {5: {1: {"p": 0.5}, 2: {"q": 0.5}}}})
+
+
+def test_studies_share_a_file_under_their_names_and_a_later_one_takes_its_own_place(tmp_path, file):
+    shared = tmp_path / "shared.json"
+    scores = read_scores(file)
+    for name in ("soft", "soft-2", "soft"):
+        write_scores_under(shared, name, scores)
+    assert read_scores(shared) == {
+        (f"{name}/{arm}", benchmark): found for (arm, benchmark), found in scores.items() for name in ("soft", "soft-2")
+    }
+    fewer = {key: found for key, found in scores.items() if key[0] != "hot"}
+    write_scores_under(shared, "soft", fewer)
+    assert {arm for arm, _ in read_scores(shared)} == {
+        "soft/uniform", "soft/token", "soft-2/uniform", "soft-2/token", "soft-2/hot"
+    }  # fmt: skip
+    said = contrast_arms(str(shared), ["soft/token:soft/uniform", "soft-2/token:soft-2/hot"], [], Report())
+    assert row(said, "soft-2/token − soft-2/hot")
+    with pytest.raises(MtpipeError, match="without a slash; found 'a/b'"):
+        write_scores_under(shared, "a/b", scores)
