@@ -1,6 +1,7 @@
 """`python -m mtpipe contrast` and the file of scores that it and `compare` read."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,7 +83,7 @@ def test_scores_that_a_digit_cannot_hold_or_of_other_problems_are_refused(tmp_pa
 
 def test_studies_share_a_file_under_their_names_and_a_later_one_takes_its_own_place(tmp_path, file):
     shared = tmp_path / "shared.json"
-    scores = read_scores(file)
+    scores = read_scores(Path(file))
     for name in ("soft", "soft-2", "soft"):
         write_scores_under(shared, name, scores)
     assert read_scores(shared) == {
