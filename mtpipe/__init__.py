@@ -38,6 +38,7 @@ tests/test_rooms.py holds every import to that, also those inside functions.
     learn.state                           what an update carries from step to step and from round to round
     learn                                 the update of a round, and the warm start
     parity                                whether an engine and the update can train together
+    strays                                what heat would draw among a policy's improbable tokens
     evaluate                              a policy's judged responses to the benchmarks
     report                                the page that compares the arms
     look                                  the page that shows rollouts token by token

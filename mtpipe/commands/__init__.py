@@ -3,7 +3,7 @@
 A file has `add_parser`, which adds the command with its arguments, and `main`, which runs it and prints. What it does
 stands in another package, so that it can be used without a command line. Read any: `temperatures`, `use`, `budget`,
 `cost`, `look`, `roles`, `grade`, `track`, `register`, `check`, `doctor`,
-`prune`, `run`, `parity`, `new`, `rollouts`, `compare`, `contrast`, `scores`, `export`.
+`prune`, `run`, `parity`, `strays`, `new`, `rollouts`, `compare`, `contrast`, `scores`, `export`.
 
 Must not import: torch, numpy, pyarrow, pydantic, mlflow, dvc: `--help` imports every file of this folder, so `main`
 imports what it needs.
