@@ -1,46 +1,33 @@
 """What several tests share: params.yaml as the repository ships it, a tiny untrained policy, and a browser."""
 
 import copy
+import os
 import re
+import runpy
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import pytest
-from builders import FINGERPRINTS, ROOT
+from builders import FINGERPRINTS, LEAN, ROOT
 from hypothesis import settings
 
 from mtpipe.params import Params, load_params
 from mtpipe.run.fingerprint import Fingerprints
 from mtpipe.settings.model import Lora
 
-
-class _LeanTransformers(MetaPathFinder):
-    """Has transformers find neither scikit-learn nor torchao, which it would import, for seconds, wherever they are."""
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if name not in ("transformers.generation", "transformers.modeling_utils"):
-            return
-        sys.meta_path.remove(self)
-        from transformers.utils import import_utils
-
-        checks = {"sklearn": import_utils.is_sklearn_available, "torchao": import_utils.is_torchao_available}
-        for package, check in checks.items():
-            if package not in sys.modules:
-                sys.modules[package] = None
-                check()  # it remembers what it finds
-                del sys.modules[package]
-
-
-sys.meta_path.insert(0, _LeanTransformers())
+# Here, and in each process that tests start with what os.environ has.
+runpy.run_path(f"{LEAN}/sitecustomize.py")
+os.environ["PYTHONPATH"] = os.pathsep.join([LEAN, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]).rstrip(
+    os.pathsep
+)
 
 settings.register_profile("mtpipe", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("mtpipe")
 
-STAGES = "tests/stages/"
+TOGETHER = re.compile(r"tests/stages/|tests/sampling/test_vllm_(?=(engine|lora|nf4|start)\.py)")
+"""Files whose tests run in one process: the chains that they share take seconds, and so does loading vLLM."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -65,14 +52,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
-    """A file's tests run in one process, and so do all of tests/stages: the chains that they share take seconds."""
+    """A file's tests run in one process, and so do those of the files in `TOGETHER`."""
     if config.getoption("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
     class BySharedFixtures(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return STAGES if nodeid.startswith(STAGES) else super()._split_scope(nodeid)
+            shared = TOGETHER.match(nodeid)
+            return shared[0] if shared else super()._split_scope(nodeid)
 
     return BySharedFixtures(config, log)
 

@@ -14,7 +14,7 @@ from conformance import (
     token_logits,
 )
 from rule_examples import EXAMPLES
-from vllm_process import load, needs_vllm, sample, sample_among, uneven_policy, vllm_engine
+from vllm_process import forking_process, load, needs_vllm, sample, sample_among, uneven_policy, vllm_engine
 
 from mtpipe.errors import MtpipeError
 from mtpipe.learn.scoring.sequences import pad, tempered_logprobs
@@ -223,9 +223,7 @@ def test_requests_that_do_not_fit_are_refused_before_anything_is_sampled(engine,
 def test_workers_in_processes_of_their_own_record_the_same(folder, params, policy, requests):
     """Two tensor-parallel processes under an engine core in a third: records travel by RPC, steps overlap."""
     options = params.sampling.vllm.model_copy(update={"tensor_parallel_size": 2, "kv_cache_gib": 0.01})
-    with vllm_engine(
-        folder, options, 16, VLLM_ENABLE_V1_MULTIPROCESSING="1", VLLM_CPU_OMP_THREADS_BIND="nobind"
-    ) as engine:
+    with forking_process() as process, vllm_engine(folder, options, 16, process) as engine:
         responses = engine(sample, requests, plan())
     assert_same_rollouts(responses, torch_engine.sample(policy, requests, plan()))
     assert_logprobs_are_those_of_a_forward_pass(policy, responses, tolerance=1e-5)

@@ -2,11 +2,9 @@
 
 import json
 import shutil
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import pytest
-from vllm_process import needs_vllm, uneven_policy
+from vllm_process import needs_vllm, uneven_policy, vllm_process
 
 from mtpipe.errors import MtpipeError
 from mtpipe.sampling import opening as engines
@@ -16,20 +14,22 @@ pytestmark = pytest.mark.slow
 
 def start(folder, options) -> str:
     """The error of starting vLLM, in this process."""
+    from vllm.distributed import cleanup_dist_env_and_memory
+
     from mtpipe.sampling.vllm.vllm_engine import VllmEngine
 
     try:
         VllmEngine(folder, options, 4)
     except MtpipeError as error:
         return str(error)
+    finally:
+        cleanup_dist_env_and_memory()
     return "it started"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def fault():
-    """Starts vLLM in a process of its own, one after another."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as process:
-        yield lambda folder, options: process.submit(start, folder, options).result(timeout=300)
+    return lambda folder, options: vllm_process().submit(start, folder, options).result(timeout=300)
 
 
 @needs_vllm

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import cache, partial
 from importlib.util import find_spec
 from itertools import zip_longest
 from multiprocessing import get_context
@@ -18,6 +19,8 @@ from mtpipe.tasks.synthetic.arithmetic import VOCABULARY
 needs_vllm = pytest.mark.skipif(not find_spec("vllm"), reason="vLLM is missing; install it with `make setup-vllm`")
 
 _engine: Any = None
+ENVIRONMENT = {"TORCHDYNAMO_DISABLE": "1"}
+"""Without compilation, which costs more here than it saves."""
 
 
 def uneven_policy(folder, params, seed: int, heads: int = 2):
@@ -33,27 +36,50 @@ def uneven_policy(folder, params, seed: int, heads: int = 2):
     return folder / "policy"
 
 
+@cache
+def vllm_process() -> ProcessPoolExecutor:
+    """The process in which one engine after another starts; to load vLLM takes longer than to start it."""
+    return ProcessPoolExecutor(1, get_context("spawn"), _prepare)
+
+
+def _prepare() -> None:
+    os.environ.update(ENVIRONMENT)
+
+
+def forking_process() -> ProcessPoolExecutor:
+    """One whose vLLM forks its own processes, which then need not load all again; for an engine that starts first."""
+    return ProcessPoolExecutor(1, get_context("spawn"), let_vllm_fork)
+
+
+def let_vllm_fork() -> None:
+    os.environ.update(ENVIRONMENT)
+    os.environ.update(VLLM_ENABLE_V1_MULTIPROCESSING="1", VLLM_CPU_OMP_THREADS_BIND="nobind")
+    import vllm.model_executor.models.qwen2
+    import vllm.v1.worker.cpu_worker  # noqa: F401
+    from vllm.v1.engine import utils
+    from vllm.v1.executor import multiproc_executor
+
+    utils.get_mp_context = multiproc_executor.get_mp_context = partial(get_context, "fork")
+
+
 @contextmanager
-def vllm_engine(folder, options, batch_size: int, **environment: str):
-    """A process with an engine; gives a function that calls `function(engine, *arguments)` there.
+def vllm_engine(folder, options, batch_size: int, process: ProcessPoolExecutor | None = None):
+    """An engine in a process, as a rule that one; gives a function that calls `function(engine, *arguments)` there."""
+    process = process or vllm_process()
 
-    Without compilation, which costs more here than it saves.
-    """
-    environment = {"TORCHDYNAMO_DISABLE": "1", **environment}
-    with ProcessPoolExecutor(1, get_context("spawn"), _start, (environment, folder, options, batch_size)) as process:
+    def call(function: Callable[..., Any], *arguments: Any) -> Any:
+        return process.submit(_call, function, *arguments).result(timeout=300)
 
-        def call(function: Callable[..., Any], *arguments: Any) -> Any:
-            return process.submit(_call, function, *arguments).result(timeout=300)
-
-        yield call
-        process.submit(_stop).result(timeout=60)
+    process.submit(_start, folder, options, batch_size).result(timeout=300)
+    yield call
+    process.submit(_stop).result(timeout=300)
 
 
-def _start(environment, folder, options, batch_size) -> None:
+def _start(folder, options, batch_size) -> None:
     global _engine
-    os.environ.update(environment)
     from mtpipe.sampling.vllm.vllm_engine import VllmEngine
 
+    assert _engine is None, "one after another"
     _engine = VllmEngine(folder, options, batch_size)
 
 
@@ -62,7 +88,12 @@ def _call(function, *arguments):
 
 
 def _stop() -> None:
+    from vllm.distributed import cleanup_dist_env_and_memory
+
+    global _engine
     _engine.close()
+    _engine = None
+    cleanup_dist_env_and_memory()
 
 
 def sample(engine, requests, plan):
