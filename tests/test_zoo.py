@@ -14,9 +14,13 @@ from mtpipe.records import PROBLEMS, ROLLOUTS, read_rows, write_rows
 pytestmark = pytest.mark.slow
 
 FAST = ("edt", "min_p", "tampo", "kl_cov")
-"""A token rule, a truncation, a controller and a loss that no chain of tests/stages has."""
+"""A token rule, a truncation, a controller and a loss that no chain of tests/stages has.
+
+The parts of the other arms have tests of their own: every rule in tests/sampling/test_torch_engine.py, every controller
+in tests/temperature, every loss in tests/learn/test_losses.py.
+"""
 ARMS = [
-    arm if arm in FAST else pytest.param(arm, marks=pytest.mark.slow)
+    arm if arm in FAST else pytest.param(arm, marks=pytest.mark.exhaustive)
     for arm in load_params(ROOT / "profiles" / "temperature-zoo.yaml").arms
 ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from builders import ROOT
+from builders import PYTHONPATH, ROOT
 from safetensors.torch import load_file
 
 from mtpipe.learn.state.learner import Learner
@@ -70,7 +70,7 @@ def run(source: Path, target: Path, work: Path, kill_after: int = 0) -> tuple[in
     (stages / "update.py").write_text(SCRIPT)
     shutil.copy(ROOT / "params.yaml", target.parent)
     command = [sys.executable, "-m", "mtpipe.run.launch", "update", *map(str, (source, target, work, kill_after))]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH}
     ended = subprocess.run(command, cwd=target.parent, capture_output=True, text=True, env=environment)
     return ended.returncode, ended.stdout.splitlines()
 

@@ -131,7 +131,9 @@ def test_a_round_is_the_same_in_batches_of_any_size_and_in_any_order(refilled, m
     ]
 
 
+@pytest.mark.exhaustive
 def test_rays_workers_draw_the_same_round(refilled):
+    """In any order and by any batch they do above; Ray's workers sample what one process does in test_ray_engine."""
     pytest.importorskip("ray")
     expected = paths.rollouts(*RUN).read_bytes()
     edit_params({"ray": {"workers": 2}})

@@ -94,7 +94,7 @@ def test_an_address_without_a_cluster_is_refused(new):
 
 def test_two_machines_of_a_ray_cluster_make_the_same_lock(new, by_dvc):
     utils = pytest.importorskip("ray.cluster_utils")
-    cluster = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    cluster = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         cluster.add_node(num_cpus=1)
         assert new.run("--address", cluster.address, jobs="2") == SHARED | chain("arm0") | chain("arm1") | CLOSING

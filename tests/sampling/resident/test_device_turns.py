@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from builders import ROOT
+from builders import PYTHONPATH
 from talking import PLAN, REQUESTS
 
 from mtpipe.sampling.resident.client import ResidentEngine
@@ -58,7 +58,7 @@ def take(turn) -> None:
 
 def holder(home, turn: str) -> subprocess.Popen[bytes]:
     """A process that takes a turn, says so, and keeps it."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(home.folder.parent)}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "TMPDIR": str(home.folder.parent)}
     program = [sys.executable, "-c", HOLDER.format(turn=turn)]
     return subprocess.Popen(program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 

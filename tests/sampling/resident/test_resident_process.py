@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 from adapters import trained_adapter
-from builders import ROOT
+from builders import PYTHONPATH
 from conformance import assert_same_rollouts
 from vllm_process import needs_vllm
 
@@ -40,7 +40,7 @@ def owner(home, monkeypatch):
     """A process that stages belong to; the engine ends with it."""
     started = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     monkeypatch.setenv(OWNER, str(started.pid))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     monkeypatch.setenv("TMPDIR", str(home.folder.parent))
     monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")
     yield started
@@ -140,11 +140,15 @@ def test_two_engines_sample_what_one_does_and_the_killed_one_alone_is_replaced_a
 
 
 @needs_vllm
-@pytest.mark.parametrize("resident", [pytest.param("0", marks=pytest.mark.exhaustive), "1"])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("resident", ["0", "1"])
 def test_two_vllm_engines_sample_what_one_does_resident_or_for_a_stage(
     owner, params, settings, folder, monkeypatch, resident
 ):
-    """Log-probs may differ by the rounding of batches of other sizes."""
+    """Log-probs may differ by the rounding of batches of other sizes.
+
+    Two engines of torch do so in the test before, and one resident vLLM samples what it should in the next one.
+    """
     vllm = settings.vllm.model_copy(update={"data_parallel": 2, "kv_cache_gib": 0.05})
     parallel = settings.model_copy(update={"engine": "vllm", "vllm": vllm})
     monkeypatch.setenv(RESIDENT, resident)
