@@ -4,6 +4,7 @@ Here a part claims the paths of all its stages at once, and a kill leaves nothin
 """
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,19 +16,25 @@ from dvc.exceptions import DvcException
 from dvc.lock import LockError, make_lock
 
 from mtpipe.errors import MtpipeError
+from mtpipe.files import write_text
 from mtpipe.run.at_work import CLAIMS, claims_are_cut, workers_said
 
 ATTEMPTS = 20
 """Of taking a lock that another process holds for a moment; DVC waits three seconds in each."""
 
 
-def drop_cut_claims(folder: str, hardlink: bool) -> None:
-    """Removes DVC's file of claims if a kill has cut it, since DVC then refuses every command.
+def drop_dead_claims(folder: str, command: str, hardlink: bool) -> None:
+    """Removes the claims that a killed run of this part has left, and DVC's whole file if a kill has cut it.
 
-    DVC reads and writes it under a lock of its own, so that whoever has that lock finds it cut by a kill alone.
+    A claim names its process by number alone. On another machine, or after a while on this one, an unrelated process
+    may have the number, and DVC would wait for that. Whoever makes a part holds the part's lock, so no other process
+    that claims in its name is alive.
+
+    DVC reads and writes the file under a lock of its own, so that whoever has that lock finds it cut by a kill alone.
 
     Args:
         folder: DVC's for what is temporary.
+        command: in whose name this part claims.
         hardlink: DVC's setting `core.hardlink_lock`.
     """
     path = os.path.join(folder, rwlock.RWLOCK_LOCK)
@@ -35,8 +42,21 @@ def drop_cut_claims(folder: str, hardlink: bool) -> None:
     try:
         if claims_are_cut():
             CLAIMS.unlink()
+        elif CLAIMS.exists():
+            held = json.loads(CLAIMS.read_text())
+            for kind, claims in held.items():
+                others = {path: _by_others(found, command) for path, found in claims.items()}
+                held[kind] = {path: found for path, found in others.items() if found}
+            write_text(CLAIMS, json.dumps(held))
     finally:
         guard.__exit__(None, None, None)
+
+
+def _by_others(found: Any, command: str) -> Any:
+    """What others claim of a path: those who read it are a list, who writes it is one."""
+    if isinstance(found, list):
+        return [each for each in found if each["cmd"] != command]
+    return found if found["cmd"] != command else None
 
 
 @contextlib.contextmanager

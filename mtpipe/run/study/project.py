@@ -36,7 +36,7 @@ from mtpipe.run.study.claims import (
     ATTEMPTS,
     claimed_with_its_part,
     dead_processes_claim_nothing,
-    drop_cut_claims,
+    drop_dead_claims,
     patiently,
 )
 from mtpipe.run.study.parts import Parts, split
@@ -243,7 +243,7 @@ class Project:
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
         command = " ".join(sys.argv)
         claims = (self._repo.tmp_dir, self._repo.fs, command, reads, writes, hardlink)
-        drop_cut_claims(self._repo.tmp_dir, hardlink)
+        drop_dead_claims(self._repo.tmp_dir, command, hardlink)
         with dead_processes_claim_nothing():
             claim = patiently(lambda: rwlock.rwlock(*claims))
         try:

@@ -1,6 +1,7 @@
 """Claims of paths, by which DVC commands keep out of each other's way."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +22,8 @@ def project(tmp_path, monkeypatch) -> Project:
     return Project()
 
 
-def claim_by(process: subprocess.Popen) -> None:
-    claim = {"pid": process.pid, "cmd": "another"}
+def claim_by(process: subprocess.Popen, command: str = "another") -> None:
+    claim = {"pid": process.pid, "cmd": command}
     Path(".dvc/tmp/rwlock").write_text(json.dumps({"write": {str(Path("made").resolve()): claim}}))
 
 
@@ -37,3 +38,18 @@ def test_a_process_at_work_keeps_its_claim_and_a_killed_one_loses_it_before_its_
     with project.claimed([project.stage("make")]):
         assert str(Path("made").resolve()) in json.loads(Path(".dvc/tmp/rwlock").read_text())["write"]
     process.wait()
+
+
+def test_a_killed_part_loses_its_claims_also_if_an_unrelated_process_has_its_number(project):
+    with subprocess.Popen(["sleep", "60"]) as unrelated:
+        claim_by(unrelated, " ".join(sys.argv))
+        claims = json.loads(Path(".dvc/tmp/rwlock").read_text())
+        others = {"pid": unrelated.pid, "cmd": "another"}
+        mine = {"pid": unrelated.pid, "cmd": " ".join(sys.argv)}
+        claims["read"] = {"/read/by/both": [mine, others], "/read/by/it": [mine]}
+        Path(".dvc/tmp/rwlock").write_text(json.dumps(claims))
+        with project.claimed([project.stage("make")]):
+            claimed = json.loads(Path(".dvc/tmp/rwlock").read_text())
+        unrelated.kill()
+    assert [info["pid"] for info in claimed["write"].values()] == [os.getpid()]
+    assert claimed["read"] == {"/read/by/both": [others]}
