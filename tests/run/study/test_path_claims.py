@@ -53,3 +53,11 @@ def test_a_killed_part_loses_its_claims_also_if_an_unrelated_process_has_its_num
         unrelated.kill()
     assert [info["pid"] for info in claimed["write"].values()] == [os.getpid()]
     assert claimed["read"] == {"/read/by/both": [others]}
+
+
+@pytest.mark.parametrize("left", ["{}", '{"write": {"/a'])
+def test_a_part_ends_well_if_its_claims_are_gone_or_cut(project, left):
+    with project.claimed([project.stage("make")]):
+        Path(".dvc/tmp/rwlock").write_text(left)
+    with project.claimed([project.stage("make")]):
+        assert str(Path("made").resolve()) in json.loads(Path(".dvc/tmp/rwlock").read_text())["write"]
