@@ -47,6 +47,7 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
     elsewhere.add_argument("--address", metavar="HOST:PORT", help="run chains on the machines of this Ray cluster")
     elsewhere.add_argument(
         "--chain",
+        type=_chain,
         metavar="ARM-SEED",
         help="run one chain, or `shared`; other machines may run others (docs/cluster.md)",
     )
@@ -160,6 +161,13 @@ def _chosen(params: "Params", arms: Sequence[str] | None, seeds: Sequence[int] |
         for seed in params.seeds
         if (not arms or arm in arms) and (not seeds or seed in seeds)
     ]
+
+
+def _chain(text: str) -> str:
+    """Refuses an empty name, which would otherwise ask for the whole study."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; has a queue's array more tasks than there are chains?")
+    return text
 
 
 def _names(text: str) -> list[str]:

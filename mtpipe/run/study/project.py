@@ -250,7 +250,7 @@ class Project:
             yield
         finally:
             # A claim that is left behind ends with this process. DVC asserts that it is there, but another process may
-            # have dropped it: on another machine this one seems dead, and a kill of any other part can cut the file.
+            # have dropped it: to another machine this one seems dead, and the kill of another part can empty the file.
             with contextlib.suppress(DvcException, AssertionError):
                 claim.__exit__(None, None, None)
 

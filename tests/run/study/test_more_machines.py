@@ -60,6 +60,13 @@ def test_bad_arguments_are_named(new, flags, words):
     assert not (new.folder / "dvc.lock").exists()
 
 
+def test_a_task_beyond_the_last_chain_does_not_make_the_whole_study(new):
+    ended = new.try_to_run("--chain", "", jobs=None)
+    assert ended.returncode == 2
+    assert "more tasks than there are chains" in ended.stderr
+    assert not (new.folder / "dvc.lock").exists()
+
+
 def test_a_clone_makes_a_chain_that_comes_back_through_the_remote(new, by_dvc, tmp_path):
     new.call("dvc", "remote", "add", "-d", "common", str(tmp_path / "remote"))
     other = new.copy(tmp_path / "other")
