@@ -17,8 +17,10 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import MutableMapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from mtpipe import paths
 from mtpipe.owner import OWNER, engine_home, find_owner, private_folder
@@ -39,21 +41,36 @@ def main() -> None:
         names = ", ".join(sorted(path.stem for path in Path("stages").glob("*.py"))) or "none in this folder"
         sys.exit(f"usage: python -m mtpipe.run.launch STAGE [ARGUMENTS], from the project's root; stages: {names}")
     stage, arguments = sys.argv[1], sys.argv[2:]
-    # Waiting threads that spin cost little alone and make a stage up to twice as long where other work needs the cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("MTPIPE_LISTENER", "mtpipe.tracking.live:listener")
+    prepare_environment(os.environ)
     if Path("/proc/self/status").is_file():
         os.environ[OWNER] = str(find_owner())
-    if engine_home() is not None or not _may_start_vllm(stage):
-        if stage in (*STAGES_WITH_TORCH, *STAGES_THAT_JOIN):
-            status = _run_forked(stage, arguments)
-            if status == _KILLED:
-                write_line(f"{stage} {' '.join(arguments)} was killed")
-            if status is not None:
-                sys.exit(status)
-        elif stage == STAGE_BEFORE_THEM:
-            _prepare_server()
+    status = run_in_server(stage, arguments, dict(os.environ), os.getcwd())
+    if status is not None:
+        sys.exit(status)
+    if stage == STAGE_BEFORE_THEM and not _starts_vllm_itself(stage):
+        _prepare_server()
     run_logged(stage, arguments)
+
+
+def prepare_environment(environment: MutableMapping[str, str]) -> None:
+    """Adds what every stage finds in its environment."""
+    # Waiting threads that spin cost little alone and make a stage up to twice as long where other work needs the cores.
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    environment.setdefault("MTPIPE_LISTENER", "mtpipe.tracking.live:listener")
+
+
+def run_in_server(stage: str, arguments: list[str], environment: dict[str, str], folder: str) -> int | None:
+    """The exit status of a stage in a child of the server; None where it has to run in a process of its own."""
+    if stage not in (*STAGES_WITH_TORCH, *STAGES_THAT_JOIN) or _starts_vllm_itself(stage):
+        return None
+    status = _run_forked({"stage": stage, "arguments": arguments, "folder": folder, "environment": environment})
+    if status == _KILLED:
+        write_line(f"{stage} {' '.join(arguments)} was killed")
+    return status
+
+
+def _starts_vllm_itself(stage: str) -> bool:
+    return engine_home() is None and _may_start_vllm(stage)
 
 
 def _may_start_vllm(stage: str) -> bool:
@@ -81,7 +98,7 @@ def _server() -> tuple[int, Path | None]:
     return owner, folder / f"{owner}.socket" if folder else None
 
 
-def _run_forked(stage: str, arguments: list[str]) -> int | None:
+def _run_forked(request: dict[str, Any]) -> int | None:
     """The exit status of the stage, run in a child of the server; None if there was none to run it."""
     owner, address = _server()
     if address is None:
@@ -89,13 +106,12 @@ def _run_forked(stage: str, arguments: list[str]) -> int | None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.connect(str(address))
-            request = {"stage": stage, "arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
             body = json.dumps(request).encode()
             streams = array.array("i", [0, 1, 2]).tobytes()
             connection.sendmsg([len(body).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
             connection.sendall(body)
         except OSError:
-            if stage in STAGES_WITH_TORCH:
+            if request["stage"] in STAGES_WITH_TORCH:
                 _start_server(address, owner)
             return None
         with contextlib.suppress(OSError):

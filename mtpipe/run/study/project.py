@@ -39,6 +39,7 @@ from mtpipe.run.study.claims import (
     drop_dead_claims,
     patiently,
 )
+from mtpipe.run.study.launched import without_launchers
 from mtpipe.run.study.parts import Parts, split
 
 Entry = dict[str, Any]
@@ -116,7 +117,8 @@ class ProjectStage:
         """
         try:
             with self._stage.repo.lock, claimed_with_its_part(), self._stage.repo.scm_context(quiet=True):
-                self._stage.run(pull=pulls)
+                with without_launchers():
+                    self._stage.run(pull=pulls)
                 if not self.is_own:
                     self._stage.dump(update_pipeline=False)
         except DvcException as error:
