@@ -9,7 +9,12 @@ from mtpipe.commands import add_command
 def add_parser(parsers: Any) -> argparse.ArgumentParser:
     parser = add_command(parsers, "contrast", "compare arms of one study in pairs named beforehand, as one family")
     parser.add_argument("version", metavar="VERSION", help="a commit, experiment or file of scores; . is the workspace")
-    parser.add_argument("contrasts", nargs="*", metavar="ARM:OTHER", help="prints ARM minus OTHER; none: scores alone")
+    parser.add_argument(
+        "contrasts",
+        nargs="*",
+        metavar="ARM:OTHER",
+        help="prints ARM minus OTHER, in each study of a file of several; none: scores alone",
+    )
     parser.add_argument("--benchmarks", nargs="+", default=[], metavar="NAME", help="those that count; default: all")
     return parser
 

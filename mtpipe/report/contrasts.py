@@ -15,6 +15,8 @@ def contrast_arms(version: str, contrasts: list[str], benchmarks: list[str], rep
 
     Args:
         version: a commit, an experiment, the workspace, or a file of scores.
+        contrasts: in a file of several studies (`write_scores_under`), arms without a study's name stand for those of
+            each study that has both.
         benchmarks: those that count; none: all. Holm's correction is over contrasts times benchmarks.
 
     Raises MtpipeError if the version has no scores, or no such arm or benchmark.
@@ -23,9 +25,7 @@ def contrast_arms(version: str, contrasts: list[str], benchmarks: list[str], rep
     arms, known = (list(dict.fromkeys(key[place] for key in found)) for place in (0, 1))
     _check("benchmark", benchmarks, known)
     pairs = {}
-    for contrast in contrasts:
-        arm, _, other = contrast.partition(":")
-        _check("arm", [arm, other], arms)
+    for arm, other in (pair for contrast in contrasts for pair in _pairs(contrast, arms)):
         for name in benchmarks or known:
             pairs[f"{arm} − {other}", name] = found[other, name], found[arm, name]
     rows: list[tuple[str, ...]] = [("arm", "benchmark", "seeds", "% correct", "between seeds")]
@@ -41,6 +41,18 @@ def contrast_arms(version: str, contrasts: list[str], benchmarks: list[str], rep
     if pairs:
         parts += ["", as_text("second", "first", compare_pairs(pairs, {}, report), report)]
     return "\n".join(parts)
+
+
+def _pairs(contrast: str, arms: list[str]) -> list[tuple[str, str]]:
+    """The arms that are compared: those of that name, or of each study that has both."""
+    arm, _, other = contrast.partition(":")
+    studies = dict.fromkeys(known.rpartition("/")[0] for known in arms)
+    pairs = [(f"{study}/{arm}", f"{study}/{other}") for study in studies if study]
+    found = [pair for pair in pairs if set(pair) <= set(arms)]
+    if not found or {arm, other} <= set(arms):
+        _check("arm", [arm, other], arms)
+        return [(arm, other)]
+    return found
 
 
 def _check(what: str, names: list[str], known: list[str]) -> None:

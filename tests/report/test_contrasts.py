@@ -96,5 +96,10 @@ def test_studies_share_a_file_under_their_names_and_a_later_one_takes_its_own_pl
     }  # fmt: skip
     said = contrast_arms(str(shared), ["soft/token:soft/uniform", "soft-2/token:soft-2/hot"], [], Report())
     assert row(said, "soft-2/token − soft-2/hot")
+    in_each = contrast_arms(str(shared), ["token:uniform", "token:hot"], [], Report())
+    named = ["soft-2/token:soft-2/uniform", "soft/token:soft/uniform", "soft-2/token:soft-2/hot"]
+    assert in_each == contrast_arms(str(shared), named, [], Report())
+    with pytest.raises(MtpipeError, match="no arm 'tokn'"):
+        contrast_arms(str(shared), ["tokn:uniform"], [], Report())
     with pytest.raises(MtpipeError, match="without a slash; found 'a/b'"):
         write_scores_under(shared, "a/b", scores)
