@@ -113,9 +113,9 @@ class Pace:
             self._seconds[stage.partition("@")[0]][stage] = seconds
 
     def left(self, progress: Progress) -> float | None:
-        """Seconds that the stages of a part still take; None before any stage has run."""
+        """Seconds that the stages of a part still take; None if none of the kind that is at work has run yet."""
         known = {kind: sum(found.values()) / len(found) for kind, found in self._seconds.items()}
-        if not known:
+        if progress.stage.partition("@")[0] not in known:
             return None
         usual = sum(known.values()) / len(known)
         begun = time.time() - progress.since
