@@ -1,7 +1,7 @@
-"""The picture of docs/temperature-map.md, and its numbers: `python docs/images/temperature_map.py` in the project's root.
+"""The picture of docs/temperature-map.md, and its numbers: `python docs/images/temperature_map.py` in the root.
 
-Scores come from docs/results/temperature-map.json; how many strays each rule saves from `python -m mtpipe strays` at each
-warm start, as the page prints them.
+Scores come from docs/results/temperature-map.json; how many strays each rule saves from `python -m mtpipe strays` at
+each warm start, as the page prints them.
 """
 
 import re
