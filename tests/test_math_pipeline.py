@@ -29,7 +29,7 @@ TASK = {
         "gsm8k": {"file": "inputs/gsm8k_train.jsonl", "count": 16},
     },
     "benchmarks": {
-        name: {"file": f"inputs/{file}", "count": 6}
+        name: {"file": f"inputs/{file}", "count": 3}
         for name, file in {
             "aime24": "aime24_test.jsonl",
             "aime25": "skywork_aime25.parquet",
@@ -65,7 +65,7 @@ def test_every_benchmark_is_evaluated_and_reported(finished):
     names = list(load_params(finished / "params.yaml").task.benchmarks)
     rows = pq.read_table(finished / "data/evaluation/token/seed1/after1.parquet").to_pylist()
     assert {row["benchmark"] for row in rows} == set(names)
-    assert len(rows) == 7 * 6 * 2
+    assert len(rows) == 7 * 3 * 2
     assert {row["verdict"] for row in rows} <= {"wrong", "no_answer", "unparseable", "rejected", "correct"}
     assert list(json.loads((finished / "report/tables.json").read_text())["warm_start"]) == names
 

@@ -85,7 +85,9 @@ def test_an_edit_that_leaves_the_resolved_temperatures_alone_runs_the_plan_only(
     assert repro(project, *TRAINED) == {"plan"}
 
 
+@pytest.mark.exhaustive
 def test_a_new_arm_and_a_new_round_run_alone(project):
+    """As they do where stages do next to nothing, in test_study.py and test_storage.py."""
     edit_params({"arms": ["uniform", "token", "hot"], "rounds": 3}, project / "params.yaml")
     new = {"start@hot-1", *(f"evaluate@{arm}-1-3" for arm in ("uniform", "token", "hot"))}
     new |= {*stages_of_round("uniform", 2), *stages_of_round("token", 2)}
@@ -110,7 +112,9 @@ def test_editing_the_evaluation_of_one_benchmark_and_sweeping_temperatures_evalu
     assert list(tables["sweep"]["token"]["longer"]) == ["0.6", "0.7"]
 
 
+@pytest.mark.exhaustive
 def test_after_a_prune_nothing_runs_and_a_new_round_runs_alone(project):
+    """As it is in test_pruning.py, where stages do next to nothing, and with adapters in test_lora_pipeline.py."""
     command = [sys.executable, "-m", "mtpipe", "prune", "--keep", "1"]
     environment = {**ENVIRONMENT, "PYTHONPATH": str(project)}
     ended = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from builders import ROOT
+from builders import PYTHONPATH, ROOT
 
 from mtpipe.owner import OWNER
 from mtpipe.run.preload import ProjectCode, seen
@@ -21,7 +21,7 @@ def run(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -158,7 +158,7 @@ def test_the_first_stage_with_torch_is_forked_after_the_plan(toy_stages):
         "deadline = time.monotonic() + 120\n"
         "while not socket.exists() and time.monotonic() < deadline: time.sleep(0.2)\n" + launch.format(["rollout", "0"])
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MARK": ""}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "MARK": ""}
     ended = subprocess.run(
         [sys.executable, "-c", program], cwd=toy_stages, env=environment, capture_output=True, text=True, check=True
     )
@@ -205,7 +205,7 @@ def test_a_forked_stage_ends_with_its_launcher(toy_stages):
     launcher = subprocess.Popen(
         [sys.executable, "-m", "mtpipe.run.launch", "rollout", "sleep"],
         cwd=toy_stages,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "MARK": ""},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH, "MARK": ""},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

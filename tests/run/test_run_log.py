@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from builders import ROOT
+from builders import PYTHONPATH
 
 from mtpipe import run_log
 from mtpipe.run_log import LOG
@@ -50,7 +50,7 @@ def launch(folder, how):
     return subprocess.Popen(
         [sys.executable, "-m", "mtpipe.run.launch", "hello", "--arm", "token", "--how", how],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -125,7 +125,7 @@ def test_what_a_resident_engine_prints_is_in_the_log_too(tmp_path):
         ended = subprocess.run(
             command,
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": PYTHONPATH},
             input=b"no terms",
             stdout=output,
             stderr=output,

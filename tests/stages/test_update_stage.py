@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from tqdm import tqdm
 
 from mtpipe import paths
+from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json
 from mtpipe.learn.batching.groups import join_groups
 from mtpipe.learn.batching.steps import optimizer_steps
@@ -18,9 +19,12 @@ from mtpipe.learn.state.learner import Learner
 from mtpipe.learn.update import coefficient_after, update_policy
 from mtpipe.model.policy import load_policy
 from mtpipe.params import load_params
+from mtpipe.pruned import forget_pruned, mark_pruned
 from mtpipe.records import VERDICTS, read_rows
+from mtpipe.run.stage_plan import settings_for
 from mtpipe.settings.update import Update
 from mtpipe.temperature.entropy_table import FILE_NAME
+from stages import update
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +54,17 @@ def test_two_rounds_with_files_between_them_are_two_rounds_of_one_learner(here, 
         for name, tensor in learner.policy.model.state_dict().items():
             if name in found:
                 torch.testing.assert_close(found[name], tensor, rtol=0, atol=2e-6)
+
+
+def test_an_update_whose_policy_was_removed_to_free_disk_is_refused(prepared, monkeypatch):
+    monkeypatch.chdir(prepared)
+    made = paths.policy("uniform", SEED, len(ROUNDS) + 1)
+    mark_pruned(made, {}, {}, prepared)
+    try:
+        with pytest.raises(MtpipeError, match="removed to free disk"):
+            update.main("uniform", SEED, len(ROUNDS), **settings_for(update.main))
+    finally:
+        forget_pruned(made)
 
 
 def test_the_optimizer_counts_over_all_rounds(here):

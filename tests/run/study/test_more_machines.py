@@ -2,8 +2,10 @@
 
 import shutil
 import socket
+from pathlib import Path
 
 import pytest
+from builders import ROOT
 from study_projects import ARMS, CLOSING, SHARED, chain
 
 from benchmarks.trivial_study import write_params
@@ -99,6 +101,21 @@ def test_an_address_without_a_cluster_is_refused(new):
     assert not (new.folder / "dvc.lock").exists()
 
 
+def test_parts_that_are_tasks_of_ray_make_the_same_lock(new, by_dvc):
+    """A fake of Ray starts them; a real cluster of two machines does so below."""
+    path = f"{Path(__file__).with_name('fake_ray')}:{ROOT}"
+    with socket.create_server(("127.0.0.1", 0)) as cluster:
+        address = f"127.0.0.1:{cluster.getsockname()[1]}"
+        ended = new.try_to_run("--address", address, jobs="2", PYTHONPATH=path)
+        made = new.ran()
+        crowded = new.try_to_run("--address", address, jobs="3", PYTHONPATH=path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert made == SHARED | chain("arm0") | chain("arm1") | CLOSING
+    assert new.lock == by_dvc.lock
+    assert "room for 2 at a time, and --jobs is 3" in crowded.stderr
+
+
+@pytest.mark.exhaustive
 def test_two_machines_of_a_ray_cluster_make_the_same_lock(new, by_dvc):
     utils = pytest.importorskip("ray.cluster_utils")
     cluster = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})

@@ -1,0 +1,2 @@
+def canonicalize_bootstrap_address(address):
+    return address
