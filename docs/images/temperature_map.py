@@ -41,21 +41,23 @@ def main() -> None:
     chance = [(f"{study}/fifth_24", f"{study}/random_24") for study in STUDIES]
     against_best = compared([*with_best.items()], scores)
     at_equal_heat = compared([*equal.items(), *chance], scores)
-    saved = strays_saved(PAGE.read_text())
-    gains = {arm: means[arm] - means[other] for arm, other in equal.items()}
-    strays = [saved[cell] for cell in cells]
-    correlation = spearmanr(strays, [*gains.values()]).statistic
+    strays = strays_of(PAGE.read_text())
+    saved = [(arm, strays[other] - strays[arm], means[arm] - means[other]) for arm, other in equal.items()]
+    heated = [f"{study}/{rule}_{heat}" for study in STUDIES for rule in RULES for heat in HEATS]
+    own = [(arm, strays[arm], means[arm] - means[f"{arm.partition('/')[0]}/all_10"]) for arm in heated]
 
     print("| warm start | best temperature for all | rule at its best | that − best |\n|---|---|---|---|")
     for study in STUDIES:
         top = max((arm for arm in with_best if arm.startswith(study)), key=means.__getitem__)
         found = against_best[top, best[study]]
         print(f"| {STUDIES[study]} | {shown(best[study], means)} | {shown(top, means)} | {cell(found)} |")
-    print(f"\nrank correlation of strays saved and rule − all, {len(cells)} cells: {correlation:.2f}")
+    for title, points in (("strays saved and rule − all", saved), ("an arm's strays and arm − all_10", own)):
+        correlation = spearmanr([x for _, x, _ in points], [y for _, _, y in points]).statistic
+        print(f"\nrank correlation of {title}, {len(points)} cells: {correlation:.2f}")
     for title, family in (("best", against_best), ("equal heat", at_equal_heat)):
         marked = [f"{arm} − {other} {cell(found)}" for (arm, other), found in family.items() if found.difference.holds]
         print(f"\nmarked against {title}, {len(marked)} of {len(family)}:", *marked, sep="\n  ")
-    draw(means, best, against_best, [*zip(cells, strays, gains.values(), strict=True)])
+    draw(means, best, against_best, saved, own)
 
 
 def compared(pairs: list[tuple[str, str]], scores: dict) -> dict[tuple[str, str], Compared]:
@@ -66,16 +68,16 @@ def compared(pairs: list[tuple[str, str]], scores: dict) -> dict[tuple[str, str]
     return dict(zip(pairs, found, strict=True))
 
 
-def strays_saved(page: str) -> dict[tuple[str, str, str], float]:
-    """What the page's tables of `python -m mtpipe strays` say that a rule saves, by warm start, rule and heat."""
-    tables = re.findall(r"^### (\S+)\n.*?```text\n(.*?)```", page, re.MULTILINE | re.DOTALL)
+def strays_of(page: str) -> dict[str, float]:
+    """Strays a response of each arm, from the page's tables of `python -m mtpipe strays`."""
+    tables = re.findall(r"^### `(\S+)`.*?```text\n(.*?)```", page, re.MULTILINE | re.DOTALL)
     found = {}
     for study, table in tables:
         for line in table.splitlines():
             match line.split():
-                case [heat, _, _, fifth, _, few] if re.fullmatch(r"[\d.]+", heat):
-                    key = str(round(10 * float(heat)))
-                    found |= {(study, "fifth", key): float(fifth), (study, "few", key): float(few)}
+                case [heat, everywhere, fifth, _, few, _] if re.fullmatch(r"[\d.]+", heat):
+                    by_rule = {"all": everywhere, "fifth": fifth, "few": few}
+                    found |= {f"{study}/{rule}_{round(10 * float(heat))}": float(by_rule[rule]) for rule in RULES}
     return found
 
 
@@ -90,9 +92,9 @@ def cell(found: Compared) -> str:
     )
 
 
-def draw(means: dict, best: dict, against_best: dict, points: list) -> None:
+def draw(means: dict, best: dict, against_best: dict, saved: list, own: list) -> None:
     plt.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "mtpipe", "font.family": "sans-serif", "font.size": 8}
-    figure = plt.figure(figsize=(9.6, 4.2))
+    figure = plt.figure(figsize=(9.6, 4.6))
     grid = figure.add_gridspec(2, 3, width_ratios=(1, 1, 1.1))
     for place, (study, title) in enumerate(STUDIES.items()):
         axes = figure.add_subplot(grid[place // 2, place % 2])
@@ -104,21 +106,30 @@ def draw(means: dict, best: dict, against_best: dict, points: list) -> None:
                 found = against_best.get((arm, best[study]))
                 mark = " ≠" if found is not None and found.difference.holds else ""
                 colour = "white" if abs(value) > 16 else "black"
-                axes.text(column, row, f"{value:+.1f}{mark}", ha="center", va="center", c=colour)
+                axes.text(column, row, f"{value:+.1f}{mark}".replace("-", "−"), ha="center", va="center", c=colour)
         axes.set_title(f"{title}\nbest of all: {shown(best[study], means).replace('`', '')}", fontsize=8)
         axes.set_xticks(range(len(HEATS)), [f"{heat[0]}.{heat[1]}" for heat in HEATS])
         axes.set_yticks(range(len(RULES)), RULES.values() if place % 2 == 0 else [""] * len(RULES))
         axes.tick_params(length=0)
-    axes = figure.add_subplot(grid[:, 2])
-    for rule, colour in (("few", "#0f766e"), ("fifth", "#c2410c")):
-        own = [(strays, gain) for (_, of, _), strays, gain in points if of == rule]
-        axes.plot(*zip(*own, strict=True), "o", c=colour, label=RULES[rule], ms=4)
-    axes.axhline(0, c="#a3a3a3", lw=1)
-    axes.set(
-        xlabel="strays a response that the rule saves, before training", ylabel="rule − all tokens, same heat, points"
-    )
-    axes.legend(frameon=False, title="heated")
-    axes.spines[["top", "right"]].set_visible(False)
+        if place > 1:
+            axes.set_xlabel("heat")
+    for row, (points, x, y) in enumerate(
+        [
+            (saved, "strays a response that the rule saves", "rule − all, same heat"),
+            (own, "strays a response", "arm − all at T = 1"),
+        ]
+    ):
+        axes = figure.add_subplot(grid[row, 2])
+        for rule, colour in (("few", "#0f766e"), ("fifth", "#c2410c"), ("all", "#525252")):
+            for firm, filled in (("3000", colour), ("1100", "white")):
+                chosen = [point for point in points if f"/{rule}_" in point[0] and point[0].startswith(firm)]
+                style = {"c": colour, "mfc": filled, "ms": 4, "label": RULES[rule] if filled == colour else None}
+                axes.plot([point[1] for point in chosen], [point[2] for point in chosen], "o", **style)
+        axes.axhline(0, c="#a3a3a3", lw=1)
+        axes.set(xlabel=x, ylabel=y)
+        axes.spines[["top", "right"]].set_visible(False)
+        if row:
+            axes.legend(frameon=False, fontsize=7, title="heated; hollow: soft facts", title_fontsize=7)
     figure.suptitle(
         "Points to the best single temperature, by what is heated and how far; and what foretells it", fontsize=9
     )
