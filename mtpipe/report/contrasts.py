@@ -17,16 +17,21 @@ def contrast_arms(version: str, contrasts: list[str], benchmarks: list[str], rep
         version: a commit, an experiment, the workspace, or a file of scores.
         contrasts: in a file of several studies (`write_scores_under`), arms without a study's name stand for those of
             each study that has both.
-        benchmarks: those that count; none: all. Holm's correction is over contrasts times benchmarks.
+        benchmarks: those that count; none: all. Holm's correction is over each contrast on each of them that both
+            arms have: studies of other tasks have other ones.
 
-    Raises MtpipeError if the version has no scores, or no such arm or benchmark.
+    Raises MtpipeError if the version has no scores, or no such arm or benchmark, and if two arms have no benchmark or
+    no seed in common.
     """
     found = {key: last_round(by_round) for key, by_round in scores(version).items()}
     arms, known = (list(dict.fromkeys(key[place] for key in found)) for place in (0, 1))
     _check("benchmark", benchmarks, known)
     pairs = {}
     for arm, other in (pair for contrast in contrasts for pair in _pairs(contrast, arms)):
-        for name in benchmarks or known:
+        both = [name for name in benchmarks or known if {(arm, name), (other, name)} <= found.keys()]
+        if not both:
+            raise MtpipeError(f"{arm} and {other} have no scores on {listing(benchmarks or known)} in common")
+        for name in both:
             pairs[f"{arm} − {other}", name] = found[other, name], found[arm, name]
     rows: list[tuple[str, ...]] = [("arm", "benchmark", "seeds", "% correct", "between seeds")]
     for (arm, name), by_seed in found.items():

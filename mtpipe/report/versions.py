@@ -72,7 +72,7 @@ def compare_pairs(
 ) -> list[Compared]:
     """The second of each pair minus the first, over the seeds that both have: one family for Holm's correction.
 
-    Raises MtpipeError if the two were not evaluated on the same problems.
+    Raises MtpipeError if two have no seed in common, or were not evaluated on the same problems.
     """
     both = {key: _paired(*pair, f"{key[0]} on {key[1]}") for key, pair in pairs.items()}
     tables = {key: second - first for key, (first, second) in both.items()}
@@ -145,6 +145,8 @@ def _curve(by_round: dict[int, BySeed], confidence: float) -> dict[int, Estimate
 def _paired(old: BySeed, new: BySeed, what: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Both versions' scores, [seeds, problems], of the seeds that both have."""
     seeds = sorted(old.keys() & new.keys())
+    if not seeds:
+        raise MtpipeError(f"{what}: the two have no seed in common, and are compared seed by seed")
     problems = sorted(old[seeds[0]])
     if any(sorted(side[seed]) != problems for side in (old, new) for seed in seeds):
         raise MtpipeError(f"{what}: the two versions were not evaluated on the same problems")

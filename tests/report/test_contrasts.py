@@ -103,3 +103,21 @@ def test_studies_share_a_file_under_their_names_and_a_later_one_takes_its_own_pl
         contrast_arms(str(shared), ["tokn:uniform"], [], Report())
     with pytest.raises(MtpipeError, match="without a slash; found 'a/b'"):
         write_scores_under(shared, "a/b", scores)
+
+
+def test_studies_of_other_tasks_and_seeds_share_a_file_and_what_they_do_not_share_is_said(tmp_path, file):
+    shared, scores = tmp_path / "shared.json", read_scores(Path(file))
+    write_scores_under(shared, "sums", scores | {(arm, "longer"): scores[arm, "same"] for arm in CHANCES})
+    write_scores_under(shared, "trees", scores | {(arm, "fewer"): scores[arm, "same"] for arm in ("uniform", "token")})
+    later = {key: {5: {seed + 10: right for seed, right in found[5].items()}} for key, found in scores.items()}
+    write_scores_under(shared, "later", later)
+    said = contrast_arms(str(shared), ["token:uniform", "hot:uniform"], [], Report())
+    family = [line.split()[:4] for line in said.splitlines() if " − " in line]
+    assert sorted(f"{arm} {benchmark}" for arm, _, _, benchmark in family) == [
+        "later/hot same", "later/token same", "sums/hot longer", "sums/hot same", "sums/token longer",
+        "sums/token same", "trees/hot same", "trees/token fewer", "trees/token same",
+    ]  # fmt: skip
+    with pytest.raises(MtpipeError, match="trees/hot and trees/uniform have no scores on fewer in common"):
+        contrast_arms(str(shared), ["trees/hot:trees/uniform"], ["fewer"], Report())
+    with pytest.raises(MtpipeError, match="sums/hot − later/hot on same: the two have no seed in common"):
+        contrast_arms(str(shared), ["sums/hot:later/hot"], [], Report())
