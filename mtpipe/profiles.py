@@ -73,9 +73,9 @@ def changed(params: Params, changes: Sequence[str]) -> Params:
     Raises MtpipeError with one line a fault.
     """
     every = params.model_copy(update={name: getattr(params, name) for name in Params.model_fields})
-    content = every.model_dump(mode="json", exclude_unset=True)
+    content, whole = every.model_dump(mode="json", exclude_unset=True), every.model_dump(mode="json")
     for change in changes:
-        _put(content, change)
+        _put(content, whole, change)
     try:
         return Params.model_validate(content)
     except ValidationError as error:
@@ -83,17 +83,20 @@ def changed(params: Params, changes: Sequence[str]) -> Params:
         raise MtpipeError(f"{', '.join(changes)}:\n{lines}") from None
 
 
-def _put(content: dict[str, Any], change: str) -> None:
+def _put(content: dict[str, Any], whole: dict[str, Any], change: str) -> None:
+    """Puts a change into the settings that were set. Of one that was not, `whole` has the kind, which says its keys."""
     key, sign, text = change.partition("=")
     *sections, name = key.strip().split(".")
     if not sign or not name:
         raise MtpipeError(f"{change!r} is no change; expected a setting with its value, as task.right_order=0.2")
     try:
         value = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:  # ValueError: of a date that there is not
         raise MtpipeError(f"{change!r}: the value is not readable as YAML: {error}") from None
     for section in sections:
-        content = content.setdefault(section, {})
+        default = whole.get(section)
+        whole = default if isinstance(default, dict) else {}
+        content = content.setdefault(section, {"kind": whole["kind"]} if "kind" in whole else {})
         if not isinstance(content, dict):
             raise MtpipeError(f"{change!r}: {section} has no settings of its own; give all of its value")
     content[name] = value

@@ -123,6 +123,7 @@ def test_a_faulty_profile_or_params_yaml_changes_nothing(params, tmp_path):
         ("model.lora={rank: 4}", "model"),
         ("temperature.uniform.schedule={kind: constant, value: 0.9}", "temperature"),
         ("update.mismatch.kind=token_mask", "update"),
+        ("update.mismatch.veto=1.0e-4", "update"),
     ],
 )
 def test_a_change_is_written_over_the_profile_and_nothing_else_is(params, profile, change, section):
@@ -154,7 +155,9 @@ def test_several_changes_and_the_later_one_counts(params):
         ("sampling.prompts", "no change; expected a setting with its value"),
         ("=3", "no change"),
         ("seeds.first=3", "seeds has no settings of its own"),
+        ("sampling.prompts.first.of=3", "sampling.prompts: Input should be a valid integer"),
         ("seeds=[1", "not readable as YAML"),
+        ("tracking.experiment=2026-13-01", "not readable as YAML: month must be in"),
         ("nosuch.key=1", "unknown key 'nosuch'"),
     ],
 )
