@@ -64,15 +64,16 @@ def count_strays(
 
     Raises MtpipeError if there is no response, or if one was sampled at another temperature.
     """
-    if not any(rollout.response_ids for rollout in rollouts):
+    answered = [rollout for rollout in rollouts if rollout.response_ids]
+    if not answered:
         raise MtpipeError("strays are counted in responses, and there is none")
     if other := {temperature for rollout in rollouts for temperature in rollout.temperatures} - {1.0}:
         raise MtpipeError(f"strays are counted in responses at T = 1; these have a token at {min(other):g}")
     head = output_head(load_policy(policy_folder, device).model)
     temperatures = (1.0, *(heat for heat in heats if heat != 1.0))
     found_entropies, found_chances = [], []
-    for start in range(0, len(rollouts), _RESPONSES_AT_A_TIME):
-        for logits in _logits(head, rollouts[start : start + _RESPONSES_AT_A_TIME], device):
+    for start in range(0, len(answered), _RESPONSES_AT_A_TIME):
+        for logits in _logits(head, answered[start : start + _RESPONSES_AT_A_TIME], device):
             logprobs = logits.log_softmax(-1)
             found_entropies.append(entropies(logprobs).double().cpu())
             found_chances.append(_chances(logprobs, temperatures).double().cpu())

@@ -84,6 +84,13 @@ def test_responses_at_another_temperature_and_none_are_refused(sharpened):
         count_strays([], sharpened, HEATS, torch.device("cpu"))
 
 
+def test_responses_without_tokens_count_among_the_responses_alone(sharpened, rollouts):
+    found = count_strays(rollouts[:2], sharpened, HEATS, torch.device("cpu"))
+    more = count_strays([rollout([3], [])] * 9 + rollouts[:2], sharpened, HEATS, torch.device("cpu"))
+    np.testing.assert_allclose(more.chances, found.chances, atol=1e-6)
+    assert (found.responses, more.responses) == (2, 11)
+
+
 @pytest.mark.slow
 def test_the_command_samples_from_what_the_first_round_does(tmp_path, monkeypatch, capsys, sharpened):
     monkeypatch.chdir(tmp_path)
