@@ -43,11 +43,22 @@ def use(profile: str, params: Path, changes: Sequence[str] = ()) -> str:
     before = params.with_name(BEFORE.name)
     write_text(before, text)
     write_text(params, found)
-    if load_params(params) != wanted:
+    if not _says(params, wanted):
         write_text(params, text)
         raise MtpipeError(f"{params} is laid out in a way that cannot be rewritten; bring back the shipped one first")
     stages = f"{len(wanted.arms)} arms x {len(wanted.seeds)} seeds x {len(wanted.rounds)} rounds"
-    return f"{params} now has the settings of {path or 'the shipped default'}: {stages}.\nThe former one is {before}."
+    with_changes = f" with {', '.join(changes)}" if changes else ""
+    return (
+        f"{params} now has the settings of {path or 'the shipped default'}{with_changes}: {stages}.\n"
+        f"The former one is {before}."
+    )
+
+
+def _says(params: Path, wanted: Params) -> bool:
+    try:
+        return load_params(params) == wanted
+    except MtpipeError:
+        return False
 
 
 def describe_differences(params: Path) -> str:

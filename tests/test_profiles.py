@@ -142,7 +142,8 @@ def test_a_change_is_written_over_the_profile_and_nothing_else_is(params, profil
 
 
 def test_several_changes_and_the_later_one_counts(params):
-    use("default", params, ["sampling.prompts=192", "sampling.max_new_tokens=40", "sampling.prompts=128"])
+    said = use("default", params, ["sampling.prompts=192", "sampling.max_new_tokens=40", "sampling.prompts=128"])
+    assert "the shipped default with sampling.prompts=192, sampling.max_new_tokens=40, sampling.prompts=128: 5" in said
     assert load_params(params).sampling.prompts == 128
     assert load_params(params).sampling.max_new_tokens == 40
 
@@ -165,6 +166,13 @@ def test_a_faulty_change_names_itself_and_writes_nothing(params, change, told):
     with pytest.raises(MtpipeError, match=told) as raised:
         use("default", params, [change])
     assert change in str(raised.value)
+    assert params.read_text() == SHIPPED
+
+
+def test_a_layout_that_cannot_be_rewritten_is_left_as_it_was(params, monkeypatch):
+    monkeypatch.setattr("mtpipe.profiles.rewritten", lambda *_: "arms: [a\n")
+    with pytest.raises(MtpipeError, match="laid out in a way that cannot be rewritten"):
+        use("miniature-study", params)
     assert params.read_text() == SHIPPED
 
 

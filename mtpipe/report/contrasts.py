@@ -51,6 +51,8 @@ def contrast_arms(version: str, contrasts: list[str], benchmarks: list[str], rep
 def _pairs(contrast: str, arms: list[str]) -> list[tuple[str, str]]:
     """The arms that are compared: those of that name, or of each study that has both."""
     arm, _, other = contrast.partition(":")
+    if not other or arm == other:
+        raise MtpipeError(f"{contrast!r} does not name two arms; expected ARM:OTHER, as token:uniform")
     studies = dict.fromkeys(known.rpartition("/")[0] for known in arms)
     pairs = [(f"{study}/{arm}", f"{study}/{other}") for study in studies if study]
     found = [pair for pair in pairs if set(pair) <= set(arms)]

@@ -121,3 +121,9 @@ def test_studies_of_other_tasks_and_seeds_share_a_file_and_what_they_do_not_shar
         contrast_arms(str(shared), ["trees/hot:trees/uniform"], ["fewer"], Report())
     with pytest.raises(MtpipeError, match="sums/hot − later/hot on same: the two have no seed in common"):
         contrast_arms(str(shared), ["sums/hot:later/hot"], [], Report())
+
+
+@pytest.mark.parametrize("contrast", ["token", "token:", "token:token"])
+def test_what_does_not_name_two_arms_is_refused(file, contrast):
+    with pytest.raises(MtpipeError, match=f"'{contrast}' does not name two arms; expected ARM:OTHER"):
+        contrast_arms(file, [contrast], [], Report())
