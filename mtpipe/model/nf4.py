@@ -5,10 +5,12 @@ float32. That is 4.5 bits a weight. The paper's second step, scales in 8 bits, i
 depend on the whole tensor, and so on whether an engine has joined or divided layers.
 
 The layer is ours: on processors with AVX512-BF16 bitsandbytes' own one computes float32 in bfloat16, and under autocast
-it keeps the type that it was made with.
+it keeps the type that it was made with. On processors with AVX512 its kernel begins a block anew in each row, so that
+weights come out wrong whose rows are not whole blocks (version 0.50.2); those are read here as rows of one block.
 """
 
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,19 +50,41 @@ def to_nf4(weight: Tensor) -> tuple[Tensor, Tensor]:
     return codes, state.absmax
 
 
-def from_nf4(codes: Tensor, scales: Tensor, shape: torch.Size) -> Tensor:
-    """The float32 weight that codes and scales stand for."""
+def from_nf4(codes: Tensor, scales: Tensor, shape: torch.Size, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The weight that codes and scales stand for."""
     from bitsandbytes.functional import dequantize_4bit
 
-    return dequantize_4bit(codes, _state(scales, shape, torch.float32))
+    size = shape.numel()
+    rows = torch.Size((1, size) if size % BLOCK else (size // BLOCK, BLOCK))
+    weight: Tensor = dequantize_4bit(codes, _state(scales, rows, dtype))
+    return weight.view(shape)
 
 
 def nf4_linear(x: Tensor, codes: Tensor, scales: Tensor, shape: torch.Size, bias: Tensor | None) -> Tensor:
     """x W' + bias in x's type, [..., in] to [..., out]; backward it keeps no weight in full."""
     from bitsandbytes import matmul_4bit
 
-    out: Tensor = matmul_4bit(x, codes, _state(scales, shape, x.dtype), bias=None if bias is None else bias.to(x.dtype))
-    return out
+    bias = None if bias is None else bias.to(x.dtype)
+    if x.device.type != "cpu" or shape[1] % BLOCK == 0:
+        out: Tensor = matmul_4bit(x, codes, _state(scales, shape, x.dtype), bias=bias)
+        return out
+    out = _RowsOfPartsOfBlocks.apply(x, codes, scales, shape)
+    return out if bias is None else out + bias
+
+
+class _RowsOfPartsOfBlocks(torch.autograd.Function):
+    """x W', where a block may reach over the end of a row."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, codes: Tensor, scales: Tensor, shape: torch.Size) -> Tensor:
+        ctx.save_for_backward(codes, scales)
+        ctx.shape = shape
+        return x @ from_nf4(codes, scales, shape, x.dtype).T
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+        codes, scales = ctx.saved_tensors
+        return gradient @ from_nf4(codes, scales, ctx.shape, gradient.dtype), None, None, None
 
 
 def _state(scales: Tensor, shape: torch.Size, dtype: torch.dtype) -> object:

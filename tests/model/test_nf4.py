@@ -51,8 +51,13 @@ def rounded(weight: torch.Tensor) -> torch.Tensor:
     return (quantiles()[nearest] * scales).reshape(weight.shape)
 
 
-def test_a_weight_is_rounded_to_the_papers_quantiles_in_4_and_a_half_bits():
-    weight = torch.randn(48, 128, generator=torch.Generator().manual_seed(0))
+ROWS = (128, 32, 160)
+"""Numbers a layer reads: whole blocks, half a block, and two and a half, of which a kernel may lose count."""
+
+
+@pytest.mark.parametrize("width", ROWS)
+def test_a_weight_is_rounded_to_the_papers_quantiles_in_4_and_a_half_bits(width):
+    weight = torch.randn(48, width, generator=torch.Generator().manual_seed(0))
     codes, scales = to_nf4(weight)
     assert 8 * (codes.nbytes + scales.nbytes) == 4.5 * weight.numel()
     torch.testing.assert_close(from_nf4(codes, scales, weight.shape), rounded(weight), atol=1e-5, rtol=0)
@@ -89,10 +94,11 @@ def test_a_layer_computes_in_the_type_of_its_input_and_of_autocast(rows, monkeyp
     assert types == [torch.bfloat16], "a GPU's kernel knows nothing of autocast"
 
 
-def test_the_backward_pass_keeps_no_weight_in_full():
-    weight = torch.randn(64, 256, generator=torch.Generator().manual_seed(0))
+@pytest.mark.parametrize("width", ROWS)
+def test_the_backward_pass_keeps_no_weight_in_full(width):
+    weight = torch.randn(256, width, generator=torch.Generator().manual_seed(0))
     codes, scales = to_nf4(weight)
-    x = torch.randn(3, 256, requires_grad=True)
+    x = torch.randn(3, width, requires_grad=True)
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.nbytes) or tensor, lambda t: t):
         out = nf4_linear(x, codes, scales, weight.shape, None)
