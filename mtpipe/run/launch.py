@@ -3,20 +3,23 @@
     python -m mtpipe.run.launch rollout --arm token --seed 1 --round 0
 
 does what `python -m stages.rollout --arm token --seed 1 --round 0` does. Importing torch and transformers takes
-about six seconds, and the default pipeline needs them some sixty times; so the first such stage of a `dvc repro`,
-or `plan` before it, also starts a server that loads them (`mtpipe.run.preload`), and the next ones are forked from
-it. Set `MTPIPE_PRELOAD=0` to do without; without Linux's /proc it is off. Where the server cannot be reached a stage
-simply runs in its own process; and so does one that starts vLLM itself, which binds memory and threads and does not
-expect to be forked. As a rule vLLM runs in a process beside the stages, which they share (`mtpipe.sampling.resident`).
+about six seconds, and the default pipeline needs them some sixty times. So the first such stage of a `dvc repro`, or
+`plan` before it, starts a server that loads them (`mtpipe.run.preload`), and this stage and the next ones are forked
+from it. Set `MTPIPE_PRELOAD=0` to do without; without Linux's /proc it is off. Where the server cannot be reached a
+stage simply runs in its own process; and so does one that starts vLLM itself, which binds memory and threads and does
+not expect to be forked. As a rule vLLM runs in a process beside the stages, which they share
+(`mtpipe.sampling.resident`).
 """
 
 import array
 import contextlib
+import fcntl
 import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import MutableMapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +36,8 @@ STAGES_THAT_JOIN = ("start", "verify", "measure", "report", "look")
 """Forked from a server that is there already, for torch where there are adapters, for sympy, for pyarrow and pandas;
 loading all of its libraries for them would take longer than the stage."""
 _KILLED = 137
+_LONGEST_LOADING = 120.0
+"""Seconds after which a stage no longer waits for a server."""
 
 
 def main() -> None:
@@ -104,15 +109,14 @@ def _run_forked(request: dict[str, Any]) -> int | None:
     if address is None:
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        if not _reaches(connection, address, owner, request["stage"] in STAGES_WITH_TORCH):
+            return None
+        body = json.dumps(request).encode()
+        streams = array.array("i", [0, 1, 2]).tobytes()
         try:
-            connection.connect(str(address))
-            body = json.dumps(request).encode()
-            streams = array.array("i", [0, 1, 2]).tobytes()
             connection.sendmsg([len(body).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
             connection.sendall(body)
         except OSError:
-            if request["stage"] in STAGES_WITH_TORCH:
-                _start_server(address, owner)
             return None
         with contextlib.suppress(OSError):
             if answer := connection.recv(1):
@@ -120,10 +124,40 @@ def _run_forked(request: dict[str, Any]) -> int | None:
     return _KILLED
 
 
-def _start_server(address: Path, owner: int) -> None:
-    """Starts a server for the stages that follow. If another is still loading, this one ends at once."""
+def _reaches(connection: socket.socket, address: Path, owner: int, waits: bool) -> bool:
+    """Connects to the server. With `waits` it starts one that is not there, and waits while it loads its libraries.
+
+    The stage would load the same, beside it.
+    """
+    with contextlib.suppress(OSError):
+        connection.connect(str(address))
+        return True
+    if not waits:
+        return False
+    started = None if _is_held(address) else _start_server(address, owner)
+    latest = time.monotonic() + _LONGEST_LOADING
+    while time.monotonic() < latest and ((started and started.poll() is None) or _is_held(address)):
+        with contextlib.suppress(OSError):
+            connection.connect(str(address))
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _is_held(address: Path) -> bool:
+    """Whether a server is at work or loading: it holds the lock beside its socket."""
+    with contextlib.suppress(FileNotFoundError), open(address.with_suffix(".lock")) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _start_server(address: Path, owner: int) -> subprocess.Popen[bytes]:
+    """Starts a server for this stage and those that follow. If another is still loading, this one ends at once."""
     quiet = subprocess.DEVNULL
-    subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "mtpipe.run.preload", str(address), str(owner)],
         stdin=quiet,
         stdout=quiet,
