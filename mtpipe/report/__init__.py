@@ -6,8 +6,9 @@ Its parts, from top to bottom: `strip`, `glance`, `forest`, `tables`, `trade_off
 `curves`, `health_pictures`, `temperature_pictures`, `profile_pictures`, `mismatch`, `entropy_pictures`,
 `problem_tables`, `details`, `refill`, `provenance`. `cells` is how their tables are written, `svg` how their pictures
 are, and `benchmark_names` what they call the benchmarks. `series` and `exported` are the numbers as CSV and as JSON.
-`versions` compares two commits or experiments, in print and on `versions_page`; `kept_scores` keeps a study's right
-answers in a small file, and `contrasts` compares arms in pairs named beforehand.
+`versions` compares two commits or experiments, in print and on `versions_page`; `lock_entries` tells which entries of a
+dvc.lock are of one run; `kept_scores` keeps a study's right answers in a small file, and `contrasts` compares arms in
+pairs named beforehand.
 
 Must not import: torch, mlflow, mtpipe.learn, mtpipe.sampling.
 """

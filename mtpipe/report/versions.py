@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from mtpipe.records import EVALUATION, read_table
 from mtpipe.report.claims import difference_cell
 from mtpipe.report.differences import Difference, Key, judge_differences
 from mtpipe.report.kept_scores import BySeed, Scores, read_scores
+from mtpipe.report.lock_entries import LockEntries
 from mtpipe.settings.base import read_yaml
 from mtpipe.settings.outputs import Report
 from mtpipe.statistics.intervals import Estimate, estimate_means
@@ -162,8 +164,8 @@ def score_table(by_seed: BySeed) -> NDArray[np.float64]:
 def scores(version: str) -> Scores:
     """What the evaluations say that a version's params.yaml asks for; raises MtpipeError as `compare_versions` does.
 
-    dvc.lock also has those of settings that were there before. A version is also a file that `python -m mtpipe scores`
-    wrote.
+    dvc.lock also has those of settings that were there before, which are left out. A version is also a file that
+    `python -m mtpipe scores` wrote.
     """
     if version.endswith(".json"):
         return read_scores(Path(version))
@@ -173,6 +175,16 @@ def scores(version: str) -> Scores:
         for arm, seed, after, md5 in _OUTPUT.findall(lock)
         if arm in arms and int(seed) in seeds and int(after) in rounds
     ]
+    entries = LockEntries(lock)
+    current = [
+        each for each in outputs if entries.is_current("data/evaluation/{}/seed{}/after{}.parquet".format(*each))
+    ]
+    if outputs and not current:
+        raise MtpipeError(f"dvc.lock of {version} has evaluations of other settings alone; `dvc repro` makes these")
+    if len(current) < len(outputs):
+        others = len(outputs) - len(current)
+        print(f"left out, made with other settings: {others} evaluations of dvc.lock of {version}", file=sys.stderr)
+    outputs = current
     if not outputs:
         raise MtpipeError(f"dvc.lock of {version} has no evaluations; `dvc repro` makes them")
     found: Scores = defaultdict(lambda: defaultdict(dict))

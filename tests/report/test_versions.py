@@ -90,6 +90,35 @@ def test_what_dvc_lock_still_has_of_earlier_settings_takes_no_part(project):
     assert scores(".") == {("token", "same"): {5: {2: {f"p{index}": float(index < 10) for index in range(PROBLEMS)}}}}
 
 
+def made(name: str, reads: dict[str, str], writes: dict[str, str]) -> str:
+    """The lock entry of a stage."""
+    parts = [("deps", reads), ("outs", writes)]
+    lines = [
+        line
+        for section, found in parts
+        for line in [f"    {section}:", *(f"    - path: {path}\n      md5: {md5}" for path, md5 in found.items())]
+    ]
+    return "\n".join([f"  {name}:", *lines, ""])
+
+
+@pytest.mark.parametrize("stale", [None, "benchmarks", "policy", "warm_start"])
+def test_an_evaluation_that_was_made_from_what_is_no_longer_there_takes_no_part(project, capsys, stale):
+    """Of seed 1; seed 2's chain has run since. The warm start is three stages before the evaluation."""
+    (project / "params.yaml").write_text("arms: [token]\nseeds: [1, 2]\nevaluate: {after: [5]}\n")
+    now = {"benchmarks": "b2", "policy1": "p1", "policy2": "p2", "warm_start": "w2"}
+    lock = made("shared", {}, {"benchmarks": now["benchmarks"], "warm_start": now["warm_start"]})
+    for seed in (1, 2):
+        old = {stale: "old"} if seed == 1 else {}
+        lock += made(f"start@{seed}", {"warm_start": old.get("warm_start", "w2")}, {f"first{seed}": f"f{seed}"})
+        lock += made(f"update@{seed}", {f"first{seed}": f"f{seed}"}, {f"policy{seed}": f"p{seed}"})
+        reads = {f"policy{seed}": old.get("policy", f"p{seed}"), "benchmarks": old.get("benchmarks", "b2")}
+        lock += made(f"evaluate@{seed}", reads, {}).removesuffix("    outs:\n") + entry("token", seed, 5, 10)
+    (project / "dvc.lock").write_text(lock)
+    assert list(scores(".")["token", "same"][5]) == ([1, 2] if stale is None else [2])
+    told = "left out, made with other settings: 1 evaluations of dvc.lock of .\n"
+    assert capsys.readouterr().err == ("" if stale is None else told)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
