@@ -13,7 +13,7 @@ _HASH = re.compile(r"      md5: (\S+)")
 
 
 class LockEntries:
-    """What each stage of a dvc.lock read and wrote, by path with its hash. It is read by lines: YAML takes minutes."""
+    """What each stage of a dvc.lock read and wrote, by path with its hash; read by lines, as DVC writes them."""
 
     def __init__(self, text: str) -> None:
         self._reads: dict[str, dict[str, str]] = defaultdict(dict)
@@ -37,7 +37,7 @@ class LockEntries:
         """Whether a file was made from what the lock's other entries left, and those likewise."""
         stage = self._maker[path]
         if stage not in self._current:
-            self._current[stage] = True  # no stage reads what is made from it
+            self._current[stage] = True  # while what it read is looked at
             self._current[stage] = all(
                 hash == self._written.get(read, hash) and (read not in self._maker or self.is_current(read))
                 for read, hash in self._reads[stage].items()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mtpipe import paths
 from mtpipe.errors import MtpipeError
 from mtpipe.params import Params
 from mtpipe.pruned import cache_object
@@ -171,26 +172,22 @@ def scores(version: str) -> Scores:
         return read_scores(Path(version))
     lock, (arms, seeds, rounds) = file_of(version, "dvc.lock"), _asked_for(version)
     outputs = [
-        (arm, seed, after, md5)
+        (arm, int(seed), int(after), md5)
         for arm, seed, after, md5 in _OUTPUT.findall(lock)
         if arm in arms and int(seed) in seeds and int(after) in rounds
     ]
-    entries = LockEntries(lock)
-    current = [
-        each for each in outputs if entries.is_current("data/evaluation/{}/seed{}/after{}.parquet".format(*each))
-    ]
-    if outputs and not current:
-        raise MtpipeError(f"dvc.lock of {version} has evaluations of other settings alone; `dvc repro` makes these")
-    if len(current) < len(outputs):
-        others = len(outputs) - len(current)
-        print(f"left out, made with other settings: {others} evaluations of dvc.lock of {version}", file=sys.stderr)
-    outputs = current
     if not outputs:
         raise MtpipeError(f"dvc.lock of {version} has no evaluations; `dvc repro` makes them")
+    entries = LockEntries(lock)
+    current = [each for each in outputs if entries.is_current(paths.evaluation(*each[:3]).as_posix())]
+    if not current:
+        raise MtpipeError(f"dvc.lock of {version} has evaluations of other settings alone; `dvc repro` makes these")
+    if others := len(outputs) - len(current):
+        print(f"left out, made with other settings: {others} evaluations of dvc.lock of {version}", file=sys.stderr)
     found: Scores = defaultdict(lambda: defaultdict(dict))
-    for arm, seed, after, md5 in outputs:
+    for arm, seed, after, md5 in current:
         for benchmark, of_problems in _of_file(cache_object(CACHE, md5), version).items():
-            found[arm, benchmark][int(after)][int(seed)] = of_problems
+            found[arm, benchmark][after][seed] = of_problems
     return {key: dict(by_round) for key, by_round in found.items()}
 
 
