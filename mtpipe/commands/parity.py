@@ -32,27 +32,22 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mtpipe.model.policy import load_vocabulary, prepare_torch
     from mtpipe.params import load_params
-    from mtpipe.parity.parity import compare, described, parity_requests, policy_to_try
+    from mtpipe.parity.parity import compare, described, parity_requests, policy_to_try, sample_once
     from mtpipe.parity.served import sample_served
     from mtpipe.paths import TRAIN
     from mtpipe.records import PROBLEMS, read_rows
-    from mtpipe.sampling.drawing.requests import SamplingPlan
-    from mtpipe.sampling.opening import open_engine
-    from mtpipe.sampling.rounds import stop_strings
     from mtpipe.settings.update import tolerance_of
 
     params = load_params(arguments.params)
-    device, sampling = prepare_torch(params.compute), params.sampling
+    device = prepare_torch(params.compute)
     problems = read_rows(TRAIN, PROBLEMS)[: arguments.prompts]
     with policy_to_try(arguments.policy, params.model.lora) as folder:
         requests = list(parity_requests(problems, load_vocabulary(folder), arguments.temperatures))
         if arguments.url:
-            rollouts = list(sample_served(arguments.url, requests, sampling.max_new_tokens))
+            rollouts = list(sample_served(arguments.url, requests, params.sampling.max_new_tokens))
             tolerance = params.update.logprob_tolerance or tolerance_of("bfloat16")
         else:
-            plan = SamplingPlan(0, "parity", sampling.max_new_tokens, sampling.batch_size, stop=stop_strings(problems))
-            with open_engine(folder, sampling, params.compute, params.ray) as engine:
-                rollouts = list(engine.sample(requests, plan))
+            rollouts = sample_once("parity", requests, problems, folder, params)
             tolerance = params.update_of(params.arms[0]).tolerance
         parity = compare(rollouts, folder, params.update, device, tolerance)
     print(described(parity, tolerance))

@@ -36,22 +36,17 @@ def add_parser(parsers: Any) -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     from mtpipe.model.policy import load_vocabulary, prepare_torch
     from mtpipe.params import load_params
-    from mtpipe.parity.parity import parity_requests, policy_to_try
+    from mtpipe.parity.parity import parity_requests, policy_to_try, sample_once
     from mtpipe.paths import TRAIN
     from mtpipe.records import PROBLEMS, read_rows
-    from mtpipe.sampling.drawing.requests import SamplingPlan
-    from mtpipe.sampling.opening import open_engine
-    from mtpipe.sampling.rounds import stop_strings
     from mtpipe.strays import count_strays, format_strays
 
     params = load_params(arguments.params)
-    device, sampling = prepare_torch(params.compute), params.sampling
+    device = prepare_torch(params.compute)
     problems = read_rows(TRAIN, PROBLEMS)[: arguments.prompts]
-    plan = SamplingPlan(0, "strays", sampling.max_new_tokens, sampling.batch_size, stop=stop_strings(problems))
     with policy_to_try(arguments.policy, params.model.lora) as folder:
         requests = list(parity_requests(problems, load_vocabulary(folder), [1.0]))
-        with open_engine(folder, sampling, params.compute, params.ray) as engine:
-            rollouts = list(engine.sample(requests, plan))
+        rollouts = sample_once("strays", requests, problems, folder, params)
         strays = count_strays(rollouts, folder, arguments.heats, device)
     print(format_strays(strays, arguments.shares))
 

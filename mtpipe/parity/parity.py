@@ -18,8 +18,11 @@ from mtpipe.learn.scoring.scorer import PRECISIONS, Scorer
 from mtpipe.learn.scoring.shared_prompts import laid_out
 from mtpipe.model.adapter_policy import new_adapter
 from mtpipe.model.policy import Vocabulary, load_policy
+from mtpipe.params import Params
 from mtpipe.records import Rollout
-from mtpipe.sampling.drawing.requests import Request
+from mtpipe.sampling.drawing.requests import Request, SamplingPlan
+from mtpipe.sampling.opening import open_engine
+from mtpipe.sampling.rounds import stop_strings
 from mtpipe.settings.model import Lora
 from mtpipe.settings.update import Update
 from mtpipe.temperature.rules.uniform import ResolvedUniform
@@ -54,6 +57,16 @@ def parity_requests(
         ids = vocabulary.encode(problem["prompt"])
         for sample, temperature in enumerate(temperatures):
             yield Request(problem["problem_id"], sample, ids, temperature, ResolvedUniform(temperature=temperature))
+
+
+def sample_once(
+    name: str, requests: list[Request], problems: list[dict[str, Any]], folder: Path, params: Params
+) -> list[Rollout]:
+    """Responses of the policy in a folder from the engine of params.yaml, by random numbers of this name."""
+    sampling = params.sampling
+    plan = SamplingPlan(0, name, sampling.max_new_tokens, sampling.batch_size, stop=stop_strings(problems))
+    with open_engine(folder, sampling, params.compute, params.ray) as engine:
+        return list(engine.sample(requests, plan))
 
 
 @torch.no_grad()
