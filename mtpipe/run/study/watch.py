@@ -66,7 +66,8 @@ class Watch:
         done = f"{len(progress.ran)} of {len(progress.stages)} stages had to run"
         took = f"{done}, {duration(sum(progress.ran.values()))}"
         what = took if progress.state == "done" else f"in {progress.stage}: {progress.message}"
-        self._write(f"{progress.part}: {progress.state}, {what}; {len(self._stages)} to go")
+        to_go = f"{len(self._stages)} to go"
+        self._write("; ".join(filter(None, [f"{progress.part}: {progress.state}, {what}", self._in_all(), to_go])))
 
     def _tell(self, progress: Progress) -> None:
         self._pace.learn(progress)
@@ -85,15 +86,19 @@ class Watch:
         kind, _, name = progress.stage.partition("@")
         where = name.removeprefix(progress.part).lstrip("-")
         left = self._pace.left(progress)
-        in_all = self._done + sum(each.done for each in self._seen.values())
         found = [
             f"{kind} {where}".strip(),
             f"{progress.done} of {len(progress.stages)} stages",
-            f"{in_all} of {self._of_study} in all" if self._of_study else "",
+            self._in_all(),
             reward(progress.part, progress.stage),
             f"{duration(left)} left" if left is not None else "",
         ]
         return f"{progress.part}: {', '.join(filter(None, found))}"
+
+    def _in_all(self) -> str:
+        """`40 of 96 in all`, if the whole study is made here."""
+        done = self._done + sum(each.done for each in self._seen.values())
+        return f"{done} of {self._of_study} in all" if self._of_study else ""
 
     def _write(self, line: str, passing: bool = False) -> None:
         """Into the log, and to the output; what is `passing` stands in a live line if that is a terminal."""
