@@ -4,7 +4,7 @@ Each line is what the stages cost that were added since the line before: by `pyt
 which writes all of dvc.lock for every stage, so that it runs only the next few of each size. Then what it takes to see
 that nothing is left to do. CPU seconds, of all processes, depend less than seconds on what else the machine does. The
 last line has two chains of stages that compute, `--jobs 1` against `--jobs 2` by turns. MTPIPE_STUDY_STAGES="100 400"
-chooses other sizes.
+chooses other sizes. `run` is kept from starting the server that loads torch, which these stages never ask for.
 """
 
 import os
@@ -99,7 +99,14 @@ def _cost(command: list[str], folder: Path, **environment: str) -> Cost:
     started = subprocess.Popen(
         command,
         cwd=folder,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1", **environment},
+        env={
+            **os.environ,
+            "PATH": path,
+            "PYTHONPATH": str(ROOT),
+            "DVC_NO_ANALYTICS": "1",
+            "MTPIPE_PRELOAD": "0",
+            **environment,
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -12,6 +12,7 @@ from mtpipe import paths
 from mtpipe.alone import alone
 from mtpipe.commands import add_command, positive
 from mtpipe.errors import MtpipeError
+from mtpipe.owner import OWNER
 from mtpipe.run.study.parts import SHARED
 from mtpipe.run.study.settled import UP_TO_DATE, is_settled
 
@@ -122,11 +123,19 @@ def _asks_for_all(arguments: argparse.Namespace) -> bool:
 
 
 def _local_start(servers: ExitStack) -> "Start":
-    """What starts parts on this machine: a server that forks them, where there is Linux's /proc."""
+    """What starts parts on this machine: a server that forks them, where there is Linux's /proc.
+
+    The one that stages are forked from starts too: it loads its libraries while this command looks for what has to run.
+    """
     if Path("/proc/self/status").is_file():
+        from mtpipe.run.launch import prepare_environment, prepare_server
         from mtpipe.run.study.fork_server import ForkServer
 
-        return servers.enter_context(ForkServer()).start
+        start = servers.enter_context(ForkServer()).start
+        environment = {**os.environ, OWNER: str(os.getpid())}
+        prepare_environment(environment)
+        prepare_server(environment)
+        return start
     from mtpipe.run.study.pool import LocalPart
 
     return LocalPart

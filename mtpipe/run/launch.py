@@ -3,11 +3,11 @@
     python -m mtpipe.run.launch rollout --arm token --seed 1 --round 0
 
 does what `python -m stages.rollout --arm token --seed 1 --round 0` does. Importing torch and transformers takes
-about six seconds, and the default pipeline needs them some sixty times. So the first such stage of a `dvc repro`, or
-`plan` before it, starts a server that loads them (`mtpipe.run.preload`), and this stage and the next ones are forked
-from it. Set `MTPIPE_PRELOAD=0` to do without; without Linux's /proc it is off. Where the server cannot be reached a
-stage simply runs in its own process; and so does one that starts vLLM itself, which binds memory and threads and does
-not expect to be forked. As a rule vLLM runs in a process beside the stages, which they share
+about six seconds, and the default pipeline needs them some sixty times. So `mtpipe run`, or the first such stage of a
+`dvc repro`, or `plan` before it, starts a server that loads them (`mtpipe.run.preload`), and this stage and the next
+ones are forked from it. Set `MTPIPE_PRELOAD=0` to do without; without Linux's /proc it is off. Where the server cannot
+be reached a stage simply runs in its own process; and so does one that starts vLLM itself, which binds memory and
+threads and does not expect to be forked. As a rule vLLM runs in a process beside the stages, which they share
 (`mtpipe.sampling.resident`).
 """
 
@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def main() -> None:
     if status is not None:
         sys.exit(status)
     if stage == STAGE_BEFORE_THEM and not _starts_vllm_itself(stage):
-        _prepare_server()
+        prepare_server(os.environ)
     run_logged(stage, arguments)
 
 
@@ -88,24 +88,24 @@ def _may_start_vllm(stage: str) -> bool:
     return False
 
 
-def _prepare_server() -> None:
-    """Starts the server while this stage runs."""
-    owner, address = _server()
-    if address is not None and not address.exists():
-        _start_server(address, owner)
+def prepare_server(environment: Mapping[str, str]) -> None:
+    """Starts the server of the owner that this environment names, before a stage needs it; returns at once."""
+    owner, address = _server(environment)
+    if address is not None and not address.exists() and not _is_held(address):
+        _start_server(address, owner, environment)
 
 
-def _server() -> tuple[int, Path | None]:
-    """Whose server the stage may use, and its socket; no socket where it is switched off or cannot be."""
-    if os.environ.get("MTPIPE_PRELOAD") == "0" or OWNER not in os.environ:
+def _server(environment: Mapping[str, str]) -> tuple[int, Path | None]:
+    """Whose server a stage may use, and its socket; no socket where it is switched off or cannot be."""
+    if environment.get("MTPIPE_PRELOAD") == "0" or OWNER not in environment:
         return 0, None
-    owner, folder = int(os.environ[OWNER]), private_folder()
+    owner, folder = int(environment[OWNER]), private_folder()
     return owner, folder / f"{owner}.socket" if folder else None
 
 
 def _run_forked(request: dict[str, Any]) -> int | None:
     """The exit status of the stage, run in a child of the server; None if there was none to run it."""
-    owner, address = _server()
+    owner, address = _server(os.environ)
     if address is None:
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -134,7 +134,7 @@ def _reaches(connection: socket.socket, address: Path, owner: int, waits: bool) 
         return True
     if not waits:
         return False
-    started = None if _is_held(address) else _start_server(address, owner)
+    started = None if _is_held(address) else _start_server(address, owner, os.environ)
     latest = time.monotonic() + _LONGEST_LOADING
     while time.monotonic() < latest and ((started and started.poll() is None) or _is_held(address)):
         with contextlib.suppress(OSError):
@@ -154,14 +154,15 @@ def _is_held(address: Path) -> bool:
     return False
 
 
-def _start_server(address: Path, owner: int) -> subprocess.Popen[bytes]:
-    """Starts a server for this stage and those that follow. If another is still loading, this one ends at once."""
+def _start_server(address: Path, owner: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Starts a server for the stages of an owner. If another is still loading, this one ends at once."""
     quiet = subprocess.DEVNULL
     return subprocess.Popen(
         [sys.executable, "-m", "mtpipe.run.preload", str(address), str(owner)],
         stdin=quiet,
         stdout=quiet,
         stderr=quiet,
+        env=environment,
         start_new_session=True,
     )
 

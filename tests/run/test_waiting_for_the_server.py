@@ -8,12 +8,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from mtpipe.commands import run
 from mtpipe.run import launch, preload
-from mtpipe.run.launch import run_in_server
+from mtpipe.run.launch import prepare_server, run_in_server
+from mtpipe.run.study import fork_server
 
 ANSWER = 7
 
@@ -96,6 +100,22 @@ def test_a_stage_without_torch_does_not_wait(place, starts):
     began = time.monotonic()
     assert ask("verify") is None
     assert server.is_alive(), f"it came back after {time.monotonic() - began:.1f} s"
+    server.join()
+    assert not starts
+
+
+def test_the_command_for_a_study_starts_a_server_before_its_first_stage(place, starts, monkeypatch):
+    monkeypatch.setattr(fork_server, "ForkServer", lambda: nullcontext(SimpleNamespace(start="starts parts")))
+    monkeypatch.delenv("MTPIPE_OWNER")
+    assert run._local_start(ExitStack()) == "starts parts"
+    [command] = starts
+    assert command[-3:] == ["mtpipe.run.preload", str(place), str(os.getpid())]
+
+
+def test_none_is_started_beside_one_that_is_loading_or_where_that_is_switched_off(place, starts):
+    prepare_server({"MTPIPE_OWNER": str(os.getpid()), "MTPIPE_PRELOAD": "0"})
+    server = loading(place, seconds=0.2, answers=False)
+    prepare_server({"MTPIPE_OWNER": str(os.getpid())})
     server.join()
     assert not starts
 

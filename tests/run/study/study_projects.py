@@ -26,6 +26,7 @@ class Project:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "DVC_NO_ANALYTICS": "1",
+            "MTPIPE_PRELOAD": "0",  # these stages import nothing
         }
 
     @property
