@@ -124,6 +124,7 @@ def test_the_forwarder_ends_with_its_owner_after_a_last_batch_and_leaves_no_run_
     at_work = forward_for(owner)
     while not LOCK.exists():
         time.sleep(0.1)
+    assert os.getpriority(os.PRIO_PROCESS, at_work.pid) == 19, "training goes first"
     tell("step", {"loss": 0.5}, 2)
     owner.kill()
     owner.wait()
