@@ -73,7 +73,7 @@ def main(arguments: argparse.Namespace) -> None:
         print(UP_TO_DATE)
         return
     with ExitStack() as servers:
-        start = None if arguments.address or arguments.dry_run else _local_start(servers)
+        start = None if arguments.address or arguments.dry_run else local_start(servers)
         _run(arguments, start)
 
 
@@ -122,7 +122,7 @@ def _asks_for_all(arguments: argparse.Namespace) -> bool:
     return not any(getattr(arguments, name) for name in names)
 
 
-def _local_start(servers: ExitStack) -> "Start":
+def local_start(servers: ExitStack) -> "Start":
     """What starts parts on this machine: a server that forks them, where there is Linux's /proc.
 
     The one that stages are forked from starts too: it loads its libraries while this command looks for what has to run.

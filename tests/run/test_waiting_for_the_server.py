@@ -107,7 +107,7 @@ def test_a_stage_without_torch_does_not_wait(place, starts):
 def test_the_command_for_a_study_starts_a_server_before_its_first_stage(place, starts, monkeypatch):
     monkeypatch.setattr(fork_server, "ForkServer", lambda: nullcontext(SimpleNamespace(start="starts parts")))
     monkeypatch.delenv("MTPIPE_OWNER")
-    assert run._local_start(ExitStack()) == "starts parts"
+    assert run.local_start(ExitStack()) == "starts parts"
     [command] = starts
     assert command[-3:] == ["mtpipe.run.preload", str(place), str(os.getpid())]
 
