@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from mtpipe.errors import MtpipeError
 
@@ -20,10 +21,9 @@ def alone(lock: Path, otherwise: str, waits: bool = False) -> Iterator[None]:
         otherwise: what it means if another process holds it, for the error.
         waits: for the other process to end, and says so on stderr, instead of raising.
 
-    Raises MtpipeError if another process holds it.
+    Raises MtpipeError if another process holds it, and if the file cannot be made.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with open(lock, "a+", encoding="utf-8") as file:
+    with _opened(lock) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -37,3 +37,24 @@ def alone(lock: Path, otherwise: str, waits: bool = False) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
         yield
+
+
+def holder(lock: Path) -> str | None:
+    """Which process holds a lock, in its own words; None if none does."""
+    if not lock.exists():
+        return None
+    with _opened(lock) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            return file.read().strip() or "a process that just started"
+    return None
+
+
+def _opened(lock: Path) -> IO[str]:
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        return open(lock, "a+", encoding="utf-8")
+    except OSError as error:
+        raise MtpipeError(f"{lock}, which keeps others from this work, cannot be made: {error.strerror}") from error

@@ -112,7 +112,7 @@ def _run(arguments: argparse.Namespace, start: "Start | None") -> None:
                 study.run(chains, places, start, Watch())
         except KeyboardInterrupt:
             stopped = True
-    print(table(study.outcome))
+    print(table(study.outcome, stopped))
     sys.exit(130 if stopped else 1 if study.outcome.failed else 0)
 
 
@@ -180,4 +180,7 @@ def _chain(text: str) -> str:
 
 
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """Refuses a list without names, by which chains would go to any device."""
+    if not (names := [name.strip() for name in text.split(",") if name.strip()]):
+        raise argparse.ArgumentTypeError("it is empty; leave it out to use all devices that are here")
+    return names

@@ -15,6 +15,7 @@ import traceback
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
+from mtpipe.errors import MtpipeError
 from mtpipe.owner import OWNER, Process
 from mtpipe.run.study import part as part_module
 from mtpipe.run.study.part import PARENT, log_file
@@ -48,8 +49,14 @@ class ForkServer:
         """Begins a part, whose output goes to its log."""
         log_file(part).parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, **slot.environment(), OWNER: str(os.getpid())}
-        self._connection.send_bytes(json.dumps([part, environment]).encode())
-        return ForkedPart(int(self._connection.recv_bytes()))
+        try:
+            self._connection.send_bytes(json.dumps([part, environment]).encode())
+            return ForkedPart(int(self._connection.recv_bytes()))
+        except (EOFError, OSError):
+            raise MtpipeError(
+                f"{part} cannot be started: the process that starts chains has ended, perhaps for want of memory; the "
+                f"same command takes up the rest"
+            ) from None
 
 
 class ForkedPart:
@@ -108,7 +115,7 @@ def _become(part: str, environment: dict[str, str], requests: Connection) -> Non
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for path, flags, streams in (
             (os.devnull, os.O_RDONLY, (0,)),
-            (str(log_file(part)), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, (1, 2)),
+            (str(log_file(part)), os.O_WRONLY | os.O_CREAT | os.O_APPEND, (1, 2)),
         ):
             opened = os.open(path, flags, 0o666)
             for stream in streams:

@@ -7,8 +7,8 @@ is parsed if it is asked for, and written if it is new, in DVC's own words.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -24,7 +24,7 @@ WHOLE = Path("dvc.lock.whole")
 _HEAD = ["schema: '2.0'\n", "stages:\n"]
 _REMEDY = (
     "bring it back with `git restore dvc.lock`, or delete it: what was made before is then restored from DVC's cache, "
-    "not made again"
+    "not made again, and where policies were removed to free disk, `run` takes the last whole one"
 )
 
 
@@ -39,7 +39,7 @@ class DvcLock:
         self._texts: dict[str, str] = {}
         self._head, self._tail = "".join(_HEAD), ""
         if path.exists():
-            self._cut(path.read_text(encoding="utf-8").splitlines(keepends=True))
+            self._cut(path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True))
 
     def _cut(self, lines: list[str]) -> None:
         """Takes the file apart: what stands above the stages, each stage's lines, and what stands below."""
@@ -58,6 +58,11 @@ class DvcLock:
                 name = line.strip().removesuffix(":").strip("'\"")
                 self._texts[name] = ""
             self._texts[name] += line
+
+    def check_end(self) -> None:
+        """Raises MtpipeError if the entry of the last stage is cut off."""
+        if self._texts and not (self.get(list(self._texts)[-1]) or {}).get("cmd"):
+            raise MtpipeError(f"{self._path} is cut off in the entry of its last stage; {_REMEDY}")
 
     def get(self, stage: str) -> Entry | None:
         """A stage's entry. Raises MtpipeError if it is unreadable."""
@@ -89,38 +94,73 @@ class DvcLock:
         self._texts = {name: changed.get(name, self._texts[name]) for name in names}
         return bool(changed)
 
-    def write(self) -> None:
-        """Writes the file so that a kill leaves the former one."""
-        write_text(self._path, self._head + "".join(self._texts.values()) + self._tail)
+    def add_missing(self, other: "DvcLock") -> None:
+        """Takes the entries of stages that only the other has, as they stand there."""
+        self._texts = {**self._texts, **{name: text for name, text in other._texts.items() if name not in self._texts}}
+
+    def write(self, path: Path | None = None) -> None:
+        """Writes the file, or another one, so that a kill leaves the former one."""
+        write_text(path or self._path, self._head + "".join(self._texts.values()) + self._tail)
 
 
 def keep_whole(path: Path = DVC_LOCK, kept: Path = WHOLE) -> str:
     """Keeps a copy of dvc.lock, or brings the copy back if dvc.lock is not whole, and returns what it did about that.
 
     DVC writes dvc.lock in place, so that a kill in that moment leaves it empty or cut off, and DVC then refuses it.
-    What ran after the copy was made is not run again: DVC restores it from its run cache. Raises MtpipeError if it
-    has the marks of a git conflict, which is for its user to solve.
+    What ran after the copy was made is not run again: DVC restores it from its run cache. That has no policies that
+    were removed to free disk, so that there the copy comes back in the place of a missing dvc.lock too.
+
+    Raises MtpipeError if it has the marks of a git conflict, which is for its user to solve.
     """
+    reason, text = "", path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
     try:
-        DvcLock(path)
+        DvcLock(path).check_end()
+        former = _whole(kept)
+        if text is not None and former is not None and former.startswith(text) and former != text:
+            reason = f"{path} is cut off"
+        elif text is None and former is not None and paths.PRUNED.is_dir():
+            reason = f"{path} is missing"
     except MtpipeError as error:
-        if "\n>>>>>>> " in path.read_text(encoding="utf-8"):
+        if text is not None and "\n>>>>>>> " in text:
             raise
+        reason = str(error).partition(";")[0]
+    if not reason:
+        keep_copy(path, kept)
+        return ""
+    where = ""
+    if text is not None:
         cut = path.with_name(f"{path.name}.cut")
         path.rename(cut)
-        try:
-            DvcLock(kept)
-        except MtpipeError:
-            kept.unlink()
-        what = "started without one"
-        if kept.exists():
-            write_text(path, kept.read_text(encoding="utf-8"))
-            what = f"took the last whole one, {kept}"
-        reason = str(error).partition(";")[0]
-        return f"{reason}: {what}. What has run since comes from DVC's cache. The faulty one is {cut}"
-    if path.exists():
-        write_text(kept, path.read_text(encoding="utf-8"))
-    return ""
+        where = f" The faulty one is {cut}"
+    what = "started without one"
+    if (former := _whole(kept)) is not None:
+        write_text(path, former)
+        what = f"took the last whole one, {kept}"
+    else:
+        kept.unlink(missing_ok=True)
+    return f"{reason}: {what}. What has run since comes from DVC's cache.{where}"
+
+
+def keep_copy(path: Path = DVC_LOCK, kept: Path = WHOLE) -> None:
+    """Keeps a copy of a whole dvc.lock; where policies were removed, with entries that only the former copy has.
+
+    An entry holds for exactly the files that it names, so one too many does no harm.
+    """
+    if not path.exists():
+        return
+    lock = DvcLock(path)
+    if paths.PRUNED.is_dir() and _whole(kept) is not None:
+        lock.add_missing(DvcLock(kept))
+    lock.write(kept)
+
+
+def _whole(path: Path) -> str | None:
+    """The text of a lock file; None if there is none, or if it is not whole."""
+    try:
+        DvcLock(path).check_end()
+        return path.read_text(encoding="utf-8")
+    except (MtpipeError, OSError):
+        return None
 
 
 def outputs_of_lock(path: Path = DVC_LOCK) -> list[tuple[str, str]]:
@@ -137,7 +177,7 @@ def outputs_of_parts() -> Iterator[tuple[str, str]]:
 
 
 class PartLock:
-    """A part's lock entries, a line each, appended as its stages end; a line that a kill cut off does not count.
+    """A part's lock entries, a line each, appended as its stages end; a line that is cut off or damaged does not count.
 
     Beside the file lies the one of the run before until this run has ended, so that no entry is lost with a kill.
     """
@@ -149,10 +189,8 @@ class PartLock:
             lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else []
             for line in lines:
                 if line.endswith("\n"):
-                    found: dict[str, Any] = json.loads(line)
-                    self.entries |= found
-            if lines and not lines[-1].endswith("\n"):
-                write_text(file, "".join(lines[:-1]))
+                    with suppress(ValueError, TypeError):  # what it said comes from DVC's cache
+                        self.entries |= json.loads(line)
 
     def start_over(self) -> Mapping[str, Entry]:
         """Returns the entries so far, and keeps them until `settle`; from now on `entries` has those of this run."""

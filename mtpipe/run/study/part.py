@@ -22,7 +22,7 @@ from mtpipe.errors import MtpipeError
 from mtpipe.files import read_json, write_text
 from mtpipe.pruned import forget_pruned, is_pruned
 from mtpipe.run.study.lock import DvcLock, PartLock
-from mtpipe.run.study.project import Entry, Project, ProjectStage
+from mtpipe.run.study.project import Definition, Entry, Project, ProjectStage
 from mtpipe.run.study.storage import free_old, is_copy, storage_lock
 
 PARENT = "MTPIPE_PARENT"
@@ -48,14 +48,18 @@ class How:
 
 @dataclass(frozen=True)
 class PartPlan:
-    """The stages of a part in their order, and those of their lock entries that dvc.lock has.
+    """The stages of a part in their order.
 
-    `how` is what the command of the run says.
+    Attributes:
+        entries: those of their lock entries that dvc.lock has.
+        how: what the command of the run says.
+        definitions: the stages of dvc.yaml as they were when the run began.
     """
 
     stages: list[str]
     entries: Mapping[str, Entry]
     how: How = field(default_factory=How)
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
 
     @classmethod
     def of(cls, stages: list[str], lock: DvcLock, how: How | None = None) -> "PartPlan":
@@ -99,6 +103,11 @@ class Progress:
         self.stage, self.since = stage, time.time()
         self.write()
 
+    @property
+    def why(self) -> str:
+        """Its message, and the stage that it is about, if it came to one."""
+        return f"in {self.stage}: {self.message}" if self.stage else self.message
+
     def end(self) -> None:
         self.ran[self.stage] = time.time() - self.since
 
@@ -122,6 +131,11 @@ def lock_file(part: str) -> Path:
 
 def progress_file(part: str) -> Path:
     return paths.chain(part) / "progress.json"
+
+
+def part_lock(part: str) -> Path:
+    """Held while the part is at work."""
+    return paths.LOCKS / f"chain-{part}"
 
 
 def log_file(part: str) -> Path:
@@ -159,8 +173,9 @@ def run_part(part: str) -> Progress:
     """
     plan = PartPlan.read(part)
     progress = Progress(part, plan.stages)
-    with alone(paths.LOCKS / f"chain-{part}", f"{part} is at work already"):
-        project, own = Project(tells=True), PartLock(lock_file(part))
+    with alone(part_lock(part), f"{part} is at work already"):
+        _begin_log(part)
+        project, own = Project(tells=True, definitions=plan.definitions), PartLock(lock_file(part))
         with storage_lock():
             former = own.start_over()
         stages = [project.stage(name) for name in plan.stages]
@@ -177,9 +192,15 @@ def run_part(part: str) -> Progress:
             except MtpipeError as error:
                 progress.state, progress.message = "failed", str(error)
             except KeyboardInterrupt:
-                progress.state, progress.message = "stopped", f"stopped in {progress.stage}"
+                progress.state, progress.message = "stopped", "stopped by Ctrl-C"
     progress.write()
     return progress
+
+
+def _begin_log(part: str) -> None:
+    """Takes away what a former run has written: only here is it sure that no other process is at work on the part."""
+    if log_file(part).is_file():
+        os.truncate(log_file(part), 0)
 
 
 def _run_stage(
@@ -246,6 +267,11 @@ def last_words(log: Path) -> str:
         return ""
     said = [line for line in lines if re.match(r"error in stage |[\w.]*(Error|Exception|Interrupt)\b", line)]
     return said[-1] if said else ""
+
+
+def was_interrupted(message: str) -> bool:
+    """Whether Ctrl-C ended a stage, which its part takes for a failure if it was not told itself."""
+    return re.fullmatch(r"KeyboardInterrupt|.*, exited with (-2|130)", message, re.DOTALL) is not None
 
 
 def said(log: Path) -> list[str]:

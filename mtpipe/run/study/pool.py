@@ -85,7 +85,7 @@ class LocalPart:
         environment = {**os.environ, **slot.environment(), PARENT: str(alive), OWNER: str(os.getpid())}
         log = log_file(part)
         log.parent.mkdir(parents=True, exist_ok=True)
-        with open(log, "w") as output:
+        with open(log, "a") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "mtpipe.run.study.part", part],
                 stdin=subprocess.DEVNULL,

@@ -9,8 +9,9 @@ import contextlib
 import gc
 import logging
 import os
+import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ from mtpipe.run.study.parts import Parts, split
 
 Entry = dict[str, Any]
 """What dvc.lock says of one stage: its command, and the hashes of its dependencies and outputs."""
+Definition = dict[str, Any]
+"""What dvc.yaml says of one stage, with the values of params.yaml in it."""
 
 DVC_YAML = Path("dvc.yaml")
 
@@ -121,7 +124,7 @@ class ProjectStage:
                     self._stage.run(pull=pulls)
                 if not self.is_own:
                     self._stage.dump(update_pipeline=False)
-        except DvcException as error:
+        except (DvcException, sqlite3.Error) as error:
             raise MtpipeError(str(error)) from error
         return to_lockfile(self._stage)[self._stage.name] if self.is_own else None
 
@@ -131,18 +134,21 @@ class Project:
 
     Args:
         tells: whether DVC prints which stage it runs or restores.
+        definitions: stages as the run found them when it began; dvc.yaml and params.yaml may have been edited since.
 
     Raises MtpipeError outside a DVC project, and where dvc.yaml cannot be resolved with params.yaml.
     """
 
-    def __init__(self, tells: bool = False) -> None:
+    def __init__(self, tells: bool = False, definitions: Mapping[str, Definition] | None = None) -> None:
         gc.set_threshold(100_000)  # DVC makes many objects that stay: looking for others took a tenth of a run's time
         with _readable():
             self._repo = _Repo()
             self._file = ProjectFile(self._repo, str(DVC_YAML.resolve()))
             self._file.lockfile_contents = {}
-            self._definitions = self._file.resolver.definitions
-        self._stages: dict[str, ProjectStage] = {}
+            if not definitions:
+                self._file.resolver.definitions  # noqa: B018  # reads both files
+            load = partial(StageLoader.load_stage, self._file, lock_data={})
+            self._stages = {name: ProjectStage(load(name, each), True) for name, each in (definitions or {}).items()}
         self._folders: list[str] = []  # those that are not ignored, once they were looked through for other stages
         if tells:
             logger = logging.getLogger("dvc")
@@ -162,6 +168,11 @@ class Project:
         of_dvc_yaml = set(own)
         self._stages = {stage.addressing: ProjectStage(stage, stage in of_dvc_yaml) for stage in order}
         return split(needs, self._chains())
+
+    def definitions(self, names: Iterable[str]) -> dict[str, Definition]:
+        """The stages of dvc.yaml among these, for a `Project` that has to find them as they are now."""
+        resolver = self._file.resolver
+        return {name: resolver.resolve_one(name)[name] for name in names if resolver.has_key(name)}
 
     def stage(self, name: str) -> ProjectStage:
         """A stage by its name, without the others."""
@@ -214,7 +225,7 @@ class Project:
     def _chains(self) -> dict[str, str]:
         """For each stage of dvc.yaml that is unrolled over arms and seeds, its chain's name."""
         chains = {}
-        for name, definition in self._definitions.items():
+        for name, definition in self._file.resolver.definitions.items():
             for key, item in getattr(definition, "normalized_iterable", {}).items():
                 if isinstance(item, dict) and {"arm", "seed"} <= item.keys():
                     chains[f"{name}@{key}"] = f"{item['arm']}-{item['seed']}"
@@ -285,5 +296,5 @@ def _readable() -> Iterator[None]:
         raise MtpipeError(
             "this folder is not a git repository, which DVC needs; run `git init`, if it was downloaded without one"
         ) from None
-    except DvcException as error:
+    except (DvcException, sqlite3.Error) as error:
         raise MtpipeError(f"DVC cannot read the project: {error}") from error

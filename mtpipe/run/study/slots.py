@@ -4,12 +4,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 
 from mtpipe.devices import DEVICES, visible_devices
 from mtpipe.errors import MtpipeError
 from mtpipe.owner import RESIDENT, SLOT, Process, home_of
 from mtpipe.params import Params
 from mtpipe.settings.sampling import ADAPTERS_AT_ONCE
+
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Microseconds of all cores together in each period, and the period."""
 
 
 @dataclass(frozen=True)
@@ -90,5 +94,10 @@ def devices_of_a_chain(params: Params) -> int:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use; in a container that gets the time of fewer (cgroup v2), no more than those."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = CPU_QUOTA.read_text(encoding="ascii").split()
+        return max(1, min(found, int(quota) // int(period)))
+    except (OSError, ValueError):  # there is no such file, or it says `max`
+        return found

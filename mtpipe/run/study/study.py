@@ -2,13 +2,25 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from mtpipe import paths
+from mtpipe.alone import holder
 from mtpipe.errors import MtpipeError
 from mtpipe.pruned import cache_object
-from mtpipe.run.study.lock import DvcLock, PartLock, keep_whole, outputs_of_lock
-from mtpipe.run.study.part import How, PartPlan, Progress, done_so_far, last_words, lock_file, log_file
+from mtpipe.run.study.lock import DvcLock, PartLock, keep_copy, keep_whole, outputs_of_lock
+from mtpipe.run.study.part import (
+    How,
+    PartPlan,
+    Progress,
+    done_so_far,
+    last_words,
+    lock_file,
+    log_file,
+    part_lock,
+    was_interrupted,
+)
 from mtpipe.run.study.parts import BESIDE, CLOSING, SHARED, after
 from mtpipe.run.study.pool import Start, run_parts
 from mtpipe.run.study.project import Entry, Project
@@ -74,9 +86,10 @@ class StudyRun:
             if not (self.outcome.failed or self.outcome.waiting):
                 self._close(slots, start, watch)
         with self._project.locked():
-            keep_whole()
+            keep_copy()
         if not (self.outcome.failed or self.outcome.waiting):
-            self._settle()
+            with suppress(MtpipeError):  # dvc.yaml or params.yaml is half-written: the next run looks, and says so
+                self._settle()
         return self.outcome
 
     def run_part(self, part: str, slot: Slot, start: Start, watch: Watch) -> Outcome:
@@ -107,7 +120,7 @@ class StudyRun:
             self.parts = self.parts.side_by_side()
             self._close(slots, start, watch)
         with self._project.locked():
-            keep_whole()
+            keep_copy()
         return self.outcome
 
     def _settle(self) -> None:
@@ -148,8 +161,12 @@ class StudyRun:
         return f"  {chain}: {stage} {why}; `python -m mtpipe run --chain {chain}` makes it"
 
     def _run(self, parts: Sequence[str], slots: Sequence[Slot], start: Start, watch: Watch) -> None:
+        busy = {part: process for part in parts if (process := holder(part_lock(part)))}
+        for part, process in busy.items():
+            message = f"{part} is at work already ({process})"
+            self.outcome.ended[part] = Progress(part, self.parts.stages(part), state="failed", message=message)
         lock = DvcLock()
-        waiting = [each for part in parts for each in self._to_run(part, lock)]
+        waiting = [each for part in parts if part not in busy for each in self._to_run(part, lock)]
         of_study = len(self.parts.order) if self._merges else 0
         done = sum(progress.done for progress in self.outcome.ended.values())
         watch.expect({part: self.parts.stages(part) for part in waiting}, of_study, done)
@@ -171,7 +188,7 @@ class StudyRun:
         plan, own = PartPlan.of(stages, lock, self._how), PartLock(lock_file(part)).entries
         done = done_so_far(self._project, plan, own)
         if len(done) < len(stages):
-            plan.write(part)
+            replace(plan, definitions=self._project.definitions(stages)).write(part)
             return False
         if self._how.keep is not None:
             ended = [self._project.stage(name) for name in stages]
@@ -187,6 +204,8 @@ class StudyRun:
             progress.message = last_words(log_file(part)) or progress.message or f"it was killed in {progress.stage}"
         if progress.state == "running":
             progress.state = "failed"
+        if was_interrupted(progress.message):
+            progress.state, progress.message = "stopped", "stopped by Ctrl-C"
         self._merge(part, PartLock(lock_file(part)).entries)
         self.outcome.ended[part] = progress
         follows = after(part) in self.parts.aside and progress.state == "done"

@@ -11,16 +11,22 @@ from mtpipe.run.study.watch import duration
 from mtpipe.text_table import aligned
 
 
-def table(outcome: Outcome) -> str:
-    """What ran, what failed and why, and the command that takes up the rest."""
+def table(outcome: Outcome, stopped: bool = False) -> str:
+    """What ran, what failed and why, and the command that takes up the rest.
+
+    Args:
+        stopped: whether the run was stopped before its end.
+    """
     ran = [progress for progress in outcome.ended.values() if progress.ran or progress.state != "done"]
     rows = []
     for progress in ran:
         took = f"{len(progress.ran)} stages ran, {duration(sum(progress.ran.values()))}"
-        why = f"; {progress.stage}: {progress.message}" if progress.state != "done" else ""
+        why = f"; {progress.why}" if progress.state != "done" else ""
         rows.append((progress.part, progress.state, took + why))
     lines = aligned(rows)
-    if not ran:
+    if stopped:
+        lines.append("stopped")
+    elif not ran:
         lines.append(UP_TO_DATE)
     if outcome.waiting:
         lines.append(f"the report waits for {', '.join(outcome.waiting)}")
@@ -28,6 +34,7 @@ def table(outcome: Outcome) -> str:
     if closed and closed.ran and closed.state == "done":
         lines += ["", *said(log_file(CLOSING))]
     if outcome.failed:
-        logs = ", ".join(str(log_file(part)) for part in outcome.failed)
-        lines += ["", f"logs: {logs}", f"{shlex.join(['python', '-m', 'mtpipe', *sys.argv[1:]])} takes up the rest"]
+        lines += ["", f"logs: {', '.join(str(log_file(part)) for part in outcome.failed)}"]
+    if outcome.failed or stopped:
+        lines += [f"{shlex.join(['python', '-m', 'mtpipe', *sys.argv[1:]])} takes up the rest"]
     return "\n".join(lines)

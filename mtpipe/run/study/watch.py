@@ -65,7 +65,7 @@ class Watch:
         self._done += progress.done
         done = f"{len(progress.ran)} of {len(progress.stages)} stages had to run"
         took = f"{done}, {duration(sum(progress.ran.values()))}"
-        what = took if progress.state == "done" else f"in {progress.stage}: {progress.message}"
+        what = took if progress.state == "done" else progress.why
         to_go = f"{len(self._stages)} to go"
         self._write("; ".join(filter(None, [f"{progress.part}: {progress.state}, {what}", self._in_all(), to_go])))
 

@@ -1,14 +1,16 @@
 """dvc.lock as text: against DVC's own writer, and for every way in which parts can come home."""
 
 import random
+import re
 
 import pytest
 from dvc.utils.serialize import dumps_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtpipe import paths
 from mtpipe.errors import MtpipeError
-from mtpipe.run.study.lock import DvcLock, PartLock, keep_whole
+from mtpipe.run.study.lock import DvcLock, PartLock, keep_copy, keep_whole
 
 pytestmark = pytest.mark.slow
 
@@ -107,6 +109,8 @@ def test_what_a_kill_cut_off_does_not_count(tmp_path_factory, cut):
     whole = content[: min(cut, len(content))].count(b"\n")
     kept = PartLock(path)
     assert list(kept.entries) == ["a", "b", "c"][:whole]
+    assert path.read_bytes() == content[: min(cut, len(content))], "another process may be writing it"
+    kept.start_over()
     kept.add("d", {"cmd": "d"})
     assert list(PartLock(path).entries) == [*["a", "b", "c"][:whole], "d"]
 
@@ -116,16 +120,17 @@ def test_a_lock_that_a_kill_cut_anywhere_is_replaced_by_the_last_whole_one(tmp_p
     lock, kept = tmp_path / "dvc.lock", tmp_path / "dvc.lock.whole"
     assert keep_whole(lock, kept) == ""
     assert not kept.exists(), "a new project has none"
-    whole = "schema: '2.0'\nstages:\n  plan:\n    cmd: a\n  prepare:\n    cmd: b\n"
-    between_entries = [end for end in range(len(whole)) if "stages:\n" in whole[:end] and whole[end - 1] == "\n"]
-    for end in sorted({*range(len(whole))} - {*between_entries}):
+    head, plan = "schema: '2.0'\nstages:\n", "  plan:\n    cmd: a\n"
+    whole = f"{head}{plan}  prepare:\n    cmd: b\n"
+    seems_whole = set() if keeps else {len(head), len(head + plan)}
+    for end in sorted({*range(len(whole))} - seems_whole):
         lock.write_text(whole)
         assert keep_whole(lock, kept) == ""
         if not keeps:
             kept.unlink()
         lock.write_text(whole[:end])
         said = keep_whole(lock, kept)
-        assert "empty or cut off" in said
+        assert re.search("cut off|is not readable", said)
         assert lock.exists() == keeps
         assert (tmp_path / "dvc.lock.cut").read_text() == whole[:end]
         if keeps:
@@ -139,6 +144,39 @@ def test_a_copy_that_is_cut_itself_is_not_taken(tmp_path):
     kept.write_text("schema")
     assert "without one" in keep_whole(lock, kept)
     assert not lock.exists()
+
+
+def test_bytes_that_are_no_text_are_not_whole(tmp_path):
+    lock, kept = tmp_path / "dvc.lock", tmp_path / "dvc.lock.whole"
+    lock.write_bytes(b"\xff\xfe\x00")
+    assert "without one" in keep_whole(lock, kept)
+
+
+def test_where_policies_were_removed_the_copy_replaces_a_missing_lock_and_loses_no_entry(tmp_path, monkeypatch):
+    """A run cache does not have them, so that without the entries they would be trained again."""
+    monkeypatch.chdir(tmp_path)
+    lock, kept = tmp_path / "dvc.lock", tmp_path / "dvc.lock.whole"
+    whole = "schema: '2.0'\nstages:\n  plan:\n    cmd: a\n  prepare:\n    cmd: b\n"
+    lock.write_text(whole)
+    assert keep_whole(lock, kept) == ""
+    lock.unlink()
+    assert keep_whole(lock, kept) == ""
+    assert not lock.exists(), "nothing was removed, and DVC's cache has it all"
+    paths.PRUNED.mkdir(parents=True)
+    assert "is missing: took the last whole one" in keep_whole(lock, kept)
+    assert lock.read_text() == whole
+    lock.write_text("schema: '2.0'\nstages:\n  plan:\n    cmd: c\n")
+    keep_copy(lock, kept)
+    assert DvcLock(kept).get("plan") == {"cmd": "c"}
+    assert DvcLock(kept).get("prepare") == {"cmd": "b"}
+
+
+@pytest.mark.parametrize("damaged", ["{]\n", "3\n", "[7]\n"])
+def test_a_damaged_line_does_not_count(tmp_path, damaged):
+    path = tmp_path / "lock.jsonl"
+    PartLock(path).add("a", {"cmd": "a"})
+    path.write_text(damaged + path.read_text())
+    assert list(PartLock(path).entries) == ["a"]
 
 
 def test_a_conflict_of_git_is_left_to_its_user(tmp_path):

@@ -49,6 +49,15 @@ def test_without_devices_the_cores_decide(eight_cores, no_devices, settings):
     assert slots(settings(threads=2), 6, None) == [Slot()] * 6
 
 
+@pytest.mark.parametrize(("quota", "cores"), [("max 100000", 4), ("250000 100000", 2), ("50000 100000", 1)])
+def test_a_container_s_share_of_the_cores_counts(tmp_path, monkeypatch, quota, cores):
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda process: range(4))
+    monkeypatch.setattr(module, "CPU_QUOTA", tmp_path / "cpu.max")
+    assert module.cores() == 4, "no such file"
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    assert module.cores() == cores
+
+
 def test_chains_that_share_cores_are_told_of(eight_cores, settings):
     assert crowding(settings(threads=2), [Slot()] * 4) is None
     assert "--jobs 4" in (crowding(settings(threads=2), [Slot()] * 5) or "")

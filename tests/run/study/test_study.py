@@ -10,6 +10,10 @@ from ruamel.yaml import YAML
 from study_projects import ARMS, CLOSING, SHARED, chain, commands_at_work, kill, start, wait_for
 
 from benchmarks.trivial_study import write_params
+from mtpipe.alone import alone
+from mtpipe.run.study.settled import UP_TO_DATE
+from mtpipe.run.study.study import Outcome
+from mtpipe.run.study.table import table
 
 pytestmark = pytest.mark.pipeline
 
@@ -104,6 +108,7 @@ def test_a_dry_run_says_what_would_run_and_writes_nothing(new, by_run):
         (["--seeds", "3"], ["--seeds", "3", "has 1"]),
         (["--jobs", "0"], ["--jobs", "0"]),
         (["--devices", "0"], ["--devices", "0", "compute.device: cpu"]),
+        (["--devices", ""], ["--devices", "empty"]),
     ],
 )
 def test_bad_arguments_are_named(new, flags, words):
@@ -182,10 +187,48 @@ def test_an_interrupt_ends_all_of_it_and_what_has_ended_stands_in_dvc_lock(new, 
     os.kill(started.pid, signal.SIGINT)
     told = started.communicate(timeout=60)[0]
     assert started.returncode == 130
+    assert re.search(r"arm\d-1 +stopped .*: stopped by Ctrl-C", told)
+    assert "failed" not in told
     assert "takes up the rest" in told
     assert not commands_at_work(new)
     assert "rollout@arm0-1-round0" in entries(new)
     assert "rollout@arm0-1-round0" not in new.run()
+    assert new.lock == by_dvc.lock
+
+
+def test_a_run_that_was_stopped_before_it_knew_what_has_to_run_does_not_say_that_all_is_done():
+    assert UP_TO_DATE in table(Outcome())
+    assert UP_TO_DATE not in table(Outcome(), stopped=True)
+
+
+def test_an_edit_while_it_works_fails_no_chain_and_counts_from_the_next_run_on(new, by_dvc):
+    """Also one of which an editor has written half."""
+    before = (new.folder / "params.yaml").read_text()
+    started = start(new, SECONDS="0.3")
+    wait_for(new, "prepare", started)
+    write_params(new.folder, ARMS[:1], [1, 2], 2)
+    wait_for(new, "rollout@arm1-1-round0", started)
+    (new.folder / "params.yaml").write_text(before + "arms: [")
+    told = started.communicate(timeout=300)[0]
+    assert started.returncode == 0, told
+    assert new.lock == by_dvc.lock
+    (new.folder / "params.yaml").write_text(before)
+    assert new.repro() == set()
+
+
+def test_a_chain_that_another_process_is_at_work_on_is_left_to_it(new, by_dvc):
+    own = new.folder / "data" / "chains" / "arm0-1"
+    own.mkdir(parents=True)
+    for name in ("lock.jsonl", "progress.json", "plan.json"):
+        (own / name).write_text(f"{name} of the other")
+    with alone(new.folder / "data" / "locks" / "chain-arm0-1", "at work already"):
+        ended = new.try_to_run()
+    assert ended.returncode == 1
+    assert f"arm0-1 is at work already (process {os.getpid()}" in ended.stdout
+    assert re.search(r"arm1-1 +done", ended.stdout)
+    for name in ("lock.jsonl", "progress.json", "plan.json"):
+        assert (own / name).read_text() == f"{name} of the other"
+    assert new.run() >= chain("arm0")
     assert new.lock == by_dvc.lock
 
 
