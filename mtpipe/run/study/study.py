@@ -10,17 +10,8 @@ from mtpipe.alone import holder
 from mtpipe.errors import MtpipeError
 from mtpipe.pruned import cache_object
 from mtpipe.run.study.lock import DvcLock, PartLock, keep_copy, keep_whole, outputs_of_lock
-from mtpipe.run.study.part import (
-    How,
-    PartPlan,
-    Progress,
-    done_so_far,
-    last_words,
-    lock_file,
-    log_file,
-    part_lock,
-    was_interrupted,
-)
+from mtpipe.run.study.part import How, PartPlan, Progress, done_so_far, lock_file, log_file, part_lock
+from mtpipe.run.study.part_log import last_words, was_interrupted
 from mtpipe.run.study.parts import BESIDE, CLOSING, SHARED, after
 from mtpipe.run.study.pool import Start, run_parts
 from mtpipe.run.study.project import Entry, Project

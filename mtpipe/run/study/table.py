@@ -3,7 +3,8 @@
 import shlex
 import sys
 
-from mtpipe.run.study.part import log_file, said
+from mtpipe.run.study.part import log_file
+from mtpipe.run.study.part_log import said
 from mtpipe.run.study.parts import CLOSING
 from mtpipe.run.study.settled import UP_TO_DATE
 from mtpipe.run.study.study import Outcome
