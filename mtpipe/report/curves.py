@@ -15,6 +15,9 @@ from mtpipe.report.comparison import WARM_START, Comparison
 from mtpipe.report.svg import INK, MUTED, WARM_START_LOOK, Picture, draw, listed, look, round_axis
 from mtpipe.statistics.intervals import Estimate
 
+_BANDS = 8  # the bands of more arms cover each other and the lines
+_NO_BANDS = f"no bands, because there are more than {_BANDS} arms"
+
 
 def training_curves(study: Study) -> list[Picture]:
     """Untempered entropy and length of each round's rollouts, by arm; the seeds' range as a band."""
@@ -49,7 +52,7 @@ def by_round(study: Study, key: str, unit: str, caption: str) -> Picture:
     def plot(axes: Axes) -> None:
         for index, (arm, by_seed) in enumerate(values.items()):
             style = look(index)
-            if len(seeds) > 1:
+            if len(seeds) > 1 and len(values) <= _BANDS:
                 axes.fill_between(
                     rounds, by_seed.min(axis=1), by_seed.max(axis=1), color=style.colour, alpha=0.15, linewidth=0
                 )
@@ -65,7 +68,8 @@ def by_round(study: Study, key: str, unit: str, caption: str) -> Picture:
         axes.set_ylabel(unit)
 
     ends = (f"{arm} from {found[0].mean():.3f} to {found[-1].mean():.3f}" for arm, found in values.items())
-    caption += ": mean of a round" + (f"; the bands span {len(seeds)} seeds." if len(seeds) > 1 else ".")
+    bands = f"the bands span {len(seeds)} seeds" if len(values) <= _BANDS else _NO_BANDS
+    caption += ": mean of a round" + (f"; {bands}." if len(seeds) > 1 else ".")
     return Picture(draw(f"curve-{key.replace('_', '-')}", f"{caption} {listed(ends)}", plot), caption)
 
 
@@ -129,13 +133,16 @@ def _with_bands(
                 100 * np.array([getattr(estimate, end) for estimate in found.values()])
                 for end in ("low", "mean", "high")
             )
-            axes.fill_between(at, low, high, color=style.colour, alpha=0.09, linewidth=0)
+            if len(curves) <= _BANDS:
+                axes.fill_between(at, low, high, color=style.colour, alpha=0.09, linewidth=0)
             axes.plot(at, mean, color=style.colour, marker=style.marker, linestyle=style.dash, label=arm)
         axes.set_xlabel(unit)
         axes.set_ylabel(height)
         if unit.startswith("rounds"):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
+    if len(curves) > _BANDS:
+        caption = f"{caption.removesuffix('.')}; {_NO_BANDS}."
     ends = (
         f"{arm} ends at {100 * list(found.values())[-1].mean:.1f} {height.split()[0]}" for arm, found in curves.items()
     )

@@ -46,7 +46,7 @@ from mtpipe.report.provenance import differences_table, settings_table, versions
 from mtpipe.report.refill import refill_table
 from mtpipe.report.story_pictures import story_rows
 from mtpipe.report.strip import token_strip
-from mtpipe.report.svg import WARM_START_LOOK, look, marked
+from mtpipe.report.svg import WARM_START_LOOK, key, look, marked
 from mtpipe.report.tables import pass_table, results_table, seeds_table, sweep_table
 from mtpipe.report.temperature_pictures import contribution_pictures, temperature_pictures
 from mtpipe.report.trade_offs import trade_off_pictures
@@ -55,7 +55,7 @@ from mtpipe.report.trade_offs import trade_off_pictures
 def render_page(study: Study, comparison: Comparison) -> str:
     """report/index.html. Everything but our own SVG is escaped, because verdicts and texts came from a model."""
     params = study.params
-    colours = {arm: Markup(look(index).css) for index, arm in enumerate(params.arms)}
+    looks = {arm: look(index) for index, arm in enumerate(params.arms)} | {WARM_START: WARM_START_LOOK}
     return render(
         "mtpipe.report",
         "page",
@@ -65,7 +65,8 @@ def render_page(study: Study, comparison: Comparison) -> str:
         glance=glance_table(study, comparison),
         marks=MARKS,
         intervals=intervals_note(study),
-        colours={**colours, WARM_START: Markup(WARM_START_LOOK.css)},
+        colours={name: Markup(style.css) for name, style in looks.items()},
+        keys={name: key(style) for name, style in looks.items()},
         claims=claim_table(study, comparison),
         tests=tests_table(study, comparison),
         equal_tokens=equal_tokens_table(study, comparison),

@@ -28,7 +28,19 @@ INK, MUTED = "#010203", "#010204"
 _SERIES = [f"#0a0b{index:02x}" for index in range(1, 7)]
 _MARKERS = "osD^vP"
 Dash = str | tuple[float, tuple[float, ...]]
-_DASHES: list[Dash] = ["-", (0, (5, 2)), (0, (1.5, 1.5))]
+_DASHES: list[Dash] = [
+    "-",
+    *((0, steps) for steps in [(5, 2), (1.5, 1.5), (6, 1.5, 1, 1.5), (9, 3), (3, 1, 1, 1, 1, 1)]),
+]
+_KEY_MARKERS = {  # in a box of 28 by 10, around its middle
+    "o": "M10 5a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
+    "s": "M10.5 1.5h7v7h-7z",
+    "D": "M14 .5l4.5 4.5-4.5 4.5-4.5-4.5z",
+    "^": "M14 1l4.5 8h-9z",
+    "v": "M14 9l4.5-8h-9z",
+    "P": "M12.5 .5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
+    "x": "M10.5 1.5l7 7m0-7l-7 7",
+}
 _CSS_COLOURS = {INK: "currentColor", MUTED: "var(--muted)"} | {
     colour: f"var(--series{index})" for index, colour in enumerate(_SERIES, 1)
 }
@@ -90,11 +102,26 @@ WARM_START_LOOK = Look(MUTED, "x", "-", _CSS_COLOURS[MUTED])
 
 
 def look(index: int) -> Look:
-    """The look of the arm at `index` of params.arms; after six arms the colours come again with other dashes."""
-    position = index % len(_SERIES)
+    """The look of the arm at `index` of params.arms.
+
+    After six arms the colours come again with other markers and dashes: of 36 arms no two share colour and marker, nor
+    colour and dash.
+    """
+    cycle, position = divmod(index, len(_SERIES))
     colour = _SERIES[position]
-    dash = _DASHES[index // len(_SERIES) % len(_DASHES)]
-    return Look(colour, _MARKERS[position], dash, _CSS_COLOURS[colour])
+    marker = _MARKERS[(position + cycle) % len(_MARKERS)]
+    dash = _DASHES[(cycle + cycle // len(_MARKERS)) % len(_DASHES)]
+    return Look(colour, marker, dash, _CSS_COLOURS[colour])
+
+
+def key(style: Look) -> Markup:
+    """An arm's line and marker for the legend, as a small SVG element."""
+    steps = (
+        "" if isinstance(style.dash, str) else f' stroke-dasharray="{" ".join(f"{step:g}" for step in style.dash[1])}"'
+    )
+    line = f'<path d="M0 5h28" stroke-width="1.5" opacity=".6"{steps}/>'
+    drawn = f'{line}<path d="{_KEY_MARKERS[style.marker]}" fill="{style.css}"/>'
+    return Markup(f'<svg class="key" viewBox="0 0 28 10" aria-hidden="true" stroke="{style.css}">{drawn}</svg>')
 
 
 def draw(name: str, description: str, plot: Callable[[Axes], None], height: float = _HEIGHT) -> str:
