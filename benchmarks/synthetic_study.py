@@ -162,6 +162,8 @@ def _round(params: Params, arm: str, seed: int, round: int, lift: float) -> dict
                 "responses": planned.count(value) * params.sampling.prompts,
                 "reward": reward - 0.05 * (value - 1),
                 "positive_advantage_share": planned.count(value) / len(planned),
+                "different_responses": min(1.0, 0.8 * value),
+                "different_answers": min(1.0, 0.5 * value),
             }
             for value in temperatures
         ],

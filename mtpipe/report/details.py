@@ -7,6 +7,7 @@ from mtpipe.report.benchmark_names import spoken
 from mtpipe.report.cells import Cell, Row, Table, percent
 from mtpipe.report.collect import Study
 from mtpipe.report.comparison import WARM_START
+from mtpipe.report.temperature_pictures import DIVERSITY
 
 
 def temperature_table(study: Study) -> Table | None:
@@ -25,11 +26,13 @@ def temperature_table(study: Study) -> Table | None:
             total = sum(entry["responses"] for entries in by_seed for entry in entries.values())
             reward = sum(entry["reward"] for entry in entries) / len(entries)
             share = sum(entry["positive_advantage_share"] for entry in entries) / len(by_seed)
+            differ = [sum(entry[key] for entry in entries) / len(entries) for key in DIVERSITY]
             cells = [
                 Cell(f"{responses:,}", order=responses),
                 Cell(f"{reward:.3f}", order=reward),
                 Cell(percent(share), order=share),
                 Cell(percent(responses / total), order=responses / total),
+                *(Cell(percent(value), order=value) for value in differ),
             ]
             rows.append((f"T = {temperature:g}", cells))
         groups.append((arm, rows))
@@ -39,10 +42,18 @@ def temperature_table(study: Study) -> Table | None:
         title="By sampling temperature",
         note=(
             f"Round {study.last_round}, responses grouped by planned temperature. Where the share of the positive "
-            f"advantage is above the share of the responses, a temperature contributes more than its part."
+            f"advantage is above the share of the responses, a temperature contributes more than its part. "
+            f"The last two columns are diversity: of the other responses of a response's group, at whatever "
+            f"temperature, the share whose text or final answer is not its own."
         ),
         label="temperature",
-        columns=["responses", "mean reward", "positive advantage %", "responses %"],
+        columns=[
+            "responses",
+            "mean reward",
+            "positive advantage %",
+            "responses %",
+            *(f"{name} %" for name in DIVERSITY.values()),
+        ],
         groups=groups,
     )
 

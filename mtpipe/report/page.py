@@ -48,7 +48,7 @@ from mtpipe.report.story_pictures import story_rows
 from mtpipe.report.strip import token_strip
 from mtpipe.report.svg import WARM_START_LOOK, key, look, marked
 from mtpipe.report.tables import pass_table, results_table, seeds_table, sweep_table
-from mtpipe.report.temperature_pictures import contribution_pictures, temperature_pictures
+from mtpipe.report.temperature_pictures import contribution_pictures, diversity_pictures, temperature_pictures
 from mtpipe.report.trade_offs import trade_off_pictures
 
 
@@ -100,7 +100,7 @@ def render_page(study: Study, comparison: Comparison) -> str:
         pass_curves=marked(pass_curves(study, comparison)),
         temperatures=marked(temperature_pictures(study)),
         profiles=marked(profile_pictures(study)),
-        contributions=marked(contribution_pictures(study)),
+        contributions=marked([*contribution_pictures(study), *diversity_pictures(study)]),
         entropies=marked(entropy_pictures(study)),
         warm_start=marked([warm_start_picture(study)] if study.curve else []),
         solved=solved_table(study),

@@ -1,4 +1,6 @@
-"""The report's pictures of temperature: what was planned, and how responses fared by it."""
+"""The report's pictures of temperature: what was planned, and how responses fared and differ by it."""
+
+from collections.abc import Iterator
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -7,6 +9,11 @@ from mtpipe.report.collect import Study
 from mtpipe.report.svg import INK, MUTED, Picture, draw, listed, look, round_axis
 
 ADVANTAGE, RESPONSES = "share of the positive advantage", "share of the responses"
+DIVERSITY = {"different_responses": "different texts", "different_answers": "different answers"}
+"""Keys of `mtpipe.measure.temperature_shares`, and what they are called."""
+
+ByTemperature = dict[float, dict[str, float]]
+"""What was measured of one run's last round, by temperature."""
 
 
 def temperature_pictures(study: Study) -> list[Picture]:
@@ -67,7 +74,16 @@ def planned_temperatures(study: Study, arm: str) -> dict[str, np.ndarray]:
 
 def contribution_pictures(study: Study) -> list[Picture]:
     """Reward and positive advantage by sampling temperature in the last round, for arms that have several."""
-    pictures = []
+    return [_contribution(*arm) for arm in _with_several(study)]
+
+
+def diversity_pictures(study: Study) -> list[Picture]:
+    """How much a response differs from its group by sampling temperature in the last round, for the same arms."""
+    return [_diversity(*arm) for arm in _with_several(study)]
+
+
+def _with_several(study: Study) -> Iterator[tuple[int, str, list[float], list[ByTemperature]]]:
+    """Number and name of the arms whose last round has several temperatures, these, and what each run measured."""
     for index, arm in enumerate(study.params.arms):
         runs = [
             {entry["temperature"]: entry for entry in update["temperatures"]}
@@ -75,13 +91,10 @@ def contribution_pictures(study: Study) -> list[Picture]:
         ]
         temperatures = sorted({temperature for entries in runs for temperature in entries})
         if len(temperatures) > 1:
-            pictures.append(_contribution(index, arm, temperatures, runs))
-    return pictures
+            yield index, arm, temperatures, runs
 
 
-def _contribution(
-    index: int, arm: str, temperatures: list[float], runs: list[dict[float, dict[str, float]]]
-) -> Picture:
+def _contribution(index: int, arm: str, temperatures: list[float], runs: list[ByTemperature]) -> Picture:
     none = {"reward": np.nan, "positive_advantage_share": 0.0, "responses": 0}
     found = [[entries.get(value, none) for entries in runs] for value in temperatures]
     reward = np.array([[entry["reward"] for entry in of_temperature] for of_temperature in found])
@@ -114,3 +127,41 @@ def _contribution(
         for row, value in enumerate(temperatures)
     )
     return Picture(draw(f"contribution-{arm}", f"{caption} {listed(parts)}", plot), caption)
+
+
+def _diversity(index: int, arm: str, temperatures: list[float], runs: list[ByTemperature]) -> Picture:
+    found = {
+        name: np.array([[entries.get(value, {}).get(key, np.nan) for entries in runs] for value in temperatures])
+        for key, name in DIVERSITY.items()
+    }
+    style = look(index)
+
+    def plot(axes: Axes) -> None:
+        at = np.arange(len(temperatures))
+        for (name, values), dash in zip(found.items(), ("-", (0, (4, 2))), strict=True):
+            axes.plot(
+                at, np.nanmean(values, axis=1), color=style.colour, marker=style.marker, linestyle=dash, label=name
+            )
+            if len(runs) > 1:
+                axes.fill_between(
+                    at,
+                    np.nanmin(values, axis=1),
+                    np.nanmax(values, axis=1),
+                    color=style.colour,
+                    alpha=0.15,
+                    linewidth=0,
+                )
+        axes.set_xticks(at, [f"{value:g}" for value in temperatures])
+        axes.set_ylim(0, 1.05)
+        axes.set_xlabel("planned temperature of the response")
+        axes.set_ylabel("share of the group's others")
+
+    caption = (
+        f"{arm}: diversity by temperature, last round. Of the other responses of a response's group, the share with "
+        f"another text (solid) and another final answer (dashed)."
+    )
+    parts = (
+        f"T = {value:g} has {' and '.join(f'{100 * np.nanmean(found[name][row]):.0f} % {name}' for name in found)}"
+        for row, value in enumerate(temperatures)
+    )
+    return Picture(draw(f"diversity-{arm}", f"{caption} {listed(parts)}", plot), caption)

@@ -170,7 +170,7 @@ def _of_round(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
         yield f"reward/{safe(name)}", part["mean"]
         yield f"reward/{safe(name)}_advantage_share", part["advantage_share"]
     for row in found["temperatures"]:
-        for key in ("reward", "positive_advantage_share"):
+        for key in ("reward", "positive_advantage_share", "different_responses", "different_answers"):
             yield f"temperature/{key}_at_{row['temperature']:g}", row[key]
     for row in found["mismatch"]:
         if row["by"] == "all":

@@ -43,6 +43,7 @@ def here(tmp_path_factory):
             metrics["steps"] = [{"trained_tokens": 7 * number + step} for step in (1, 2)]
             for place, entry in enumerate(metrics["temperatures"]):
                 entry |= {"responses": 1 + number + place, "positive_advantage_share": (number + place) / 40}
+                entry |= {"different_responses": (number + place) / 50, "different_answers": (number + place) / 60}
             write_json(paths.round_metrics(arm, seed, round), metrics)
         study = collect(load_params())
         yield study, compare(study)
@@ -151,12 +152,15 @@ def test_the_tables_of_tokens_temperatures_and_verdicts_add_up_their_own_rounds(
     assert arm == "spread"
     last = [update("spread", seed, 1)["temperatures"] for seed in SEEDS]
     everything = sum(entry["responses"] for one in last for entry in one)
-    for place, (_, (responses, reward, share, part)) in enumerate(shown):
+    for place, (_, (responses, reward, share, part, texts, answers)) in enumerate(shown):
         of_temperature = [one[place] for one in last]
         assert responses.order == sum(entry["responses"] for entry in of_temperature)
         assert reward.order == pytest.approx(np.mean([entry["reward"] for entry in of_temperature]))
         assert share.order == pytest.approx(np.mean([entry["positive_advantage_share"] for entry in of_temperature]))
         assert part.text == percent(responses.order / everything)
+        for cell, key in ((texts, "different_responses"), (answers, "different_answers")):
+            assert cell.order == pytest.approx(np.mean([entry[key] for entry in of_temperature]))
+            assert cell.text == percent(cell.order)
 
 
 def test_series_and_metrics_are_means_over_seeds_of_their_own_quantity_and_round(here):

@@ -1,7 +1,13 @@
 import re
 from types import SimpleNamespace
 
-from mtpipe.report.temperature_pictures import ADVANTAGE, RESPONSES, contribution_pictures, planned_temperatures
+from mtpipe.report.temperature_pictures import (
+    ADVANTAGE,
+    RESPONSES,
+    contribution_pictures,
+    diversity_pictures,
+    planned_temperatures,
+)
 from mtpipe.temperature.arm import Arm
 from mtpipe.temperature.planning import plan_round
 
@@ -36,3 +42,27 @@ def test_bars_tell_their_values_and_the_temperatures_below_them():
         (RESPONSES, "0.7", "0.75"),
         (RESPONSES, "1.3", "0.25"),
     }
+
+
+def test_diversity_is_drawn_by_temperature_as_a_mean_over_the_runs_that_have_it():
+    runs = [
+        [
+            {"temperature": 0.7, "different_responses": 0.5, "different_answers": 0.25},
+            {"temperature": 1.3, "different_responses": 0.75, "different_answers": 0.5},
+        ],
+        [{"temperature": 1.3, "different_responses": 1.0, "different_answers": 0.75}],
+    ]
+    study = SimpleNamespace(
+        params=SimpleNamespace(arms=["uniform", "spread"]),
+        last_round=4,
+        over_seeds=lambda arm, round: [{"temperatures": run if arm == "spread" else run[-1:]} for run in runs],
+    )
+    (picture,) = diversity_pictures(study)
+    told = set(re.findall(r'data-series="([^"]+)" data-x="([^"]+)" data-y="([^"]+)"', picture.svg))
+    assert told == {
+        ("different texts", "0.7", "0.5"),
+        ("different texts", "1.3", "0.875"),
+        ("different answers", "0.7", "0.25"),
+        ("different answers", "1.3", "0.625"),
+    }
+    assert "T = 1.3 has 88 % different texts and 62 % different answers" in picture.svg

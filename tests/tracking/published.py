@@ -34,6 +34,7 @@ def write_metrics(arm: str, seed: int, round: int, steps: int = 2) -> None:
     mean = {"reward": right / 10, "verdicts": {"correct": right, "wrong@end": 10 - right}, "responses": 10}
     listed = [{"step": round * steps + n + 1, "loss": n / 8, "ratio": 1.0, "grad_norm": 0.5} for n in range(steps)]
     shares = [{"temperature": 0.9, "responses": 10, "reward": right / 10, "positive_advantage_share": 0.25}]
+    shares[0] |= {"different_responses": 0.5, "different_answers": 0.125}
     entropy = {"edges": [0.0, 3.0], "counts": [10], "threshold": None, "hot_share": None}
     found = {"round": mean, "steps": listed, "temperatures": shares, "entropy": entropy}
     found["reward_parts"] = {"correct": {"mean": right / 10, "advantage_share": 1.0}}

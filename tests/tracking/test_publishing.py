@@ -46,6 +46,8 @@ def test_each_arm_and_seed_has_one_complete_run_with_every_rounds_metrics(projec
         assert history(project, run, "verdict/wrong_end") == [(0, 0.8), (1, 0.6)]
         assert history(project, run, "temperature/reward_at_0.9") == [(0, 0.2), (1, 0.4)]
         assert history(project, run, "temperature/positive_advantage_share_at_0.9") == [(0, 0.25), (1, 0.25)]
+        assert history(project, run, "temperature/different_responses_at_0.9") == [(0, 0.5), (1, 0.5)]
+        assert history(project, run, "temperature/different_answers_at_0.9") == [(0, 0.125), (1, 0.125)]
         assert history(project, run, "mismatch/mean") == [(0, 0.01), (1, 0.02)]
         assert history(project, run, "step/loss") == [(1, 0.0), (2, 0.125), (3, 0.0), (4, 0.125)]
         assert history(project, run, "eval/same") == [(0, 0.1), (2, 0.6)]
