@@ -6,7 +6,6 @@ each warm start, as the page prints them.
 
 import re
 from pathlib import Path
-from statistics import mean
 
 import matplotlib
 
@@ -15,7 +14,7 @@ import matplotlib.pyplot as plt
 from scipy.stats import spearmanr
 
 from mtpipe.report.kept_scores import read_scores
-from mtpipe.report.versions import Compared, compare_pairs, last_round
+from mtpipe.report.versions import Compared, compare_pairs, last_round, score_table
 from mtpipe.settings.outputs import Report
 
 SCORES = Path("docs/results/temperature-map.json")
@@ -33,7 +32,7 @@ RULES = {"few": "hottest 5 %", "fifth": "hottest 20 %", "all": "all tokens"}
 
 def main() -> None:
     scores = {arm: last_round(by_round) for (arm, name), by_round in read_scores(SCORES).items() if name == "same"}
-    means = {arm: 100 * mean(mean(each.values()) for each in by_seed.values()) for arm, by_seed in scores.items()}
+    means = {arm: 100 * float(score_table(by_seed).mean()) for arm, by_seed in scores.items()}
     best = {study: max((f"{study}/all_{heat}" for heat in ("10", *HEATS)), key=means.__getitem__) for study in STUDIES}
     cells = [(study, rule, heat) for study in STUDIES for rule in ("few", "fifth") for heat in HEATS]
     equal = {f"{study}/{rule}_{heat}": f"{study}/all_{heat}" for study, rule, heat in cells}
