@@ -1,5 +1,5 @@
 "use strict";
-const LEVELS = 25, AT_ONCE = 1500;
+const LEVELS = 25, AT_ONCE = 1500, SIBLINGS_SHOWN = 6;
 const byId = id => document.getElementById(id);
 const make = (name, className, text) => {
   const element = document.createElement(name);
@@ -131,15 +131,22 @@ function show({ data, place, values, first, heat, groups }) {
     link.href = `${page}${id === undefined ? "" : `#${encodeURIComponent(id)}`}`;
     return link;
   };
+  const siblings = links => {
+    if (links.length <= SIBLINGS_SHOWN) return links.flatMap(link => [" ", link]);
+    const details = make("details", "others");
+    details.append(make("summary", "", `${links.length} other pages`), ...links.flatMap(link => [" ", link]));
+    return [details];
+  };
   const accuracy = rows => rows.filter(row => data.verdict[row] === "correct").length / rows.length;
   const fillGroup = section => {
     const [id, prompt, gold] = data.problems[section.problem];
     const right = section.rows.filter(row => data.verdict[row] === "correct").length;
     const responses = make("div", "responses");
     responses.append(...section.rows.map(responseOf));
-    const about = make("p", "", `${id} · ${right} of ${section.rows.length} correct${gold === null ? "" : ` · right answer: ${gold}`}`);
-    for (const [number, [name]] of data.siblings.entries())
-      about.append(" ", data.also[section.problem].includes(number) ? linkTo(number, id) : make("span", "sibling lacks", `not drawn in ${name}`));
+    const about = make("div", "about", `${id} · ${right} of ${section.rows.length} correct${gold === null ? "" : ` · right answer: ${gold}`}`);
+    const others = siblings(data.siblings.map(([name], number) =>
+      data.also[section.problem].includes(number) ? linkTo(number, id) : make("span", "sibling lacks", `not drawn in ${name}`)));
+    about.append(...others);
     section.replaceChildren(make("h2", "", prompt), about, responses);
     section.style.minHeight = "";
     section.filled = true;
@@ -184,6 +191,8 @@ function show({ data, place, values, first, heat, groups }) {
     const drawn = data.problems.some(([problem]) => problem === id);
     byId("lost").textContent = !id || section ? "" : `${id} ${drawn ? "does not pass these filters." : "is not on this page, which has other problems."}`;
     if (!section) return;
+    const header = document.querySelector("header"), covers = getComputedStyle(header).position === "sticky";
+    document.documentElement.style.setProperty("--head", `${covers ? header.offsetHeight : 0}px`);
     section.scrollIntoView();
     setTimeout(() => section.scrollIntoView(), 250); // the groups above it have taken their real heights by then
   };
@@ -215,15 +224,15 @@ function show({ data, place, values, first, heat, groups }) {
   addEventListener("click", tell);
   addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
 
-  byId("siblings").append(...data.siblings.flatMap((_, number) => {
+  byId("siblings").append(...siblings(data.siblings.map((_, number) => {
     const link = linkTo(number);
     link.onclick = () => { // to the prompt that is read here; the other page says so if it has other problems
       const above = Math.max(120, controls.getBoundingClientRect().bottom + 20);
       const top = [...main.children].find(section => section.rows && section.getBoundingClientRect().bottom > above);
       if (scrollY && top) link.href = linkTo(number, data.problems[top.problem][0]).href;
     };
-    return [" ", link];
-  }));
+    return link;
+  })));
   paintScale();
   list();
   goTo();

@@ -1,5 +1,7 @@
 """What the viewer says of a group beyond its tokens, and an evaluation's file in it."""
 
+import time
+
 from viewing import choose, settled
 
 from mtpipe.look.evaluation import is_evaluation, write_evaluation_viewer
@@ -95,6 +97,23 @@ def test_the_way_to_another_page_keeps_the_prompt_or_says_that_it_was_not_drawn_
     choose(browser, "prompt", "problem/00002")
     browser.run(arrives, "problem%2F00001")
     assert browser.run(lost) == "problem/00001 does not pass these filters."
+
+
+def test_the_way_to_a_prompt_ends_below_the_header_however_high_and_many_other_pages_are_folded(browser, folder):
+    others = [Sibling(f"arm_with_a_long_name_{number}, round 1", "b.html", frozenset()) for number in range(29)]
+    write_viewer(folder / "rollouts.parquet", folder / "a.html", siblings=others)
+    browser.open(folder / "a.html")
+    settled(browser)
+    assert browser.run("return document.querySelectorAll('details:not([open]) .sibling').length") >= 2 * 29
+    browser.run("document.querySelector('#siblings details').open = true; document.body.style.paddingBottom = '2000px'")
+    browser.run("location.hash = 'problem%2F00001'; dispatchEvent(new HashChangeEvent('hashchange'))")
+    time.sleep(0.5)  # it scrolls once more after 250 ms
+    header, top = browser.run(
+        "return [document.querySelector('header').getBoundingClientRect().bottom,"
+        " document.querySelectorAll('.group')[1].getBoundingClientRect().top]"
+    )
+    assert header > 150
+    assert 0 <= top - header < 20
 
 
 def test_an_evaluation_opens_as_text_with_verdicts_and_right_answers(browser, tmp_path):
