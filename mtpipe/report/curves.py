@@ -80,7 +80,9 @@ def evaluation_curves(study: Study, comparison: Comparison) -> list[Picture]:
 
 
 def lead_curves(study: Study, comparison: Comparison) -> list[Picture]:
-    """The paired difference to the baseline by number of rounds, one picture a benchmark."""
+    """The paired difference to the baseline by number of rounds, one picture a benchmark; none of a single round."""
+    if len(study.params.evaluate.after) == 1:
+        return []
     caption = f"Points better than {study.params.report.baseline} on {{benchmark}}, by rounds of training."
     return _by_benchmark(study, comparison, "lead", comparison.lead, caption, "rounds of training", "points")
 

@@ -35,3 +35,11 @@ def test_the_first_table_begins_on_the_first_screen(browser, page, width, first)
     browser.open(page, width=width)
     assert browser.run("return document.querySelector('h1').textContent") == "What temperature did: 30 arms"
     assert browser.run("return document.querySelector('.glance').getBoundingClientRect().top") < first
+
+
+def test_a_single_evaluated_round_has_no_picture_by_rounds_of_the_lead(browser, page):
+    browser.open(page)
+    named = "return [...document.querySelectorAll('svg[role=img]')].map(svg => svg.getAttribute('aria-labelledby'))"
+    pictures = browser.run(named)
+    assert "forest-0-title" in pictures
+    assert [name for name in pictures if name.startswith("lead-")] == []

@@ -19,6 +19,7 @@ from mtpipe.params import load_params
 from mtpipe.records import EVALUATION, read_rows, write_rows
 from mtpipe.report.collect import collect
 from mtpipe.report.comparison import compare
+from mtpipe.report.curves import lead_curves
 from mtpipe.report.page import render_markdown, render_page
 from mtpipe.report.story_pictures import story_rows
 
@@ -111,6 +112,15 @@ def test_each_arm_has_its_row_from_temperature_to_accuracy_and_a_column_has_one_
         points = [(float(y), float(cy)) for picture in column for cy, y in place.findall(picture.svg)]
         heights = [height for _, height in sorted(points)]
         assert heights == sorted(heights, reverse=True), "a higher value of another arm stands higher"
+
+
+def test_the_lead_by_rounds_has_a_picture_a_benchmark_with_whole_rounds_on_its_axis(inside):
+    study = collect(load_params())
+    pictures = lead_curves(study, compare(study))
+    assert len(pictures) == 3
+    for picture in pictures:
+        axis = picture.svg.partition('-matplotlib.axis_1"')[2].partition('-matplotlib.axis_2"')[0]
+        assert re.findall(r"<text [^>]*>([^<]*)</text>", axis) == ["1", "2", "rounds of training"]
 
 
 def test_what_differs_from_the_shipped_settings_is_listed(project):
