@@ -66,6 +66,7 @@ def _frame(axes: Axes, floor: float, span: tuple[float, float]) -> None:
     axes.set_yscale("log")
     axes.set_ylim(floor, 1.5)
     axes.set_xlim(*span)
+    axes.tick_params(axis="x", pad=8)  # else the first label runs into the lowest of the y axis
     axes.set_xlabel("untempered entropy, nats")
     axes.set_ylabel("% of tokens")
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")

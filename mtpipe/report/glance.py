@@ -49,9 +49,9 @@ def glance_table(study: Study, comparison: Comparison) -> Table:
 def how_sure(found: Difference) -> str:
     """The verdict of the test in a few words; also whether the study could have seen a difference of this size."""
     if found.holds:
-        sure = f"holds, p = {found.adjusted:.2g}"
+        sure = f"holds, corrected p = {found.adjusted:.2g}"
     elif found.policies_differ:
-        sure = f"these two policies differ, p = {found.adjusted:.2g}"
+        sure = f"these two policies differ, corrected p = {found.adjusted:.2g}"
     else:
         sure = "not told apart from chance"
     weak = f"; only {percent(found.detectable)} points would be found reliably" if found.weak else ""

@@ -113,9 +113,8 @@ def _contribution(index: int, arm: str, temperatures: list[float], runs: list[By
             axes.fill_between(
                 at, np.nanmin(reward, axis=1), np.nanmax(reward, axis=1), color=style.colour, alpha=0.15, linewidth=0
             )
-        axes.set_xticks(at, [f"{value:g}" for value in temperatures])
+        _temperature_axis(axes, temperatures)
         axes.set_ylim(bottom=0)
-        axes.set_xlabel("planned temperature of the response")
         axes.set_ylabel("reward, or share")
 
     caption = (
@@ -151,9 +150,8 @@ def _diversity(index: int, arm: str, temperatures: list[float], runs: list[ByTem
                     alpha=0.15,
                     linewidth=0,
                 )
-        axes.set_xticks(at, [f"{value:g}" for value in temperatures])
+        _temperature_axis(axes, temperatures)
         axes.set_ylim(0, 1.05)
-        axes.set_xlabel("planned temperature of the response")
         axes.set_ylabel("share of the group's others")
 
     caption = (
@@ -165,3 +163,10 @@ def _diversity(index: int, arm: str, temperatures: list[float], runs: list[ByTem
         for row, value in enumerate(temperatures)
     )
     return Picture(draw(f"diversity-{arm}", f"{caption} {listed(parts)}", plot), caption)
+
+
+def _temperature_axis(axes: Axes, temperatures: list[float]) -> None:
+    """Planned temperatures side by side; many stand upright, because they would run together."""
+    axes.set_xticks(range(len(temperatures)), [f"{value:g}" for value in temperatures])
+    axes.tick_params(axis="x", labelrotation=90 if len(temperatures) > 8 else 0)
+    axes.set_xlabel("planned temperature of the response")

@@ -1,6 +1,7 @@
 """The first screen's table, the lead by round and the tables of problems, against the rows of a made-up study."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from mtpipe.records import EVALUATION, read_rows
 from mtpipe.report.benchmark_names import spoken
 from mtpipe.report.collect import collect
 from mtpipe.report.comparison import compare
-from mtpipe.report.glance import glance_table
+from mtpipe.report.glance import glance_table, how_sure
 from mtpipe.report.problem_tables import problem_table, solved_table
 from mtpipe.report.trade_offs import mean_temperature
 
@@ -64,6 +65,13 @@ def test_the_first_table_has_the_best_arm_first_and_says_how_sure_and_at_what_co
     assert cells["token"][0].order == pytest.approx(shares("token", "same").mean())
     weak = comparison.arms["token"]["same"].minus_baseline.weak
     assert ("would be found reliably" in cells["token"][2].text) == weak
+
+
+def test_a_p_value_on_the_first_screen_is_said_to_be_corrected():
+    found = SimpleNamespace(holds=True, policies_differ=True, adjusted=0.012, p_value=0.001, weak=False)
+    assert how_sure(found) == "holds, corrected p = 0.012"
+    found.holds = False
+    assert how_sure(found) == "these two policies differ, corrected p = 0.012"
 
 
 def test_the_mean_temperature_is_that_of_the_tokens_not_of_the_rounds(made):

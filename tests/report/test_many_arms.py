@@ -43,3 +43,31 @@ def test_a_single_evaluated_round_has_no_picture_by_rounds_of_the_lead(browser, 
     pictures = browser.run(named)
     assert "forest-0-title" in pictures
     assert [name for name in pictures if name.startswith("lead-")] == []
+
+
+def test_the_corner_labels_of_the_entropies_do_not_touch(browser, page):
+    browser.open(page, width=390)
+    shown, touching = browser.run(
+        "const svg = document.querySelector('svg[aria-labelledby=entropy-uniform-title]');"
+        "const boxes = [...svg.querySelectorAll('[id*=tick] text')].map(text => text.getBoundingClientRect());"
+        "return [boxes.length, boxes.flatMap((one, index) => boxes.slice(index + 1).filter(other =>"
+        " one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom"
+        ")).length]"
+    )
+    assert shown > 5
+    assert touching == 0
+
+
+def test_a_table_that_scrolls_has_an_edge_and_its_groups_names_stay_in_sight(browser, page):
+    browser.open(page, width=390)
+    wide, shadows, beyond = browser.run(
+        "const wide = [...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth);"
+        "const ends = one => [...one.querySelectorAll('tr.group th')].map(head => {"
+        " one.scrollLeft = 80; const name = head.firstElementChild ?? head;"
+        " const box = name.getBoundingClientRect(), frame = one.getBoundingClientRect();"
+        " return box.left < frame.left || box.right > frame.right; });"
+        "return [wide.length, wide.filter(one => getComputedStyle(one).backgroundImage.includes('gradient')).length,"
+        " wide.flatMap(ends).filter(Boolean).length]"
+    )
+    assert wide > 0
+    assert (shadows, beyond) == (wide, 0)

@@ -1,6 +1,8 @@
 import re
 from types import SimpleNamespace
 
+import pytest
+
 from mtpipe.report.temperature_pictures import (
     ADVANTAGE,
     RESPONSES,
@@ -66,3 +68,16 @@ def test_diversity_is_drawn_by_temperature_as_a_mean_over_the_runs_that_have_it(
         ("different answers", "1.3", "0.625"),
     }
     assert "T = 1.3 has 88 % different texts and 62 % different answers" in picture.svg
+
+
+@pytest.mark.parametrize(("number", "upright"), [(8, 0), (16, 16)])
+def test_the_labels_of_many_temperatures_stand_upright(number, upright):
+    shares = [
+        {"temperature": 0.5 + step / 10, "reward": 0.5, "positive_advantage_share": 1 / number, "responses": 2}
+        for step in range(number)
+    ]
+    params = SimpleNamespace(arms=["spread"])
+    study = SimpleNamespace(params=params, last_round=4, over_seeds=lambda arm, round: [{"temperatures": shares}])
+    (picture,) = contribution_pictures(study)
+    axis = picture.svg.partition('-matplotlib.axis_1"')[2].partition('-matplotlib.axis_2"')[0]
+    assert axis.count("rotate(-90") == upright
