@@ -4,6 +4,7 @@ Each is a file of mtpipe/commands/, found by its name.
 """
 
 import argparse
+import errno
 import os
 import sys
 from importlib import import_module
@@ -15,6 +16,16 @@ import shtab
 
 from mtpipe import commands
 from mtpipe.errors import MtpipeError
+
+_OF_THE_FILE_SYSTEM = (
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.ENAMETOOLONG,
+    errno.ENOSPC,
+    errno.EPERM,
+    errno.EROFS,
+)
+"""What a user mends: no traceback helps there."""
 
 
 def main() -> None:
@@ -39,6 +50,10 @@ def main() -> None:
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _OF_THE_FILE_SYSTEM:
+            raise
+        sys.exit(f"error: {error.filename or 'a file'} cannot be written or read: {error.strerror}")
 
 
 def _version() -> str:

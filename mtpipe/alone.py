@@ -4,12 +4,15 @@ import fcntl
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from mtpipe.errors import MtpipeError
+
+_ATTEMPTS = 5
 
 
 @contextmanager
@@ -21,16 +24,15 @@ def alone(lock: Path, otherwise: str, waits: bool = False) -> Iterator[None]:
         otherwise: what it means if another process holds it, for the error.
         waits: for the other process to end, and says so on stderr, instead of raising.
 
-    Raises MtpipeError if another process holds it, and if the file cannot be made.
+    Raises MtpipeError if another process holds it, and OSError if the file cannot be made.
     """
-    with _opened(lock) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "a+", encoding="utf-8") as file:
+        if not _locked(file):
             file.seek(0)
             found = f"{otherwise} ({file.read().strip() or 'by a process that just started'})"
             if not waits:
-                raise MtpipeError(found) from None
+                raise MtpipeError(found)
             print(f"{found}; waiting for it to end", file=sys.stderr)
             fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)
@@ -39,22 +41,23 @@ def alone(lock: Path, otherwise: str, waits: bool = False) -> Iterator[None]:
         yield
 
 
+def _locked(file: IO[str]) -> bool:
+    """Takes the lock; False if another process has it. `holder` has it for a moment."""
+    for _ in range(_ATTEMPTS):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def holder(lock: Path) -> str | None:
     """Which process holds a lock, in its own words; None if none does."""
     if not lock.exists():
         return None
-    with _opened(lock) as file:
+    with open(lock, encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
             return file.read().strip() or "a process that just started"
     return None
-
-
-def _opened(lock: Path) -> IO[str]:
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        return open(lock, "a+", encoding="utf-8")
-    except OSError as error:
-        raise MtpipeError(f"{lock}, which keeps others from this work, cannot be made: {error.strerror}") from error

@@ -118,6 +118,14 @@ def test_bad_arguments_are_named(new, flags, words):
     assert not (new.folder / "dvc.lock").exists()
 
 
+def test_what_the_file_system_refuses_is_said_without_a_traceback(new):
+    ended = new.try_to_run("--chain", "x" * 300, jobs=None)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: data/locks/run-xxx")
+    assert "File name too long" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_chain_that_fails_stops_itself_and_the_rest_is_taken_up(new, by_dvc):
     ended = new.try_to_run(FAILING='["data/runs/arm0/seed1/round0/verdicts.parquet data/samples"]')
     assert ended.returncode == 1
