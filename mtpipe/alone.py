@@ -12,7 +12,7 @@ from typing import IO
 
 from mtpipe.errors import MtpipeError
 
-_ATTEMPTS = 5
+_ATTEMPTS = 10
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def alone(lock: Path, otherwise: str, waits: bool = False) -> Iterator[None]:
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with open(lock, "a+", encoding="utf-8") as file:
-        if not _locked(file):
+        if not take(file):
             file.seek(0)
             found = f"{otherwise} ({file.read().strip() or 'by a process that just started'})"
             if not waits:
@@ -41,8 +41,8 @@ def alone(lock: Path, otherwise: str, waits: bool = False) -> Iterator[None]:
         yield
 
 
-def _locked(file: IO[str]) -> bool:
-    """Takes the lock; False if another process has it. `holder` has it for a moment."""
+def take(file: IO[str]) -> bool:
+    """Takes the lock of an open file; False if another process has it. `holder` has it for a moment."""
     for _ in range(_ATTEMPTS):
         with suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,9 +53,7 @@ def _locked(file: IO[str]) -> bool:
 
 def holder(lock: Path) -> str | None:
     """Which process holds a lock, in its own words; None if none does."""
-    if not lock.exists():
-        return None
-    with open(lock, encoding="utf-8") as file:
+    with suppress(FileNotFoundError), open(lock, encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

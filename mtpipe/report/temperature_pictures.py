@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mtpipe.report.collect import Study
-from mtpipe.report.svg import INK, MUTED, Picture, draw, listed, look, round_axis
+from mtpipe.report.svg import INK, MUTED, Dash, Look, Picture, draw, listed, look, round_axis
 
 ADVANTAGE, RESPONSES = "share of the positive advantage", "share of the responses"
 DIVERSITY = {"different_responses": "different texts", "different_answers": "different answers"}
@@ -108,11 +108,7 @@ def _contribution(index: int, arm: str, temperatures: list[float], runs: list[By
         axes.plot(
             at, responses / responses.sum(), color=MUTED, marker="_", markersize=16, linestyle="none", label=RESPONSES
         )
-        axes.plot(at, np.nanmean(reward, axis=1), color=style.colour, marker=style.marker, label="mean reward")
-        if len(runs) > 1:
-            axes.fill_between(
-                at, np.nanmin(reward, axis=1), np.nanmax(reward, axis=1), color=style.colour, alpha=0.15, linewidth=0
-            )
+        _runs_line(axes, reward, style, "-", "mean reward")
         _temperature_axis(axes, temperatures)
         axes.set_ylim(bottom=0)
         axes.set_ylabel("reward, or share")
@@ -136,20 +132,9 @@ def _diversity(index: int, arm: str, temperatures: list[float], runs: list[ByTem
     style = look(index)
 
     def plot(axes: Axes) -> None:
-        at = np.arange(len(temperatures))
-        for (name, values), dash in zip(found.items(), ("-", (0, (4, 2))), strict=True):
-            axes.plot(
-                at, np.nanmean(values, axis=1), color=style.colour, marker=style.marker, linestyle=dash, label=name
-            )
-            if len(runs) > 1:
-                axes.fill_between(
-                    at,
-                    np.nanmin(values, axis=1),
-                    np.nanmax(values, axis=1),
-                    color=style.colour,
-                    alpha=0.15,
-                    linewidth=0,
-                )
+        dashes: list[Dash] = ["-", (0, (4, 2))]
+        for (name, values), dash in zip(found.items(), dashes, strict=True):
+            _runs_line(axes, values, style, dash, name)
         _temperature_axis(axes, temperatures)
         axes.set_ylim(0, 1.05)
         axes.set_ylabel("share of the group's others")
@@ -163,6 +148,15 @@ def _diversity(index: int, arm: str, temperatures: list[float], runs: list[ByTem
         for row, value in enumerate(temperatures)
     )
     return Picture(draw(f"diversity-{arm}", f"{caption} {listed(parts)}", plot), caption)
+
+
+def _runs_line(axes: Axes, values: np.ndarray, style: Look, dash: Dash, label: str) -> None:
+    """The mean of runs by temperature as a line, and their range as a band; `values` are temperatures × runs."""
+    at, mean = np.arange(len(values)), np.nanmean(values, axis=1)
+    axes.plot(at, mean, color=style.colour, marker=style.marker, linestyle=dash, label=label)
+    if values.shape[1] > 1:
+        low, high = np.nanmin(values, axis=1), np.nanmax(values, axis=1)
+        axes.fill_between(at, low, high, color=style.colour, alpha=0.15, linewidth=0)
 
 
 def _temperature_axis(axes: Axes, temperatures: list[float]) -> None:

@@ -13,7 +13,6 @@ threads and does not expect to be forked. As a rule vLLM runs in a process besid
 
 import array
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from mtpipe import paths
+from mtpipe.alone import holder
 from mtpipe.owner import OWNER, engine_home, find_owner, private_folder
 from mtpipe.run.logged import run_logged
 from mtpipe.run_log import write_line
@@ -146,12 +146,7 @@ def _reaches(connection: socket.socket, address: Path, owner: int, waits: bool) 
 
 def _is_held(address: Path) -> bool:
     """Whether a server is at work or loading: it holds the lock beside its socket."""
-    with contextlib.suppress(FileNotFoundError), open(address.with_suffix(".lock")) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return holder(address.with_suffix(".lock")) is not None
 
 
 def _start_server(address: Path, owner: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -9,7 +9,6 @@ process. A child ends when the launcher that asked for it does.
 import array
 import ast
 import contextlib
-import fcntl
 import gc
 import json
 import os
@@ -21,19 +20,18 @@ import traceback
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import IO
 
+from mtpipe.alone import take
 from mtpipe.owner import Process
 
 IDLE_SECONDS = 600.0
 PACKAGE = "mtpipe"
-_ATTEMPTS = 10
 
 
 def serve(address: Path, owner: Process) -> None:
     """Loads the libraries, then forks a child for each request that comes to the socket at `address`."""
     with open(address.with_suffix(".lock"), "w") as lock, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        if not _locked(lock):
+        if not take(lock):
             return
         address.unlink(missing_ok=True)
         _load_libraries()
@@ -53,16 +51,6 @@ def serve(address: Path, owner: Process) -> None:
                 children = {child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)}
         address.unlink(missing_ok=True)
         Path(lock.name).unlink(missing_ok=True)
-
-
-def _locked(lock: IO[str]) -> bool:
-    """False if another server has the lock. A stage that looks for a server has it for a moment."""
-    for _ in range(_ATTEMPTS):
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def _load_libraries() -> None:

@@ -112,14 +112,14 @@ def keep_whole(path: Path = DVC_LOCK, kept: Path = WHOLE) -> str:
 
     Raises MtpipeError if it has the marks of a git conflict, which is for its user to solve.
     """
-    reason, text = "", path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+    former, reason = _whole(kept), ""
     try:
         DvcLock(path).check_end()
-        former = _whole(kept)
-        if text is not None and former is not None and former.startswith(text) and former != text:
-            reason = f"{path} is cut off"
-        elif text is None and former is not None and paths.PRUNED.is_dir():
+        if former and text is None and paths.PRUNED.is_dir():
             reason = f"{path} is missing"
+        elif former and text is not None and former != text and former.startswith(text):
+            reason = f"{path} is cut off"
     except MtpipeError as error:
         if text is not None and "\n>>>>>>> " in text:
             raise
@@ -133,7 +133,7 @@ def keep_whole(path: Path = DVC_LOCK, kept: Path = WHOLE) -> str:
         path.rename(cut)
         where = f" The faulty one is {cut}"
     what = "started without one"
-    if (former := _whole(kept)) is not None:
+    if former:
         write_text(path, former)
         what = f"took the last whole one, {kept}"
     else:
