@@ -49,7 +49,9 @@ def test_without_devices_the_cores_decide(eight_cores, no_devices, settings):
     assert slots(settings(threads=2), 6, None) == [Slot()] * 6
 
 
-@pytest.mark.parametrize(("quota", "cores"), [("max 100000", 4), ("250000 100000", 2), ("50000 100000", 1)])
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("max 100000", 4), ("900000 100000", 4), ("250000 100000", 2), ("50000 100000", 1)]
+)
 def test_a_container_s_share_of_the_cores_counts(tmp_path, monkeypatch, quota, cores):
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda process: range(4))
     monkeypatch.setattr(module, "CPU_QUOTA", tmp_path / "cpu.max")
